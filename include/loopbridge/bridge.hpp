@@ -1,0 +1,170 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/detail/calls.hpp"
+#include "loopbridge/detail/reentrant_post.hpp"
+#include "loopbridge/eventual.hpp"
+#include "loopbridge/options.hpp"
+
+struct uv_loop_s;
+
+namespace loopbridge {
+
+/// A libuv loop in a background thread, and the way to it from everywhere else.
+///
+/// Calls run on the loop thread, one after the other, in the order in which they were submitted:
+/// one order for all threads. A callable is any callable; it gets a `loop_ref` first if it can take
+/// one, then its arguments, which are kept by value, like std::thread's. Callable and arguments
+/// may be move-only; they are moved into the call, invoked once, as rvalues, and destroyed on the
+/// loop thread before the result is announced. (Of a call that never ran: a cancelled one by the
+/// thread that cancels, a refused one by the thread that submits, one that is queued when the
+/// bridge stops by the thread that ends it, which is the loop's unless the loop is adopted.)
+///
+/// Which function may be called where:
+///
+///   post, try_post, submit            any ordinary thread, the loop's too
+///   call, call_for, stop              any ordinary thread but the loop's (stop: there too)
+///   post_reentrant, stop_reentrant    anywhere: handlers and finalizers, at any instruction, also
+///                                     inside another of these calls
+///
+/// "Ordinary" means outside signal handlers. A bridge must outlive every call of its functions;
+/// the handles that it gives out (eventual, completer, reentrant_call) need not care.
+///
+/// After stop() every function refuses: with `bridge_stopped` or status::stopped. In a forked
+/// child all refuse with `wrong_process`, and nothing of the parent's is touched.
+class bridge {
+ public:
+  /// Starts the loop in a new thread; returns when it runs. Throws std::system_error if it can't
+  /// (no descriptors, no thread, a failing uv call: with libuv's code and text), what
+  /// options::on_thread_start throws, or std::bad_alloc; nothing is left behind then.
+  explicit bridge(options opts = {});
+
+  /// Bridges to a loop that the application runs itself, on the calling thread or a later one.
+  ///
+  /// Call it where the loop's handles may be touched: on its thread, or before it runs. Calls run
+  /// while the loop runs. Our handles do not keep it alive, except while accepted calls wait to
+  /// run; those accepted before its first turn run in that. Throws like the constructor, and
+  /// std::invalid_argument for a null loop or options that need a thread of ours.
+  ///
+  /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
+  /// every waiter. Then run the loop once more (UV_RUN_NOWAIT) before uv_loop_close, as after any
+  /// uv_close, so that our handles' close callbacks run.
+  static bridge adopt(uv_loop_s* loop, options opts = {});
+
+  /// stop(); on the loop's own thread it does not join, and the loop ends by itself.
+  ~bridge();
+  bridge(bridge&&) noexcept = default;
+  bridge& operator=(bridge&& other) noexcept;
+
+  /// Runs `f` on the loop; nobody waits. What it throws goes to options::on_unhandled_error, with
+  /// the place of this call. One block of memory, recycled. Throws `bridge_stopped`,
+  /// `wrong_process`, std::bad_alloc, or what moving `f` throws; it runs nothing then.
+  template <class F>
+  void post(F&& f, place where = place::current());
+  template <class F, class Arg, class... Args>
+  requires(!std::is_same_v<std::decay_t<Arg>, place>) void post(F&& f, Arg&& arg, Args&&... args);
+
+  /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`,
+  /// `exhausted` (no memory) or `wrong_process`. Moving the callable must not throw.
+  template <class F>
+  status try_post(F&& f, place where = place::current()) noexcept;
+
+  /// Runs `f` on the loop; its result, or what it throws, comes through the eventual. If `f`
+  /// returns a deferred<T>, that is an eventual<T>, ready when the deferred is resolved. Throws
+  /// like post.
+  template <class F>
+  auto submit(F&& f, place where = place::current())
+      -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
+  template <class F, class Arg, class... Args>
+  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto submit(F&& f, Arg&& arg, Args&&... args)
+      -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>>;
+
+  /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
+  /// lives on the caller's stack: no allocation. Throws `would_deadlock` on the loop thread, and
+  /// where loops would wait for each other in a cycle, before anything is submitted; else like
+  /// post.
+  template <class F>
+  auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>>;
+  template <class F, class Arg, class... Args>
+  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto call(F&& f, Arg&& arg, Args&&... args)
+      -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
+
+  /// call with a deadline: when the time is up, cancels (see eventual::cancel) and throws
+  /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
+  /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
+  template <class Rep, class Period, class F>
+  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current())
+      -> detail::answer_t<detail::bound_call_of<F>>;
+  template <class Rep, class Period, class F, class Arg, class... Args>
+  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto call_for(
+      std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
+      -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
+
+  /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
+  /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at
+  /// most detail::reentrant_post::capacity bytes. `accepted`, `stopped`, `exhausted` (all slots
+  /// are queued: options::reentrant_slots) or `wrong_process`. No lock, no allocation; errno is
+  /// kept. For a call that cannot be refused for want of a slot see reentrant_call.
+  template <class F, class Value>
+  status post_reentrant(F f, Value value) noexcept;
+  template <class F>
+  status post_reentrant(F f) noexcept;
+
+  /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
+  /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
+  /// hooks run on the loop; our handles are closed, and the program's reported and closed
+  /// (options::on_open_handle); requests still at work in libuv are waited for.
+  ///
+  /// Returns when the loop's thread has ended. On the loop thread it returns at once, and the rest
+  /// happens when the current callback has returned. May be called again, and by several threads.
+  /// Throws `would_deadlock` where the loop that calls is one that this loop waits for.
+  ///
+  /// Adopted: on the loop's thread it ends everything before it returns, except inside a call that
+  /// the bridge runs, where that follows the call. On another thread, which cannot know
+  /// whether the loop will turn again, it refuses what is queued and ends all waiters at once,
+  /// whatever on_stop says; hooks and closing wait for the loop's next turn.
+  void stop();
+
+  /// The part of stop() that a handler may do: refuse new work from now on, and have the loop end
+  /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
+  void stop_reentrant() noexcept;
+
+  /// Has it been stopped, or is it stopping? Any thread, any handler.
+  bool stopped() const noexcept;
+
+  /// Is the caller on the loop's thread? Any thread, any handler.
+  bool on_loop_thread() const noexcept;
+
+ private:
+  friend class reentrant_call;
+  friend struct bridge_access;
+
+  explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
+
+  detail::core_base& core() const {
+    if (!core_) detail::throw_no_state("this bridge is empty: it was moved from");
+    return *core_;
+  }
+  static void throw_unless_accepted(status s);
+
+  template <class... Bound>
+  void do_post(place where, Bound&&... bound);
+  template <class... Bound>
+  auto do_submit(place where, Bound&&... bound)
+      -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>>;
+  template <class... Bound>
+  auto do_call(place where, Bound&&... bound) -> detail::answer_t<detail::bound_call_of<Bound...>>;
+  template <class... Bound>
+  auto do_call_until(detail::deadline until, place where, Bound&&... bound)
+      -> detail::answer_t<detail::bound_call_of<Bound...>>;
+
+  detail::core_ptr core_;
+};
+
+}  // namespace loopbridge
+
+#include "loopbridge/detail/bridge_impl.hpp"

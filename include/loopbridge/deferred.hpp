@@ -1,0 +1,161 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/detail/result.hpp"
+
+namespace loopbridge {
+
+template <class T>
+class completer;
+
+namespace detail {
+struct release_deferred {
+  void operator()(deferred_base* state) const noexcept { state->release_ref(); }
+};
+template <class T>
+using deferred_ptr = std::unique_ptr<deferred_state<T>, release_deferred>;
+}  // namespace detail
+
+/// A result that comes later on the loop: what a callable returns when it has only begun the work.
+///
+///   loopbridge::deferred<int> begin(loopbridge::loop_ref loop) {
+///     loopbridge::completer<int> done;
+///     auto answer = done.get_deferred();
+///     start_something(loop, callback, done.release());   // C code carries the void*
+///     return answer;
+///   }
+///   // in the callback: loopbridge::completer<int>::from(data).resolve(42);
+///
+/// The call ends when the completer resolves, rejects or is dropped; its waiter sees an ordinary T
+/// or exception. Returning an empty deferred ends it as `broken`.
+template <class T>
+class [[nodiscard("return it from the callable: it is the call's answer")]] deferred {
+ public:
+  explicit operator bool() const noexcept {
+    return state_ != nullptr;
+  }
+
+ private:
+  friend class completer<T>;
+  friend class detail::result<T>;
+
+  explicit deferred(detail::deferred_state<T> & state) noexcept : state_(&state) {}
+  detail::deferred_state<T>* release() noexcept {
+    return state_.release();
+  }
+
+  detail::deferred_ptr<T> state_;
+};
+
+/// The other end of a deferred: resolves or rejects it, once, from any ordinary thread.
+///
+/// Move-only. A completer dropped without resolving ends the call as `broken`, so no waiter hangs
+/// because a callback was lost. Resolving too late (the call was cancelled, its call_for timed out,
+/// the bridge stopped) is safe at any time, also after the bridge is gone: it is refused, and
+/// touches nothing of the caller's.
+template <class T>
+class completer {
+ public:
+  /// Makes the pair. Throws std::bad_alloc.
+  completer() : state_(detail::deferred_state<T>::make()) {}
+
+  completer(completer&&) noexcept = default;
+  completer& operator=(completer&& other) noexcept {
+    completer(std::move(other)).state_.swap(state_);
+    return *this;
+  }
+  ~completer() {
+    if (state_ != nullptr) state_->settle([](auto& o) { o.set(detail::failure::broken); });
+  }
+
+  /// The deferred to return from the callable. Once; throws `no_state` the second time.
+  deferred<T> get_deferred() {
+    detail::deferred_state<T>& s = state();
+    if (std::exchange(deferred_taken_, true)) {
+      detail::throw_no_state("get_deferred() was called before: a completer has one deferred");
+    }
+    s.add_ref();
+    return deferred<T>(s);
+  }
+
+  /// Ends the call with a T made from `args` (for a reference: that reference; for void: none); if
+  /// making it throws, with that exception. True: this decided the result. False: refused, it was
+  /// decided before (resolved, cancelled, timed out, stopped), and nothing was made of `args`.
+  /// The waiter is released before it returns.
+  template <class... Args>
+  bool resolve(Args&&... args) {
+    return state().settle([&](detail::outcome<T>& o) {
+      o.capture([&]() -> T {
+        if constexpr (std::is_void_v<T>) {
+          static_assert(sizeof...(Args) == 0, "a completer<void> resolves with no value");
+        } else if constexpr (std::is_reference_v<T>) {
+          return (std::forward<Args>(args), ...);
+        } else {
+          return T(std::forward<Args>(args)...);
+        }
+      });
+    });
+  }
+
+  /// Ends the call with an exception. Results as for resolve().
+  bool reject(std::exception_ptr error) {
+    return state().settle([&](auto& o) { o.set(std::move(error)); });
+  }
+  template <class E>
+  requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>) bool reject(E&& error) {
+    return reject(std::make_exception_ptr(std::forward<E>(error)));
+  }
+
+  /// Runs `work` and rejects with what it throws: for C callbacks, which no exception may leave.
+  template <class F>
+  void guard(F&& work) noexcept {
+    try {
+      std::forward<F>(work)();
+    } catch (...) {
+      if (state_ != nullptr) reject(std::current_exception());
+    }
+  }
+
+  /// Sets what runs when nobody wants the result any more: the call was cancelled, its call_for
+  /// timed out, or the bridge stopped. It runs at most once, on the loop thread, and may close what
+  /// the work uses; it is destroyed there. Call it on the loop thread: in the callable, say. If the
+  /// cancelling is past, `hook` runs at once. What it throws goes to the unhandled-error hook.
+  template <class F>
+  void on_cancel(F&& hook) {
+    state().on_cancel(std::forward<F>(hook));
+  }
+
+  /// Has nobody use for the result any more? A hint for long work, from any thread.
+  bool is_cancelled() const { return state().is_cancelled(); }
+
+  /// Does it hold the right to resolve? False when moved from or released.
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  /// For `void* data` of a C callback: gives the completer up to the pointer ...
+  void* release() noexcept { return state_.release(); }
+  /// ... and takes it back. Each released pointer must come back exactly once.
+  static completer from(void* released) noexcept {
+    return completer(static_cast<detail::deferred_state<T>*>(released));
+  }
+
+ private:
+  explicit completer(detail::deferred_state<T>* state) noexcept
+      : state_(state), deferred_taken_(true) {}
+
+  detail::deferred_state<T>& state() const {
+    if (state_ == nullptr) {
+      detail::throw_no_state("this completer is empty: it was moved from or released");
+    }
+    return *state_;
+  }
+
+  detail::deferred_ptr<T> state_;
+  bool deferred_taken_ = false;
+};
+
+}  // namespace loopbridge

@@ -1,0 +1,135 @@
+#pragma once
+
+// The templates of bridge.hpp, from the public call down to core_base::submit.
+
+namespace loopbridge {
+
+template <class... Bound>
+void bridge::do_post(place where, Bound&&... bound) {
+  using bound_type = detail::bound_call_of<Bound...>;
+  static_assert(!detail::answer_of<typename bound_type::result_type>::is_deferred,
+                "post() would lose what the deferred ends with: use submit()");
+  using posted = detail::posted_call<bound_type>;
+  detail::core_base& c = core();
+  posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<Bound>(bound)...);
+  if (const status s = c.submit(*p); s != status::accepted) {
+    detail::destroy_in_block(p, c.memory());
+    throw_unless_accepted(s);
+  }
+}
+
+template <class... Bound>
+auto bridge::do_submit(place where, Bound&&... bound)
+    -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>> {
+  using bound_type = detail::bound_call_of<Bound...>;
+  using submitted = detail::submitted_call<bound_type>;
+  detail::core_base& c = core();
+  submitted* const s =
+      detail::make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
+  if (const status st = c.submit(*s); st != status::accepted) {
+    s->undo();
+    throw_unless_accepted(st);
+  }
+  return eventual<detail::answer_t<bound_type>>(*s);
+}
+
+template <class... Bound>
+auto bridge::do_call(place where, Bound&&... bound)
+    -> detail::answer_t<detail::bound_call_of<Bound...>> {
+  detail::core_base& c = core();
+  const detail::blocking_wait waiting(c);  // throws before anything is submitted
+  detail::stack_call<detail::bound_call_of<Bound...>> s(c, where, std::forward<Bound>(bound)...);
+  if (const status st = c.submit(s); st != status::accepted) {
+    s.undo();
+    throw_unless_accepted(st);
+  }
+  s.wait_to_the_end();
+  return s.take();
+}
+
+template <class... Bound>
+auto bridge::do_call_until(detail::deadline until, place where, Bound&&... bound)
+    -> detail::answer_t<detail::bound_call_of<Bound...>> {
+  { const detail::blocking_wait may_wait(core()); }  // throws before anything is submitted
+  auto answer = do_submit(where, std::forward<Bound>(bound)...);
+  // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
+  if (!answer.state().wait(until) && (answer.cancel() || !answer.ready())) {
+    detail::throw_timed_out(where);
+  }
+  return std::move(answer).get();
+}
+
+template <class F>
+void bridge::post(F&& f, place where) {
+  do_post(where, std::forward<F>(f));
+}
+template <class F, class Arg, class... Args>
+requires(!std::is_same_v<std::decay_t<Arg>, place>) void bridge::post(F&& f, Arg&& arg,
+                                                                      Args&&... args) {
+  do_post({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class F>
+status bridge::try_post(F&& f, place where) noexcept {
+  using posted = detail::posted_call<detail::bound_call_of<F>>;
+  static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
+                "try_post does not throw: pass a callable that moves without throwing, by move");
+  if (!core_) return status::stopped;
+  posted* p = nullptr;
+  try {
+    p = detail::make_in_block<posted>(core_->memory(), where, std::forward<F>(f));
+  } catch (...) {
+    return status::exhausted;
+  }
+  const status s = core_->submit(*p);
+  if (s != status::accepted) detail::destroy_in_block(p, core_->memory());
+  return s;
+}
+
+template <class F>
+auto bridge::submit(F&& f, place where) -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
+  return do_submit(where, std::forward<F>(f));
+}
+template <class F, class Arg, class... Args>
+requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::submit(F&& f, Arg&& arg,
+                                                                        Args&&... args)
+    -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
+  return do_submit({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class F>
+auto bridge::call(F&& f, place where) -> detail::answer_t<detail::bound_call_of<F>> {
+  return do_call(where, std::forward<F>(f));
+}
+template <class F, class Arg, class... Args>
+requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::call(F&& f, Arg&& arg,
+                                                                      Args&&... args)
+    -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
+  return do_call({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class Rep, class Period, class F>
+auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where)
+    -> detail::answer_t<detail::bound_call_of<F>> {
+  return do_call_until(detail::deadline_after(timeout), where, std::forward<F>(f));
+}
+template <class Rep, class Period, class F, class Arg, class... Args>
+requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::call_for(
+    std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
+    -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
+  return do_call_until(detail::deadline_after(timeout), {}, std::forward<F>(f),
+                       std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class F, class Value>
+status bridge::post_reentrant(F f, Value value) noexcept {
+  if (!core_) return status::stopped;
+  return detail::post_closure(*core_, detail::reentrant_closure<F, Value>{f, value});
+}
+template <class F>
+status bridge::post_reentrant(F f) noexcept {
+  if (!core_) return status::stopped;
+  return detail::post_closure(*core_, detail::reentrant_closure<F>{f});
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "loopbridge/detail/deadline.hpp"
+
+namespace loopbridge::detail {
+
+/// Sleeps until `word` is no longer `expected`, or the deadline; may return early. A raw futex on
+/// Linux: no lock, no allocation, no cancellation point, errno kept. Any thread, any handler.
+void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                deadline until) noexcept;
+/// Wakes all sleepers of `word`, using its address only: the word itself may be gone already.
+void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
+
+/// How far a call has come, and who frees it: one word, so that starting, cancelling, completing,
+/// timing out and stopping are each decided by one atomic operation on it.
+///
+/// Home of `word_`. The low three bits are the phase:
+///
+///   queued    in the list. The loop may start it, the holder of the handle may cancel it.
+///   running   the loop is in the callable. Only the loop goes on from here.
+///   waiting   the callable returned a deferred. Whoever claims the deferred completes.
+///   settling  the canceller of a queued call is writing its outcome.
+///   done      the outcome is there, for good.
+///
+/// and above them stand marks that are only ever set:
+///
+///   sleeper      somebody sleeps on the word; set by waiters before `done`
+///   cancel       asked while running: a deferred that the callable returns is cancelled at once
+///   loop_gone    the loop's side has let go of the call
+///   handle_gone  the handle was dropped; whichever of these two is set second frees the call
+///
+/// The one who completes writes the outcome, then adds `done` with release; readers of `done`
+/// acquire, so they see the outcome and everything done before it on the completing thread.
+class completion {
+ public:
+  enum phase : std::uint32_t { queued = 0, running = 1, waiting = 2, settling = 3, done = 4 };
+
+  bool is_done() const noexcept {
+    return phase_of(word_.load(std::memory_order_acquire)) == done;  // pairs with publish()
+  }
+
+  /// Loop: queued -> running. False: it was cancelled meanwhile.
+  bool try_start() noexcept {
+    // acquire, release: the callable was published by the list; nothing new to order.
+    return move_from_queued(running, std::memory_order_relaxed);
+  }
+
+  /// Canceller: queued -> settling. False: too late, it runs or has run.
+  bool try_claim_queued() noexcept {
+    // acquire: the callable is about to be destroyed here, by another thread than its maker.
+    return move_from_queued(settling, std::memory_order_acquire);
+  }
+
+  /// Loop: running -> waiting. True: somebody asked meanwhile to cancel.
+  bool start_waiting() noexcept {
+    // release: the canceller that reads `waiting` reads where the deferred is; pairs with
+    // request_cancel(). acquire: sees who asked.
+    return (word_.fetch_add(waiting - running, std::memory_order_acq_rel) & cancel_mark) != 0;
+  }
+
+  /// Canceller: leaves the wish to cancel, and says how far the call has come.
+  phase request_cancel() noexcept {
+    // acquire: pairs with start_waiting() and publish(). release: orders nothing else.
+    return phase_of(word_.fetch_or(cancel_mark, std::memory_order_acq_rel));
+  }
+
+  /// The completer: `from` -> done, and wakes all waiters. `releases_loop` also lets go of the
+  /// loop's side. True: the handle is gone, so the caller must free the call; otherwise the call
+  /// may be gone by the time this returns.
+  bool publish(phase from, bool releases_loop) noexcept {
+    // Additions, because nobody else changes the phase now and the marks must survive.
+    // release: publishes the outcome to is_done() and wait(). acquire: if the handle is gone, what
+    // its last user did to the call happens before it is freed here.
+    const std::uint32_t old = word_.fetch_add((done - from) + (releases_loop ? loop_gone_mark : 0),
+                                              std::memory_order_acq_rel);
+    if ((old & sleeper_mark) != 0) futex_wake_all(word_);  // only the address is used
+    return (old & handle_gone_mark) != 0;
+  }
+
+  /// Loop: found a cancelled call in its list. True: the caller must free it.
+  bool release_loop() noexcept {
+    // acq_rel: the second of the two to let go frees, after all that the first one did.
+    return (word_.fetch_or(loop_gone_mark, std::memory_order_acq_rel) & handle_gone_mark) != 0;
+  }
+
+  /// Handle: gone. True: the caller must free the call, which has ended. Orders as release_loop().
+  bool release_handle() noexcept {
+    return (word_.fetch_or(handle_gone_mark, std::memory_order_acq_rel) & loop_gone_mark) != 0;
+  }
+
+  /// Makes the word new for the next use of a slot. Its claimer, before anyone else sees it.
+  void reset() noexcept { word_.store(queued, std::memory_order_relaxed); }
+
+  /// Waits for `done`; false: the deadline came first. Any number of waiters, any thread, and,
+  /// given a deadline, any handler.
+  bool wait(deadline until) noexcept;
+
+ private:
+  static constexpr std::uint32_t phase_mask = 7;
+  static constexpr std::uint32_t sleeper_mark = 8;
+  static constexpr std::uint32_t cancel_mark = 16;
+  static constexpr std::uint32_t loop_gone_mark = 32;
+  static constexpr std::uint32_t handle_gone_mark = 64;
+
+  static phase phase_of(std::uint32_t word) noexcept { return phase(word & phase_mask); }
+
+  bool move_from_queued(phase to, std::memory_order order) noexcept {
+    std::uint32_t word = word_.load(std::memory_order_relaxed);
+    while (phase_of(word) == queued) {
+      if (word_.compare_exchange_weak(word, word + to, order, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::atomic<std::uint32_t> word_{queued};
+  static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+};
+
+}  // namespace loopbridge::detail

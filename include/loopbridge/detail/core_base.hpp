@@ -1,0 +1,136 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory_resource>
+
+#include "loopbridge/detail/bell.hpp"
+#include "loopbridge/detail/node.hpp"
+#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/loop_ref.hpp"
+#include "loopbridge/place.hpp"
+#include "loopbridge/status.hpp"
+
+namespace loopbridge::detail {
+
+class deferred_base;
+class reentrant_post;
+class wait_vertex;
+template <class Slot>
+class slot_pool;
+
+/// What calls see of a bridge's core: the way in (submit), and on the loop thread the services
+/// that a running call needs. The rest of the core, which knows libuv, is in src/core.hpp.
+///
+/// Counted: the bridge, its thread, its open uv handles and every handle given out (eventuals,
+/// reentrant calls) hold it, so that a handle outlives the bridge and no doorbell is written to
+/// after its descriptor was closed.
+class core_base {
+ public:
+  /// The fast path: publish, and ring if the loop sleeps. Any thread, any handler, at any
+  /// instruction of another submit; errno is kept. On `accepted` the node belongs to the loop and
+  /// may be gone already; else it is untouched.
+  status submit(node& n) noexcept {
+    if (!process_.is_this_process()) return status::wrong_process;
+    if (!list_.push(n)) return status::stopped;
+    wake();
+    return status::accepted;
+  }
+
+  bool is_this_process() const noexcept { return process_.is_this_process(); }
+  bool is_closed() const noexcept { return list_.closed(); }
+
+  /// Is the caller on the thread that runs this loop? Any thread, any handler. (Not a
+  /// thread_local: touching one may allocate.)
+  bool on_loop_thread() const noexcept {
+    return pthread_equal(loop_thread_.load(std::memory_order_relaxed), pthread_self()) != 0;
+  }
+  wait_vertex* vertex() const noexcept { return vertex_.load(std::memory_order_seq_cst); }
+
+  /// The pool behind bridge::post_reentrant.
+  slot_pool<reentrant_post>& reentrant_slots() const noexcept { return *reentrant_slots_; }
+
+  /// May a handler wait, as far as the doorbell is concerned?
+  virtual bool handler_may_wait() const noexcept = 0;
+
+  std::pmr::memory_resource* memory() const noexcept { return memory_; }
+  virtual const char* name() const noexcept = 0;
+
+  /// The loop, for the callable being run. Loop thread.
+  virtual loop_ref loop() const noexcept = 0;
+  /// Hands a failure that has no waiter to the hook. Any ordinary thread.
+  virtual void unhandled(std::exception_ptr error, place where) noexcept = 0;
+  /// A call returned `d`, which is not settled yet: stop() must find it. Loop thread, in a turn.
+  virtual void enlist(deferred_base& d) noexcept = 0;
+  /// `d`, which was enlisted, has been claimed by the caller: strikes it off, now or on the loop,
+  /// where it also runs the cancel hook if that is owed. Any ordinary thread.
+  virtual void delist_later(deferred_base& d) noexcept = 0;
+  /// The loop's part of delist_later(). Who holds the turn.
+  virtual void delist(deferred_base& d) noexcept = 0;
+
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release_ref() noexcept {
+    // acq_rel: the last one out destroys, after all that the others did.
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+
+ protected:
+  core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots)
+      : memory_(memory), reentrant_slots_(slots) {}
+  virtual ~core_base() = default;
+
+  /// Rings if the loop sleeps: what every change of the list is followed by.
+  void wake() noexcept {
+    if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
+  }
+  /// Writes the doorbell, then silences the episode. Any thread, any handler; errno is kept.
+  virtual void ring(std::uint64_t episode) noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+  // What senders write is kept off the line that they only read.
+  alignas(64) submission_list list_;
+  alignas(64) bell bell_;
+  process_mark process_;
+  std::pmr::memory_resource* const memory_;
+  slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/core.hpp
+  /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
+  /// the first call. Relaxed: only the thread itself ever finds its own id here.
+  std::atomic<pthread_t> loop_thread_{};
+  static_assert(std::atomic<pthread_t>::is_always_lock_free);
+  /// That thread's place in the graph of waits; see wait_graph.hpp for the order.
+  std::atomic<wait_vertex*> vertex_{nullptr};
+  /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.
+  alignas(64) std::atomic<std::uint32_t> refs_{1};
+};
+
+/// A hold on a core.
+class core_ptr {
+ public:
+  core_ptr() noexcept = default;
+  explicit core_ptr(core_base& core) noexcept : core_(&core) { core.add_ref(); }
+  core_ptr(core_ptr&& other) noexcept : core_(other.core_) { other.core_ = nullptr; }
+  core_ptr& operator=(core_ptr&& other) noexcept {
+    core_ptr(static_cast<core_ptr&&>(other)).swap(*this);
+    return *this;
+  }
+  ~core_ptr() {
+    if (core_ != nullptr) core_->release_ref();
+  }
+  void swap(core_ptr& other) noexcept {
+    core_base* const own = core_;
+    core_ = other.core_;
+    other.core_ = own;
+  }
+  core_base* operator->() const noexcept { return core_; }
+  core_base& operator*() const noexcept { return *core_; }
+  explicit operator bool() const noexcept { return core_ != nullptr; }
+
+ private:
+  core_base* core_ = nullptr;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "loopbridge/detail/core_base.hpp"
+
+namespace loopbridge::detail {
+
+/// The shared state of a deferred and its completer, without the value: who settles it, which call
+/// it answers, and what to run when nobody wants it any more.
+///
+/// Home of `claim_`: open -> resolved (the completer, or its end) or open -> cancelled (a
+/// canceller, or stop). One exchange decides, so exactly one of them completes the call.
+///
+/// Home of `link_`: 0 -> the call that is answered (attach, loop) -> settled_mark (the completer,
+/// once the outcome is stored), or 0 -> settled_mark where the completer is first. Whoever comes
+/// second of the two passes the outcome on. Both sides acq_rel: the outcome goes one way, the
+/// call's address and core the other.
+///
+/// Counted: the completer, the deferred or the call that it answers, the core's register, and the
+/// list while it is queued there.
+class deferred_base : public node {
+ public:
+  /// Asks for the right to complete. False: somebody else has it.
+  bool claim_as_resolved() noexcept { return claim(claim_state::resolved); }
+  bool claim_as_cancelled() noexcept { return claim(claim_state::cancelled); }
+  bool is_cancelled() const noexcept {
+    return claim_.load(std::memory_order_acquire) == claim_state::cancelled;
+  }
+
+  /// Sets what runs, once, on the loop, when the deferred is cancelled. Loop thread. If that has
+  /// happened already, runs it at once.
+  template <class F>
+  void on_cancel(F&& f) {
+    struct hook_of final : cancel_hook {
+      explicit hook_of(F&& g) : f(std::forward<F>(g)) {}
+      void operator()() override { f(); }
+      std::decay_t<F> f;
+    };
+    hook_ = std::make_unique<hook_of>(std::forward<F>(f));
+    if (hook_is_due_) finish_cancel_hook();
+  }
+  /// By the core on the loop thread, when this is struck off the register: runs the hook if this
+  /// was cancelled, and destroys it. A hook that throws is reported like a posted call.
+  void finish_cancel_hook() noexcept;
+
+  core_base& core() const noexcept { return *core_; }
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release_ref() noexcept {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // as in core_base
+  }
+
+  // As a node it has one purpose: to be struck off the register on the loop.
+  void run(core_base& core) noexcept override {
+    core.delist(*this);
+    release_ref();  // the list's
+  }
+  void refuse(core_base& core) noexcept override { run(core); }
+
+  /// Ends the call that is answered with `bridge_stopped`. By the core, having claimed it.
+  virtual void fail_as_stopped() noexcept = 0;
+
+  // The core's register: a list, touched only by who holds the core's turn.
+  deferred_base* previous = nullptr;
+  deferred_base* following = nullptr;
+  bool enlisted = false;
+
+ protected:
+  deferred_base() = default;
+  virtual ~deferred_base() = default;
+  virtual void destroy() noexcept = 0;
+
+  static constexpr std::uintptr_t settled_mark = 1;
+  std::atomic<std::uintptr_t> link_{0};
+  core_ptr core_;  ///< set by attach, before link_
+
+ private:
+  enum class claim_state : std::uint8_t { open, resolved, cancelled };
+  struct cancel_hook {
+    virtual ~cancel_hook() = default;
+    virtual void operator()() = 0;
+  };
+
+  bool claim(claim_state as) noexcept {
+    claim_state open = claim_state::open;
+    // release: who sees the claim sees what was done before it. acquire: for is_cancelled().
+    return claim_.compare_exchange_strong(open, as, std::memory_order_acq_rel,
+                                          std::memory_order_acquire);
+  }
+
+  std::atomic<claim_state> claim_{claim_state::open};
+  std::atomic<std::uint32_t> refs_{1};
+  bool hook_is_due_ = false;           ///< loop thread: cancelled, and struck off
+  std::unique_ptr<cancel_hook> hook_;  ///< loop thread
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/loop_ref.hpp"
+
+namespace loopbridge {
+template <class T>
+class deferred;
+
+namespace detail {
+
+/// A callable with its arguments, kept by value until the loop calls it, once, as an rvalue; so
+/// both may be move-only. The callable gets the loop first if it can take it.
+template <class F, class... Args>
+class bound_call {
+  static constexpr bool takes_loop = std::is_invocable_v<F, loop_ref, Args...>;
+  static_assert(takes_loop || std::is_invocable_v<F, Args...>,
+                "the callable must accept (args...) or (loopbridge::loop_ref, args...)");
+
+ public:
+  using result_type =
+      typename std::conditional_t<takes_loop, std::invoke_result<F, loop_ref, Args...>,
+                                  std::invoke_result<F, Args...>>::type;
+
+  template <class G, class... A>
+  explicit bound_call(G&& f, A&&... args)
+      : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {}
+
+  result_type operator()([[maybe_unused]] loop_ref loop) {
+    return std::apply(
+        [&](Args&... args) -> result_type {
+          if constexpr (takes_loop) {
+            return std::invoke(std::move(f_), loop, std::move(args)...);
+          } else {
+            return std::invoke(std::move(f_), std::move(args)...);
+          }
+        },
+        args_);
+  }
+
+ private:
+  [[no_unique_address]] F f_;
+  [[no_unique_address]] std::tuple<Args...> args_;
+};
+
+/// For a callable and its arguments, as they were passed.
+template <class... Bound>
+using bound_call_of = bound_call<std::decay_t<Bound>...>;
+
+template <class T>
+struct answer_of {
+  using type = T;
+  static constexpr bool is_deferred = false;
+};
+template <class T>
+struct answer_of<deferred<T>> {
+  using type = T;
+  static constexpr bool is_deferred = true;
+};
+
+/// What the waiter gets: the callable's result, or, of a deferred<T>, the T.
+template <class Bound>
+using answer_t = typename answer_of<std::remove_cv_t<typename Bound::result_type>>::type;
+
+/// Holds a T whose end comes before its holder's.
+template <class T>
+union until_destroyed {
+  template <class... A>
+  explicit until_destroyed(std::in_place_t, A&&... args) : value(std::forward<A>(args)...) {}
+  ~until_destroyed() {}
+  void destroy() noexcept { value.~T(); }
+  T value;
+};
+
+}  // namespace detail
+}  // namespace loopbridge

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "loopbridge/errors.hpp"
+
+namespace loopbridge::detail {
+
+/// What a call ended with: a value (or a reference, or void), what it threw, or a failure that the
+/// library makes an exception of when somebody asks. Plain data; completion says when to look.
+template <class T>
+class outcome {
+  static_assert(!std::is_rvalue_reference_v<T>, "return a value or an lvalue reference");
+  static constexpr bool is_void = std::is_void_v<T>;
+  static constexpr bool is_reference = std::is_lvalue_reference_v<T>;
+
+ public:
+  /// What one of several readers sees, again and again ...
+  using view = std::conditional_t<is_void || is_reference, T,
+                                  std::add_lvalue_reference_t<std::add_const_t<T>>>;
+
+  /// Takes what `make` returns or throws.
+  template <class Make>
+  void capture(Make&& make) noexcept {
+    try {
+      if constexpr (is_void) {
+        std::forward<Make>(make)();
+        state_.template emplace<3>();
+      } else if constexpr (is_reference) {
+        state_.template emplace<3>(std::addressof(std::forward<Make>(make)()));
+      } else {
+        state_.template emplace<3>(std::forward<Make>(make)());
+      }
+    } catch (...) {
+      set(std::current_exception());
+    }
+  }
+  void set(std::exception_ptr thrown) noexcept { state_.template emplace<2>(std::move(thrown)); }
+  void set(failure f) noexcept { state_.template emplace<1>(f); }
+  /// Takes over another's; a value whose move throws becomes that exception.
+  void take_over(outcome&& other) noexcept {
+    if (failure* const f = std::get_if<1>(&other.state_)) {
+      set(*f);
+    } else if (std::exception_ptr* const thrown = std::get_if<2>(&other.state_)) {
+      set(std::move(*thrown));
+    } else {
+      capture([&]() -> T { return other.take({}); });
+    }
+  }
+
+  bool has_value() const noexcept { return state_.index() == 3; }
+  bool is(failure f) const noexcept {
+    const failure* const own = std::get_if<1>(&state_);
+    return own != nullptr && *own == f;
+  }
+
+  /// The exception, or null if there is a value.
+  std::exception_ptr error(place where) const {
+    if (const failure* const f = std::get_if<1>(&state_)) return make_error(*f, where);
+    if (const std::exception_ptr* const thrown = std::get_if<2>(&state_)) return *thrown;
+    return nullptr;
+  }
+
+  view look(place where) const {
+    if (!has_value()) std::rethrow_exception(error(where));
+    if constexpr (is_reference) {
+      return *std::get<3>(state_);
+    } else if constexpr (!is_void) {
+      return std::get<3>(state_);
+    }
+  }
+
+  /// ... and what the one who takes it gets.
+  T take(place where) {
+    if (!has_value()) std::rethrow_exception(error(where));
+    if constexpr (is_reference) {
+      return *std::get<3>(state_);
+    } else if constexpr (!is_void) {
+      return std::move(std::get<3>(state_));
+    }
+  }
+
+ private:
+  using stored = std::conditional_t<
+      is_void, std::monostate,
+      std::conditional_t<is_reference, std::add_pointer_t<std::remove_reference_t<T>>,
+                         std::remove_const_t<T>>>;
+  std::variant<std::monostate, failure, std::exception_ptr, stored> state_;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <type_traits>
+
+#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/slot_pool.hpp"
+
+namespace loopbridge::detail {
+
+/// A slot of the pool behind bridge::post_reentrant: the node, and the closure as bytes.
+class reentrant_post final : public node {
+ public:
+  static constexpr std::size_t capacity = 40;
+
+  /// Copies the closure in. The slot's claimer, which may be a handler.
+  template <class Closure>
+  void fill(slot_pool<reentrant_post>& home, const Closure& closure) noexcept {
+    static_assert(
+        std::is_trivially_copyable_v<Closure> && std::is_trivially_destructible_v<Closure>,
+        "post_reentrant copies bytes: callable and value must be trivially copyable");
+    static_assert(sizeof(Closure) <= capacity && alignof(Closure) <= alignof(std::max_align_t),
+                  "callable and value are too large for a slot: pass a pointer to them");
+    home_ = &home;
+    invoke_ = [](std::byte* bytes, loop_ref loop) {
+      (*std::launder(reinterpret_cast<Closure*>(bytes)))(loop);
+    };
+    std::memcpy(bytes_, &closure, sizeof(Closure));
+  }
+
+  void run(core_base& core) noexcept override;
+  void refuse(core_base& core) noexcept override;
+
+ private:
+  slot_pool<reentrant_post>* home_ = nullptr;
+  void (*invoke_)(std::byte* bytes, loop_ref loop) = nullptr;
+  alignas(std::max_align_t) std::byte bytes_[capacity];
+};
+
+/// A callable and its value, called with the loop if it can take it.
+template <class F, class... Value>
+struct reentrant_closure;
+
+template <class F>
+struct reentrant_closure<F> {
+  static_assert(std::is_invocable_v<F, loop_ref> || std::is_invocable_v<F>);
+  F f;
+  void operator()([[maybe_unused]] loop_ref loop) {
+    if constexpr (std::is_invocable_v<F, loop_ref>) {
+      f(loop);
+    } else {
+      f();
+    }
+  }
+};
+
+template <class F, class Value>
+struct reentrant_closure<F, Value> {
+  static_assert(std::is_invocable_v<F, loop_ref, Value> || std::is_invocable_v<F, Value>,
+                "the callable must accept (value) or (loopbridge::loop_ref, value)");
+  F f;
+  Value value;
+  void operator()([[maybe_unused]] loop_ref loop) {
+    if constexpr (std::is_invocable_v<F, loop_ref, Value>) {
+      f(loop, value);
+    } else {
+      f(value);
+    }
+  }
+};
+
+/// Any thread, any handler: claims a slot, fills it, submits it.
+template <class Closure>
+status post_closure(core_base& core, const Closure& closure) noexcept {
+  if (!core.is_this_process()) return status::wrong_process;
+  slot_pool<reentrant_post>& pool = core.reentrant_slots();
+  reentrant_post* const slot = pool.claim();
+  if (slot == nullptr) return core.is_closed() ? status::stopped : status::exhausted;
+  slot->fill(pool, closure);
+  const status s = core.submit(*slot);
+  if (s != status::accepted) pool.release(*slot);
+  return s;
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,191 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <utility>
+
+#include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/completion.hpp"
+#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/detail/invoke.hpp"
+#include "loopbridge/detail/outcome.hpp"
+
+namespace loopbridge::detail {
+
+/// A call that somebody may wait for, without its value and its callable.
+///
+/// It has two owners, the loop's side and the handle, and completion's word says which of them
+/// lets go last and frees it. So a result is destroyed by the thread that drops the handle, or, if
+/// the handle went first, by the thread that completes the call.
+class result_base : public node {
+ public:
+  bool is_ready() const noexcept { return completion_.is_done(); }
+  place where() const noexcept { return where_; }
+  core_base& core() const noexcept { return core_; }
+
+  /// False: the deadline came first. Throws like blocking_wait, unless the result is there.
+  bool wait(deadline until);
+  /// The same without the check, for who has made it.
+  void wait_to_the_end() noexcept { completion_.wait(no_deadline); }
+  /// See eventual::cancel.
+  bool cancel() noexcept;
+  /// The holder of the handle lets go. What it did not read and failed reaches the hook.
+  void drop_handle() noexcept;
+
+  /// Somebody has seen how it ended. Relaxed: it orders nothing, and the drop comes after.
+  void mark_read() noexcept { read_.store(true, std::memory_order_relaxed); }
+
+  /// By the core, for a deferred that it claimed: waiting -> done with this failure.
+  void fail_waiting(failure f) noexcept;
+
+ protected:
+  result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}
+  ~result_base() {
+    if (source_ != nullptr) source_->release_ref();
+  }
+
+  /// `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
+  void complete(completion::phase from) noexcept;
+  /// For run() and refuse(): false if the call was cancelled while queued, and is let go.
+  bool start() noexcept;
+
+  virtual void set_failure(failure f) noexcept = 0;
+  virtual std::exception_ptr error_to_report() const = 0;  ///< null: a value, or cancelled
+  virtual void discard_callable() noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+  core_base& core_;
+  const place where_;
+  completion completion_;
+  /// The deferred that the callable returned, held: written by the loop before `waiting`, read by
+  /// a canceller after it.
+  deferred_base* source_ = nullptr;
+
+ private:
+  void report_if_unread() noexcept;
+
+  std::atomic<bool> read_{false};
+};
+
+template <class T>
+class result;
+
+/// The shared state of deferred<T> and completer<T>.
+template <class T>
+class deferred_state final : public deferred_base {
+ public:
+  static deferred_state* make() { return make_in_block<deferred_state>(nullptr); }
+
+  /// Completer: stores what `fill` puts into the outcome. False: it was settled or cancelled.
+  template <class Fill>
+  bool settle(Fill&& fill) noexcept {
+    if (!claim_as_resolved()) return false;
+    std::forward<Fill>(fill)(outcome_);
+    const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
+    if (call == 0) return true;  // the loop has yet to attach the call, and will pass it on
+    core_base& core = *core_;    // read before the call can be gone
+    reinterpret_cast<result<T>*>(call)->complete_with(std::move(outcome_));
+    core.delist_later(*this);
+    return true;
+  }
+
+  /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
+  bool attach(result<T>& call) noexcept {
+    std::uintptr_t none = 0;
+    return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
+                                         std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+  void set_core(core_base& core) noexcept { core_ = core_ptr(core); }
+  outcome<T>& settled_outcome() noexcept { return outcome_; }
+
+  void fail_as_stopped() noexcept override {
+    reinterpret_cast<result<T>*>(link_.load(std::memory_order_acquire))
+        ->fail_waiting(failure::stopped);
+  }
+
+ private:
+  void destroy() noexcept override { destroy_in_block(this, nullptr); }
+
+  outcome<T> outcome_;
+};
+
+/// A call with its outcome.
+template <class T>
+class result : public result_base {
+ public:
+  typename outcome<T>::view look() {
+    mark_read();
+    return outcome_.look(where_);
+  }
+  T take() {
+    mark_read();
+    return outcome_.take(where_);
+  }
+  std::exception_ptr error() {
+    mark_read();
+    return outcome_.error(where_);
+  }
+
+  /// By the completer of the deferred that the callable returned.
+  void complete_with(outcome<T>&& o) noexcept {
+    outcome_.take_over(std::move(o));
+    complete(completion::waiting);
+  }
+
+ protected:
+  using result_base::result_base;
+
+  /// Loop: runs the callable and completes, or waits for the deferred that it returned.
+  template <class Bound>
+  void run_callable(Bound& callable) noexcept {
+    if constexpr (!answer_of<std::remove_cv_t<typename Bound::result_type>>::is_deferred) {
+      outcome_.capture([&]() -> T { return callable(core_.loop()); });
+      discard_callable();
+      complete(completion::running);
+    } else {
+      deferred_state<T>* answer = nullptr;
+      outcome_.set(failure::broken);  // what an empty deferred amounts to
+      try {
+        answer = callable(core_.loop()).release();
+      } catch (...) {
+        outcome_.set(std::current_exception());
+      }
+      discard_callable();
+      if (answer == nullptr) {
+        complete(completion::running);
+      } else {
+        wait_for_answer(*answer);
+      }
+    }
+  }
+
+  void set_failure(failure f) noexcept final { outcome_.set(f); }
+
+ private:
+  void wait_for_answer(deferred_state<T>& answer) noexcept {
+    core_base& core = core_;
+    source_ = &answer;  // takes over the deferred's hold
+    answer.set_core(core);
+    core.enlist(answer);
+    const bool cancel_asked = completion_.start_waiting();
+    // From here a canceller on another thread may complete this call, and its owner free it; only
+    // the address is used until the deferred says that it is ours. The register holds `answer`.
+    if (!answer.attach(*this)) {
+      core.delist(answer);  // source_ still holds it
+      complete_with(std::move(answer.settled_outcome()));
+    } else if (cancel_asked && answer.claim_as_cancelled()) {
+      core.delist(answer);
+      fail_waiting(failure::cancelled);
+    }
+  }
+
+  std::exception_ptr error_to_report() const final {
+    return outcome_.is(failure::cancelled) ? nullptr : outcome_.error(where_);
+  }
+
+  outcome<T> outcome_;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "loopbridge/detail/node.hpp"
+
+namespace loopbridge::detail {
+
+/// The submission list: any number of pushers, one taker at a time.
+///
+/// An intrusive Treiber stack. A push is one CAS, so a handler that interrupts a push finds the
+/// list whole at every instruction, and what it pushes is reachable at once; lists that exchange
+/// first and link afterwards are not (they make the nested push wait for the interrupted one).
+/// Nothing pops singly, so there is no ABA. A push is lock-free, not wait-free.
+///
+///   push   any thread, any handler; false: the list is closed and the node was not taken
+///   close  any thread, any handler; what was queued stays for the taker
+///   take   the taker; everything queued, oldest first
+///
+/// Home of `head_`: the youngest node, with bit 0 set once the list is closed for good. Accepted
+/// or refused is thereby decided in the one word that publishes the node. Pushers and close()
+/// write it, the taker clears the pointer. The accesses that matter to sleeping are seq_cst and
+/// pair with bell: see there.
+class submission_list {
+ public:
+  bool push(node& n) noexcept {
+    std::uintptr_t head = head_.load(std::memory_order_relaxed);
+    do {
+      if ((head & closed_bit) != 0) return false;
+      n.next = reinterpret_cast<node*>(head);
+      // seq_cst: publishes the node to take() (acquire), and comes before the pusher's look at the
+      // bell in the single order that bell::arm() and has_news() are part of.
+    } while (!head_.compare_exchange_weak(head, reinterpret_cast<std::uintptr_t>(&n),
+                                          std::memory_order_seq_cst, std::memory_order_relaxed));
+    return true;
+  }
+
+  /// Refuses every later push. True for the one call that closed it.
+  bool close() noexcept {
+    // seq_cst: like push(), so that a sleeping loop is seen and rung.
+    return (head_.fetch_or(closed_bit, std::memory_order_seq_cst) & closed_bit) == 0;
+  }
+
+  bool closed() const noexcept { return (head_.load(std::memory_order_seq_cst) & closed_bit) != 0; }
+
+  /// Is there anything for the loop to do: a node, or the news that the list was closed?
+  bool has_news() const noexcept {
+    // seq_cst: the loop's second look, after bell::arm(); pairs with push() and close().
+    return head_.load(std::memory_order_seq_cst) != 0;
+  }
+
+  node* take() noexcept {
+    std::uintptr_t head = head_.load(std::memory_order_relaxed);
+    while ((head & ~closed_bit) != 0 &&
+           !head_.compare_exchange_weak(head, head & closed_bit,
+                                        std::memory_order_acquire,  // pairs with push()
+                                        std::memory_order_relaxed)) {
+    }
+    node* oldest = nullptr;
+    for (node* n = reinterpret_cast<node*>(head & ~closed_bit); n != nullptr;) {
+      node* const older = n->next;
+      n->next = oldest;
+      oldest = n;
+      n = older;
+    }
+    return oldest;
+  }
+
+ private:
+  static constexpr std::uintptr_t closed_bit = 1;
+  static_assert(alignof(node) > closed_bit);
+
+  std::atomic<std::uintptr_t> head_{0};
+  static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
+};
+
+}  // namespace loopbridge::detail

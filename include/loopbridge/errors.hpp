@@ -1,0 +1,77 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "loopbridge/place.hpp"
+
+namespace loopbridge {
+
+/// The base of every error that the library itself reports; `catch (const loopbridge::error&)`
+/// takes them all. What a callable throws arrives at its waiter as it was thrown, and
+/// `std::system_error` (a bridge that cannot start) and `std::bad_alloc` stay what they are.
+class error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The bridge has stopped, or is stopping: the call was refused, or it ended unanswered.
+class bridge_stopped : public error {
+ public:
+  using error::error;
+};
+
+/// Somebody cancelled the call before it had a result.
+class cancelled : public error {
+ public:
+  using error::error;
+};
+
+/// The time given to wait was up first.
+class timed_out : public error {
+ public:
+  using error::error;
+};
+
+/// The completer of a deferred result was dropped without resolving it.
+class broken : public error {
+ public:
+  using error::error;
+};
+
+/// The wait could never end: it is on the loop's own thread, or closes a cycle of bridges.
+class would_deadlock : public error {
+ public:
+  using error::error;
+};
+
+/// The bridge belongs to the process that forked this one; its loop does not run here.
+class wrong_process : public error {
+ public:
+  using error::error;
+};
+
+/// The handle is empty: default-constructed, moved from, or its result was taken already.
+class no_state : public error {
+ public:
+  using error::error;
+};
+
+namespace detail {
+
+/// A failure that is not an exception yet. Results keep this one byte and build the exception on
+/// the thread that asks, so that ending a call in failure neither allocates nor throws, on the
+/// loop or while a bridge stops.
+enum class failure : unsigned char { stopped, cancelled, broken };
+
+/// Builds the exception for `f`; `where` is the place of submission.
+std::exception_ptr make_error(failure f, place where);
+
+/// Throws the error named, with a message that names the fix. `where` is the place of submission.
+[[noreturn]] void throw_stopped();
+[[noreturn]] void throw_wrong_process();
+[[noreturn]] void throw_timed_out(place where);
+[[noreturn]] void throw_no_state(const char* what);
+
+}  // namespace detail
+}  // namespace loopbridge

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/result.hpp"
+
+namespace loopbridge {
+
+class bridge;
+
+/// The result of a submitted call, which comes later (Crochet's EventualResult).
+///
+/// Move-only. Any number of threads may wait on one eventual at once, and each look gives the same
+/// answer; like any object it must not be moved or destroyed meanwhile. It stays good after its
+/// bridge has stopped or is gone: every accepted call ends with an answer, `bridge_stopped` at
+/// least. Dropping it never blocks and cancels nothing; if the call then fails, or has failed and
+/// nobody looked, options::on_unhandled_error hears of it.
+///
+/// All members may be called from any ordinary thread; not from a signal handler. Those that block
+/// throw `would_deadlock` on the loop's own thread, and where a loop would wait for itself through
+/// others, unless the result is there already; `wrong_process` in a forked child.
+///
+/// Memory ordering: what the loop did before the call completed is visible once a wait or ready()
+/// has reported it.
+template <class T>
+class [[nodiscard(
+    "an unread failure goes to the unhandled-error hook; use post() for no result")]] eventual {
+ public:
+  /// What get() gives: `const T&`; for a reference that reference, for void nothing.
+  using view = typename detail::outcome<T>::view;
+
+  eventual() noexcept = default;
+
+  /// Does it hold a call? False when default-constructed, moved from, or taken from by get() &&.
+  explicit operator bool() const noexcept {
+    return state_ != nullptr;
+  }
+
+  /// Waits, then returns the value or throws what the call ended with; again at each call. The
+  /// reference is good as long as the eventual.
+  view get() const& {
+    state().wait(detail::no_deadline);
+    return state().look();
+  }
+
+  /// Waits and takes the value out, as in `bridge.submit(f).get()`. The eventual is empty then.
+  T get()&& {
+    return std::move(*this).take_by(detail::no_deadline);
+  }
+
+  /// As get(), but throws `timed_out` once `timeout` has passed. That cancels nothing: the call
+  /// goes on, and get_for may be called again. (bridge::call_for is the one that cancels.)
+  template <class Rep, class Period>
+  view get_for(std::chrono::duration<Rep, Period> timeout) const& {
+    if (!wait_for(timeout)) detail::throw_timed_out(state().where());
+    return state().look();
+  }
+  template <class Rep, class Period>
+  T get_for(std::chrono::duration<Rep, Period> timeout)&& {
+    return std::move(*this).take_by(detail::deadline_after(timeout));
+  }
+
+  /// Waits without looking. wait_for: false when the time was up first.
+  void wait() const {
+    state().wait(detail::no_deadline);
+  }
+  template <class Rep, class Period>
+  bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
+    return state().wait(detail::deadline_after(timeout));
+  }
+
+  /// Is the result there? Never blocks.
+  bool ready() const {
+    return state().is_ready();
+  }
+
+  /// What the call failed with; null while there is no result, and if it is a value. Never blocks.
+  std::exception_ptr error() const {
+    return state().is_ready() ? state().error() : nullptr;
+  }
+
+  /// Asks that the call end as `cancelled`. Never blocks; constant time.
+  ///
+  /// True: it has ended so, just now. If it was still queued, it will not run, and its callable was
+  /// destroyed here, by the caller's thread; if it was waiting for a deferred, the deferred's
+  /// on_cancel hook runs on the loop.
+  /// False: it is done already, or its callable runs at this moment. A function that runs cannot
+  /// be interrupted; but if it returns a deferred, that is cancelled at once.
+  bool cancel() const {
+    return state().cancel();
+  }
+
+ private:
+  friend class bridge;
+
+  struct drop {
+    void operator()(detail::result<T>* state) const noexcept { state->drop_handle(); }
+  };
+
+  explicit eventual(detail::result<T> & state) noexcept : state_(&state) {}
+
+  detail::result<T>& state() const {
+    if (state_ == nullptr) {
+      detail::throw_no_state(
+          "this eventual is empty: it was moved from, or its result was taken by get() on an "
+          "rvalue; keep it in a variable and call get() on that to look more than once");
+    }
+    return *state_;
+  }
+
+  T take_by(detail::deadline until)&& {
+    if (!state().wait(until)) detail::throw_timed_out(state().where());
+    const eventual taken = std::move(*this);
+    return taken.state_->take();
+  }
+
+  std::unique_ptr<detail::result<T>, drop> state_;
+};
+
+}  // namespace loopbridge

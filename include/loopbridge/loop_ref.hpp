@@ -1,0 +1,24 @@
+#pragma once
+
+struct uv_loop_s;
+
+namespace loopbridge {
+
+/// The loop, on its own thread: the first parameter of a callable that wants it.
+///
+/// libuv's functions, uv_async_send apart, may only be called on the loop's thread. There is no
+/// other public way to a bridge's loop than this parameter, so the type says where code may run.
+/// It converts to uv_loop_t* and is good while the callable runs; a handle that was made with it
+/// has `handle->loop` for later callbacks.
+class loop_ref {
+ public:
+  explicit constexpr loop_ref(uv_loop_s* loop) noexcept : loop_(loop) {}
+
+  constexpr uv_loop_s* get() const noexcept { return loop_; }
+  constexpr operator uv_loop_s*() const noexcept { return loop_; }
+
+ private:
+  uv_loop_s* loop_;
+};
+
+}  // namespace loopbridge

@@ -1,0 +1,11 @@
+#pragma once
+
+// Everything that users include.
+#include "loopbridge/bridge.hpp"          // IWYU pragma: export
+#include "loopbridge/deferred.hpp"        // IWYU pragma: export
+#include "loopbridge/errors.hpp"          // IWYU pragma: export
+#include "loopbridge/eventual.hpp"        // IWYU pragma: export
+#include "loopbridge/loop_ref.hpp"        // IWYU pragma: export
+#include "loopbridge/options.hpp"         // IWYU pragma: export
+#include "loopbridge/reentrant_call.hpp"  // IWYU pragma: export
+#include "loopbridge/status.hpp"          // IWYU pragma: export

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <signal.h>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory_resource>
+#include <optional>
+#include <string>
+
+#include "loopbridge/place.hpp"
+
+struct uv_handle_s;
+
+namespace loopbridge {
+
+/// How a sender wakes a sleeping loop.
+enum class doorbell {
+  /// An eventfd (a non-blocking pipe where there is none) that the loop polls. The write keeps no
+  /// state, so a handler may interrupt it anywhere, ring again, and wait for the answer.
+  self_pipe,
+  /// libuv's own uv_async_t. Everything works but one thing: a handler may submit, but waiting in
+  /// a handler is refused. uv_async_send marks itself pending before it writes, so a handler that
+  /// interrupts it there would wait for a wake-up that only the interrupted code could send.
+  uv_async,
+};
+
+/// What stop() does with calls that were accepted but have not started.
+enum class queued_calls {
+  run,     ///< they run, in order, before the loop ends
+  refuse,  ///< they end in `bridge_stopped`; their callables are destroyed without running
+};
+
+/// A failure that nobody was there to receive: see options::on_unhandled_error.
+struct unhandled_error {
+  std::exception_ptr error;
+  place where;         ///< where the call was submitted; `file` is null where that is not known
+  const char* bridge;  ///< the bridge's name
+};
+
+/// A uv handle that was still open when the bridge stopped: see options::on_open_handle.
+struct open_handle {
+  const char* type;     ///< libuv's name for it: "tcp", "timer", "poll" ...
+  uv_handle_s* handle;  ///< for its owner: still open, and may be closed by the hook itself
+  const char* bridge;   ///< the bridge's name
+};
+
+/// How a bridge is set up. Every member has a default that suits most programs.
+struct options {
+  /// Names the loop's thread (cut to what the system allows: 15 bytes on Linux) and the bridge in
+  /// messages.
+  std::string name = "loopbridge";
+
+  loopbridge::doorbell doorbell = doorbell::self_pipe;
+
+  /// Slots of the pool behind post_reentrant(): how many such calls may be queued at once. More
+  /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64.
+  std::size_t reentrant_slots = 256;
+
+  /// Where calls live while they are queued or unanswered. Null: blocks of the library's own,
+  /// recycled, so that the loop never enters malloc. A resource given here is used by every thread
+  /// and by the loop, so it must be thread-safe and outlive every handle of the bridge; it is how
+  /// a garbage collector gets to see what queued closures point to.
+  std::pmr::memory_resource* memory = nullptr;
+
+  /// Signals blocked on the loop's thread. Not given: all, except those that collectors stop the
+  /// world with (SIGPWR, SIGXCPU), SIGPROF and the synchronous ones (SIGSEGV, SIGBUS, SIGFPE,
+  /// SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that handlers run on the program's own threads.
+  std::optional<sigset_t> blocked_signals = {};
+
+  /// Run on the loop's thread, before its first turn and after its last; collectors and language
+  /// runtimes register the thread here. What `on_thread_start` throws, the bridge's constructor
+  /// throws. Not for adopted loops, which have no thread of ours.
+  std::function<void()> on_thread_start = {};
+  std::function<void()> on_thread_exit = {};
+
+  /// Receives every failure that has no waiter: what a posted callable threw, a failed call whose
+  /// handle was dropped unread, a posted call that a stop refused. Called on the thread where
+  /// that came to light, mostly the loop's; must not throw. Not given: one line on stderr.
+  std::function<void(const unhandled_error&)> on_unhandled_error = {};
+
+  /// Receives each handle of the program's that is still open when the bridge stops, on the loop's
+  /// thread. It may close the handle with a callback of its own, which is then run; what it leaves
+  /// open the bridge closes. Not given: one line on stderr. Not for adopted loops, whose handles
+  /// are their owner's.
+  std::function<void(const open_handle&)> on_open_handle = {};
+
+  queued_calls on_stop = queued_calls::run;
+};
+
+}  // namespace loopbridge

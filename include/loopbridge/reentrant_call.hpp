@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/bridge.hpp"
+#include "loopbridge/detail/reentrant_state.hpp"
+
+namespace loopbridge {
+
+/// A call that is paid for in advance, for signal handlers, finalizers and destructors.
+///
+/// Everything that post() needs is reserved when the reentrant_call is made, so that firing it
+/// cannot fail while its bridge lives. Make one per signal, or per object that is finalized.
+///
+/// Firings that come before the loop gets to the callable are coalesced into one run and counted.
+/// The callable is called with what it accepts of (loop_ref, std::uint64_t firings): firings is how
+/// many it answers, at least 1; all runs' together are the firings accepted. Firing while the
+/// callable runs leads to one more run. What it throws goes to options::on_unhandled_error.
+///
+///   worked count: five firings in a row, the loop busy: the callable runs once, with firings == 5
+///
+/// Movable and destroyable by ordinary threads, not while it may be fired. Destroying it does not
+/// wait: firings already accepted still run. The callable is destroyed by the thread that destroys
+/// the reentrant_call, or on the loop thread if a firing was queued then. It may outlive its
+/// bridge.
+class reentrant_call {
+ public:
+  /// Reserves the call. Ordinary threads. Throws std::bad_alloc, or what moving `f` throws.
+  template <class F>
+  reentrant_call(const bridge& b, F&& f, place where = place::current())
+      : state_(make(b.core(), std::forward<F>(f), where)) {}
+
+  /// Fires: `accepted`, `stopped` or `wrong_process`. Anywhere: threads, handlers, finalizers, at
+  /// any instruction. No lock, no allocation; errno is kept. (A moved-from one is `stopped`.)
+  status post() noexcept { return state_ != nullptr ? state_->fire() : status::stopped; }
+
+  /// Fires and waits until the callable has run for it, at most for `timeout`. Anywhere that post()
+  /// may be called, but for the loop's thread. A deadline is required, because the loop may depend
+  /// on what the interrupted code holds: the callables queued ahead run first, and if one of them
+  /// needs malloc's lock, and the handler interrupted malloc, only the deadline ends the wait.
+  ///
+  /// `answered`; or it did not wait: `stopped`, `wrong_process`, `would_deadlock` (the loop's
+  /// thread), `unsupported` (doorbell::uv_async: see there), `exhausted` (16 waits on this call
+  /// are under way); or `timed_out`: it will still run, unless the bridge stops.
+  template <class Rep, class Period>
+  status call_for(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return state_ != nullptr ? state_->fire_and_wait(detail::deadline_after(timeout))
+                             : status::stopped;
+  }
+
+  /// How many firings found another one queued and were added to it. Any thread, any handler.
+  std::uint64_t coalesced() const noexcept { return state_ != nullptr ? state_->coalesced() : 0; }
+
+ private:
+  struct release {
+    void operator()(detail::reentrant_state* state) const noexcept { state->release_ref(); }
+  };
+
+  template <class F>
+  static detail::reentrant_state* make(detail::core_base& core, F&& f, place where) {
+    return detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
+        core.memory(), core, where, std::forward<F>(f));
+  }
+
+  std::unique_ptr<detail::reentrant_state, release> state_;
+};
+
+}  // namespace loopbridge

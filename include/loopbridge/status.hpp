@@ -1,0 +1,43 @@
+#pragma once
+
+namespace loopbridge {
+
+/// What became of a submission, for the functions that do not throw.
+///
+/// `accepted` and `answered` mean that the call runs or has run; all others mean that it was
+/// refused and runs nothing, except `timed_out`, after which it may still run.
+enum class [[nodiscard]] status{
+    accepted,       ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`
+    answered,       ///< awaited, and it has run
+    stopped,        ///< the bridge has stopped or is stopping
+    exhausted,      ///< no memory, or every slot reserved for handlers is in use
+    wrong_process,  ///< the bridge belongs to the process that forked this one
+    timed_out,      ///< awaited, and the deadline came first
+    would_deadlock,  ///< awaited on the bridge's own loop thread
+    unsupported,     ///< awaited from a handler on a doorbell that cannot promise to wake the loop
+};
+
+/// The enumerator's name, for messages. Any thread, any handler.
+constexpr const char* to_string(status s) noexcept {
+  switch (s) {
+    case status::accepted:
+      return "accepted";
+    case status::answered:
+      return "answered";
+    case status::stopped:
+      return "stopped";
+    case status::exhausted:
+      return "exhausted";
+    case status::wrong_process:
+      return "wrong_process";
+    case status::timed_out:
+      return "timed_out";
+    case status::would_deadlock:
+      return "would_deadlock";
+    case status::unsupported:
+      return "unsupported";
+  }
+  return "unknown";
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,51 @@
+#include "loopbridge/bridge.hpp"
+
+#include "core.hpp"
+
+namespace loopbridge {
+namespace {
+
+detail::core& whole(detail::core_base& base) noexcept {
+  return static_cast<detail::core&>(base);
+}
+
+}  // namespace
+
+bridge::bridge(options opts) : core_(detail::core::start(std::move(opts))) {}
+
+bridge bridge::adopt(uv_loop_s* loop, options opts) {
+  return bridge(detail::core::adopt(loop, std::move(opts)));
+}
+
+bridge::~bridge() {
+  if (core_) whole(*core_).end();
+}
+
+bridge& bridge::operator=(bridge&& other) noexcept {
+  bridge ended(std::move(*this));
+  core_ = std::move(other.core_);
+  return *this;
+}
+
+void bridge::stop() {
+  whole(core()).stop();
+}
+
+void bridge::stop_reentrant() noexcept {
+  if (core_) whole(*core_).stop_reentrant();
+}
+
+bool bridge::stopped() const noexcept {
+  return !core_ || core_->is_closed();
+}
+
+bool bridge::on_loop_thread() const noexcept {
+  return core_ && core_->on_loop_thread();
+}
+
+void bridge::throw_unless_accepted(status s) {
+  if (s == status::stopped) detail::throw_stopped();
+  if (s == status::wrong_process) detail::throw_wrong_process();
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <uv.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "doorbell.hpp"
+#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/reentrant_post.hpp"
+#include "loopbridge/options.hpp"
+
+namespace loopbridge::detail {
+
+/// A bridge's core: the submission list and its bell on a libuv loop, and that loop's life.
+///
+///   core_start.cpp   making it: descriptors, loop, handles, thread
+///   core_turn.cpp    one turn of the loop: sleep or not, take a snapshot, run it
+///   core_stop.cpp    ending it: who releases whom, in what order
+///
+/// Who may touch what: members below "loop thread" belong to the thread that runs the loop. The
+/// register of deferreds belongs to who holds the turn.
+///
+/// Home of `in_turn_`: true while somebody holds the turn, that is, runs or refuses calls. The loop
+/// takes it for the draining part of each of its turns; for an adopted loop, a stop() on another
+/// thread may take it in between, to release the waiters. Taken with acquire (exchange), released
+/// with seq_cst: the loop looks at the list's closing after it (see after_poll).
+class core final : public core_base {
+ public:
+  /// As bridge's constructor and bridge::adopt.
+  static core_ptr start(options&& opts);
+  static core_ptr adopt(uv_loop_t* loop, options&& opts);
+
+  /// As bridge's functions; end() is the destructor's.
+  void stop();
+  void stop_reentrant() noexcept;
+  void end() noexcept;
+
+  bool handler_may_wait() const noexcept override { return doorbell_->handler_may_wait(); }
+  const char* name() const noexcept override { return opts_.name.c_str(); }
+  loop_ref loop() const noexcept override { return loop_ref(loop_); }
+  void unhandled(std::exception_ptr error, place where) noexcept override;
+  void enlist(deferred_base& d) noexcept override;
+  void delist_later(deferred_base& d) noexcept override;
+  void delist(deferred_base& d) noexcept override;
+
+ private:
+  core(options&& opts, uv_loop_t* adopted);
+  ~core() override;
+  void ring(std::uint64_t episode) noexcept override;
+  void destroy() noexcept override { delete this; }
+
+  // core_start.cpp
+  void open_loop();
+  void open_handles();
+  void start_thread();
+  void thread_main(std::promise<void> started) noexcept;
+  void note_loop_thread();
+
+  // core_turn.cpp
+  void before_poll() noexcept;
+  void after_poll() noexcept;
+  void drain() noexcept;
+  void keep_awake(bool awake) noexcept;
+
+  // core_stop.cpp
+  void end_turns() noexcept;
+  void end_on_loop() noexcept;
+  void release_waiters_from_elsewhere() noexcept;
+  void close_handles() noexcept;
+  void close_program_handles() noexcept;
+  void report_open(uv_handle_t* handle) noexcept;
+
+  options opts_;
+  slot_pool<reentrant_post> pool_;
+  const bool adopted_;
+  uv_loop_t own_loop_{};
+  uv_loop_t* const loop_;
+  const std::unique_ptr<doorbell_base> doorbell_;
+  std::atomic<bool> in_turn_{false};
+
+  // Loop thread.
+  uv_prepare_t prepare_{};
+  uv_check_t check_{};
+  uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
+  node* chain_ = nullptr;  ///< the rest of the snapshot that is being run
+  bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
+  bool refusing_ = false;  ///< stopped with queued_calls::refuse: what is left does not run
+  bool handles_open_ = false;
+  bool turns_ended_ = false;
+
+  deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
+
+  std::mutex joining_;  ///< guards thread_
+  std::thread thread_;
+};
+
+}  // namespace loopbridge::detail

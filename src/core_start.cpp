@@ -1,0 +1,221 @@
+#include <pthread.h>
+#include <unistd.h>
+
+#include <future>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "core.hpp"
+#include "loopbridge/detail/blocks.hpp"
+#include "wait_graph.hpp"
+
+namespace loopbridge::detail {
+namespace {
+
+[[noreturn]] void throw_uv(int error, const char* what) {
+  throw std::system_error(-error, std::generic_category(),
+                          std::string("loopbridge: cannot start: ") + what + ": " +
+                              uv_err_name(error) + ": " + uv_strerror(error));
+}
+
+/// libuv aborts the process when it finds no descriptor for its signal pipes, so look first: the
+/// first loop of a process and its doorbell need seven, and this tries eight. Opened and closed
+/// again; another thread may take them in between, as with every look ahead.
+void require_descriptors() {
+  int fds[8];
+  int opened = 0;
+  int error = 0;
+  for (; opened < 8 && error == 0; opened += 2) {
+    if (pipe(fds + opened) != 0) {
+      error = errno;
+      break;
+    }
+  }
+  while (opened > 0) close(fds[--opened]);
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(),
+                            "loopbridge: cannot start: a loop needs 8 free file descriptors; close "
+                            "some or raise the limit (ulimit -n)");
+  }
+}
+
+sigset_t default_blocked_signals() {
+  sigset_t blocked;
+  sigfillset(&blocked);
+  for (const int open : {
+           SIGSEGV,
+           SIGBUS,
+           SIGFPE,
+           SIGILL,
+           SIGTRAP,
+           SIGABRT,
+           SIGSYS,  // synchronous
+           SIGPROF,
+           SIGXCPU,
+#ifdef SIGPWR
+           SIGPWR,
+#endif
+       }) {
+    sigdelset(&blocked, open);
+  }
+  return blocked;
+}
+
+/// The mask that a thread started meanwhile inherits.
+class inherited_mask {
+ public:
+  explicit inherited_mask(const sigset_t& blocked) {
+    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
+  }
+  ~inherited_mask() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  inherited_mask(const inherited_mask&) = delete;
+  inherited_mask& operator=(const inherited_mask&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+core::core(options&& opts, uv_loop_t* adopted)
+    : core_base(opts.memory, &pool_),
+      opts_(std::move(opts)),
+      pool_(opts_.reentrant_slots),
+      adopted_(adopted != nullptr),
+      loop_(adopted_ ? adopted : &own_loop_),
+      doorbell_(doorbell_base::make(opts_.doorbell)) {}
+
+core::~core() = default;
+
+core_ptr core::start(options&& opts) {
+  require_descriptors();
+  core* const made = new core(std::move(opts), nullptr);
+  core_ptr held(*made);
+  made->release_ref();  // the one it was born with
+  made->open_loop();
+  made->start_thread();
+  return held;
+}
+
+core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
+  if (loop == nullptr) {
+    throw std::invalid_argument(
+        "loopbridge: adopt() needs a loop; for one of its own use bridge()");
+  }
+  if (opts.on_thread_start || opts.on_thread_exit || opts.blocked_signals) {
+    throw std::invalid_argument(
+        "loopbridge: an adopted loop has no thread of ours: leave on_thread_start, on_thread_exit "
+        "and blocked_signals unset, and do their work where that thread starts");
+  }
+  core* const made = new core(std::move(opts), loop);
+  core_ptr held(*made);
+  made->release_ref();
+  made->open_handles();
+  made->note_loop_thread();  // a guess, put right at the first turn
+  // The first turn runs what is accepted before it, even if nothing else keeps the loop alive; and
+  // until then the loop counts as asleep, see after_poll().
+  made->keep_awake(true);
+  made->bell_.arm();
+  return held;
+}
+
+void core::open_loop() {
+  if (const int error = uv_loop_init(loop_); error != 0) throw_uv(error, "uv_loop_init");
+  try {
+    open_handles();
+  } catch (...) {
+    uv_run(loop_, UV_RUN_DEFAULT);  // close callbacks
+    uv_loop_close(loop_);
+    throw;
+  }
+}
+
+/// Each open handle holds the core until its close callback has run.
+void core::open_handles() {
+  const int error = doorbell_->open(loop_);
+  if (doorbell_->handle() != nullptr) {
+    doorbell_->owner = this;
+    add_ref();
+  }
+  if (error != 0) {
+    if (doorbell_->handle() != nullptr) {
+      doorbell_->close([](uv_handle_t* h) {
+        static_cast<core*>(static_cast<doorbell_base*>(h->data)->owner)->release_ref();
+      });
+    }
+    throw_uv(error, "the doorbell");
+  }
+  // These cannot fail. libuv runs the handle that was started last first: ours come after the
+  // program's in the prepare phase, since they were started before.
+  uv_prepare_init(loop_, &prepare_);
+  uv_check_init(loop_, &check_);
+  uv_idle_init(loop_, &idle_);
+  prepare_.data = check_.data = idle_.data = this;
+  uv_prepare_start(&prepare_, [](uv_prepare_t* h) { static_cast<core*>(h->data)->before_poll(); });
+  uv_check_start(&check_, [](uv_check_t* h) { static_cast<core*>(h->data)->after_poll(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&check_));
+  if (adopted_) uv_unref(doorbell_->handle());  // else it is what keeps the loop alive
+  for (int handle = 0; handle < 3; ++handle) add_ref();
+  handles_open_ = true;
+}
+
+void core::start_thread() {
+  std::promise<void> started;
+  std::future<void> result = started.get_future();
+  add_ref();  // the thread's
+  try {
+    const inherited_mask mask(opts_.blocked_signals ? *opts_.blocked_signals
+                                                    : default_blocked_signals());
+    thread_ = std::thread([this, started = std::move(started)]() mutable noexcept {
+      thread_main(std::move(started));
+      release_ref();
+    });
+  } catch (...) {  // no thread: end the loop here
+    end_turns();
+    release_ref();
+    throw;
+  }
+  try {
+    result.get();
+  } catch (...) {  // on_thread_start threw, and the thread has ended its loop
+    thread_.join();
+    throw;
+  }
+}
+
+void core::thread_main(std::promise<void> started) noexcept {
+  try {
+    note_loop_thread();
+    prepare_blocks_of_this_thread();
+#ifdef __APPLE__
+    pthread_setname_np(opts_.name.substr(0, 63).c_str());
+#else
+    pthread_setname_np(pthread_self(), opts_.name.substr(0, 15).c_str());
+#endif
+    if (opts_.on_thread_start) opts_.on_thread_start();
+  } catch (...) {
+    end_turns();
+    started.set_exception(std::current_exception());
+    return;
+  }
+  started.set_value();
+  uv_run(loop_, UV_RUN_DEFAULT);
+  end_turns();  // does nothing after stop(); uv_stop() by the program amounts to one
+  if (opts_.on_thread_exit) {
+    try {
+      opts_.on_thread_exit();
+    } catch (...) {
+      unhandled(std::current_exception(), {});
+    }
+  }
+}
+
+/// The calling thread runs the loop.
+void core::note_loop_thread() {
+  vertex_.store(&wait_vertex::of_loop_thread(name()), std::memory_order_seq_cst);
+  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+}
+
+}  // namespace loopbridge::detail

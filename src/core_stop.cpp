@@ -1,0 +1,165 @@
+#include <cstdio>
+
+#include "core.hpp"
+#include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/errors.hpp"
+
+// How a bridge ends. Whoever stops it closes the list, in one atomic operation: from then on every
+// submission is refused, and what was accepted is in the list, the running snapshot or the register
+// of deferreds. The loop then ends all of that (end_on_loop), in this order:
+//
+//   1. what is queued runs, or is refused          no call is left
+//   2. deferreds fail, their cancel hooks run      no waiter is left
+//   3. our handles are closed                      no ring touches one any more
+//   4. the program's handles are reported, closed; requests at work are waited for; the loop closes
+namespace loopbridge::detail {
+
+void core::stop() {
+  if (!is_this_process()) throw_wrong_process();
+  list_.close();
+  if (on_loop_thread()) {
+    if (opts_.on_stop == queued_calls::refuse) refusing_ = true;
+    if (adopted_ && !draining_) {
+      end_turns();
+    } else {
+      wake();  // rings only if this is a prepare callback that runs after ours
+    }
+    return;
+  }
+  wake();
+  if (adopted_) return release_waiters_from_elsewhere();
+  const blocking_wait waiting(*this);
+  const std::lock_guard lock(joining_);
+  if (thread_.joinable()) thread_.join();
+}
+
+void core::stop_reentrant() noexcept {
+  if (!is_this_process()) return;
+  list_.close();
+  wake();
+}
+
+void core::end() noexcept {
+  if (!is_this_process()) {
+    // The thread does not exist here. What it held of the core it will never release, so the core
+    // stays, untouched, like the rest of the parent's memory; only the bridge's own hold goes.
+    add_ref();
+    return;
+  }
+  try {
+    stop();
+  } catch (const would_deadlock&) {
+    // The loop waits for the caller: it cannot be joined, but it will end.
+  }
+  const std::lock_guard lock(joining_);
+  if (thread_.joinable()) thread_.detach();
+}
+
+/// Ends everything on this thread, which is the loop's, outside a turn. At most once.
+void core::end_turns() noexcept {
+  list_.close();
+  if (!turns_ended_ && !in_turn_.exchange(true, std::memory_order_acquire)) {
+    draining_ = true;
+    drain();
+    end_on_loop();
+    draining_ = false;
+    in_turn_.store(false, std::memory_order_seq_cst);
+  }
+  if (!adopted_) close_program_handles();
+}
+
+void core::end_on_loop() noexcept {
+  drain();  // the list is closed: the last snapshot
+  while (enlisted_ != nullptr) {
+    deferred_base& d = *enlisted_;
+    // Not ours to claim: it is being resolved or cancelled by somebody, who completes the call.
+    if (d.claim_as_cancelled()) d.fail_as_stopped();
+    delist(d);
+  }
+  bell_.disarm();
+  turns_ended_ = true;
+  close_handles();
+  if (!adopted_) uv_stop(loop_);
+}
+
+/// stop() on another thread than the adopted loop's, which may never turn again: releases all
+/// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
+void core::release_waiters_from_elsewhere() noexcept {
+  if (in_turn_.exchange(true, std::memory_order_acquire)) return;
+  for (node* n = list_.take(); n != nullptr;) {
+    node* const following = n->next;
+    n->refuse(*this);
+    n = following;
+  }
+  for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
+    if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn
+  }
+  in_turn_.store(false, std::memory_order_seq_cst);
+}
+
+void core::close_handles() noexcept {
+  if (!handles_open_) return;
+  handles_open_ = false;
+  const auto closed = [](uv_handle_t* h) { static_cast<core*>(h->data)->release_ref(); };
+  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&check_), closed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), closed);
+  doorbell_->close([](uv_handle_t* h) {
+    static_cast<core*>(static_cast<doorbell_base*>(h->data)->owner)->release_ref();
+  });
+}
+
+void core::close_program_handles() noexcept {
+  // Close callbacks may open new handles, so this goes round; a program that does so for ever is
+  // left with a loop that is not closed.
+  for (int round = 0; round < 100; ++round) {
+    uv_walk(
+        loop_,
+        [](uv_handle_t* h, void* self) {
+          if (uv_is_closing(h) != 0) return;
+          static_cast<core*>(self)->report_open(h);
+          if (uv_is_closing(h) == 0) uv_close(h, nullptr);
+        },
+        this);
+    uv_run(loop_, UV_RUN_DEFAULT);  // close callbacks, and requests that are still at work
+    if (uv_loop_close(loop_) == 0) return;
+  }
+}
+
+void core::report_open(uv_handle_t* handle) noexcept {
+  const open_handle open{uv_handle_type_name(handle->type), handle, name()};
+  try {
+    if (opts_.on_open_handle) return opts_.on_open_handle(open);
+  } catch (...) {
+    unhandled(std::current_exception(), {});
+  }
+  std::fprintf(stderr,
+               "loopbridge: bridge '%s' stopped while a uv handle of type %s was open; it was "
+               "closed (close it before stop(), or set options::on_open_handle)\n",
+               open.bridge, open.type);
+}
+
+void core::unhandled(std::exception_ptr error, place where) noexcept {
+  try {
+    if (opts_.on_unhandled_error) return opts_.on_unhandled_error({error, where, name()});
+  } catch (...) {
+    std::fputs("loopbridge: options::on_unhandled_error threw; it must not\n", stderr);
+  }
+  const char* file = where.file != nullptr ? where.file : "an unknown place";
+  const char* what = "an exception that is not a std::exception";
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr,
+                 "loopbridge: bridge '%s': nobody received this failure of a call from %s:%u: %s\n",
+                 name(), file, where.line, e.what());
+    return;
+  } catch (...) {
+  }
+  std::fprintf(stderr,
+               "loopbridge: bridge '%s': nobody received this failure of a call from %s:%u: %s\n",
+               name(), file, where.line, what);
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,108 @@
+#include "core.hpp"
+#include "loopbridge/detail/deferred_base.hpp"
+
+// One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
+// polls, then calls after_poll (a uv_check_t):
+//
+//   before_poll   arm the bell, look at the list once more; if there is work, do not block
+//   poll          I/O is served in every turn, however much is queued
+//   after_poll    disarm the bell, take one snapshot of the list, run it
+//
+// While the loop is busy the bell is even all the time, and no sender makes a system call.
+namespace loopbridge::detail {
+
+void core::before_poll() noexcept {
+  if (!on_loop_thread()) note_loop_thread();
+  if (chain_ != nullptr) return keep_awake(true);  // a nested uv_run: its after_poll goes on
+  bell_.arm();
+  const bool work = list_.has_news();
+  if (work) bell_.disarm();
+  keep_awake(work);
+}
+
+void core::after_poll() noexcept {
+  bell_.disarm();
+  if (draining_) return drain();  // nested
+  do {
+    // Taken: another thread is ending this bridge. Its news keeps the loop turning until it is
+    // done.
+    if (in_turn_.exchange(true, std::memory_order_acquire)) return;
+    draining_ = true;
+    drain();
+    if (list_.closed()) end_on_loop();
+    draining_ = false;
+    in_turn_.store(false, std::memory_order_seq_cst);
+    // A stop() on another thread that found the turn taken relies on this second look.
+  } while (list_.closed() && !turns_ended_);
+  if (turns_ended_ || !adopted_) return;
+  // Whether an adopted loop turns again at once only its owner knows: it may be embedded in another
+  // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
+  // and work that is there already must be visible to such a poll.
+  bell_.arm();
+  if (list_.has_news()) {
+    bell_.disarm();
+    keep_awake(true);
+    doorbell_->ring();
+  }
+}
+
+/// Runs the snapshot. It belongs to the core and not to this frame, so that a uv_run nested in a
+/// callable goes on with it, in order.
+void core::drain() noexcept {
+  if (chain_ == nullptr) {
+    refusing_ = refusing_ || (opts_.on_stop == queued_calls::refuse && list_.closed());
+    chain_ = list_.take();
+  }
+  while (chain_ != nullptr) {
+    node& n = *chain_;
+    chain_ = n.next;  // before it is run: it may be gone afterwards
+    if (refusing_) {
+      n.refuse(*this);
+    } else {
+      n.run(*this);
+    }
+  }
+}
+
+/// Keeps the poll from blocking, and an adopted loop alive, while there is work.
+void core::keep_awake(bool awake) noexcept {
+  if (awake) {
+    uv_idle_start(&idle_, [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(&idle_);
+  }
+}
+
+void core::ring(std::uint64_t episode) noexcept {
+  // Asked again: a fork in a handler between submit()'s look and here must not ring the parent.
+  if (!is_this_process()) return;
+  doorbell_->ring();
+  bell_.silence(episode);
+}
+
+void core::enlist(deferred_base& d) noexcept {
+  d.add_ref();
+  d.previous = nullptr;
+  d.following = enlisted_;
+  if (enlisted_ != nullptr) enlisted_->previous = &d;
+  enlisted_ = &d;
+  d.enlisted = true;
+}
+
+void core::delist_later(deferred_base& d) noexcept {
+  // On a loop of our own nobody else ever takes the turn, so its thread need not queue.
+  if (!adopted_ && on_loop_thread()) return delist(d);
+  d.add_ref();                                         // the list's
+  if (submit(d) != status::accepted) d.release_ref();  // stopped: end_on_loop() finds it itself
+}
+
+void core::delist(deferred_base& d) noexcept {
+  if (!d.enlisted || !on_loop_thread()) return;  // elsewhere: end_on_loop() runs the hook later
+  d.enlisted = false;
+  (d.previous != nullptr ? d.previous->following : enlisted_) = d.following;
+  if (d.following != nullptr) d.following->previous = d.previous;
+  d.finish_cancel_hook();
+  d.release_ref();
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,112 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "doorbell.hpp"
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#endif
+
+namespace loopbridge::detail {
+namespace {
+
+/// An eventfd on Linux, a non-blocking pipe elsewhere, polled by the loop.
+///
+/// The descriptors stay open until the object is destroyed, which the core's count puts after the
+/// last possible ring: a late ring is a write that nobody reads, never one to a recycled number.
+class self_pipe final : public doorbell_base {
+ public:
+  ~self_pipe() override {
+    if (read_fd_ >= 0) ::close(read_fd_);
+    if (write_fd_ >= 0 && write_fd_ != read_fd_) ::close(write_fd_);
+  }
+
+  int open(uv_loop_t* loop) noexcept override {
+    if (const int error = open_descriptors(); error != 0) return error;
+    if (const int error = uv_poll_init(loop, &poll_, read_fd_); error != 0) return error;
+    initialized_ = true;
+    poll_.data = static_cast<doorbell_base*>(this);
+    return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<self_pipe*>(static_cast<doorbell_base*>(poll->data))->read_all();
+    });
+  }
+
+  uv_handle_t* handle() noexcept override {
+    return initialized_ ? reinterpret_cast<uv_handle_t*>(&poll_) : nullptr;
+  }
+
+  void ring() noexcept override {
+    const int saved_errno = errno;
+    const std::uint64_t one = 1;
+    ssize_t written;
+    do {
+#ifdef __linux__
+      // Not write(): that is a cancellation point, and a thread cancelled in it is one that never
+      // gets to say that it has rung.
+      written = syscall(SYS_write, write_fd_, &one, sizeof(one));
+#else
+      written = write(write_fd_, &one, 1);
+#endif
+      // EAGAIN: full, so it is readable, which is all that a ring wants.
+    } while (written < 0 && errno == EINTR);
+    errno = saved_errno;
+  }
+
+  void close(uv_close_cb on_closed) noexcept override {
+    uv_close(handle(), on_closed);
+  }
+
+  bool handler_may_wait() const noexcept override {
+    return true;
+  }
+
+ private:
+  int open_descriptors() noexcept {
+#ifdef __linux__
+    read_fd_ = write_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return read_fd_ < 0 ? uv_translate_sys_error(errno) : 0;
+#else
+    int fds[2];
+    if (pipe(fds) != 0) return uv_translate_sys_error(errno);
+    read_fd_ = fds[0];
+    write_fd_ = fds[1];
+    for (const int fd : fds) {
+      if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return uv_translate_sys_error(errno);
+      }
+    }
+    return 0;
+#endif
+  }
+
+  /// Silences the descriptor. The list is looked at after this, in the check phase: the other way
+  /// round, a ring between the two would be read away and its call left lying.
+  void read_all() noexcept {
+    std::uint64_t drained[64];
+    ssize_t got;
+    do {
+      got = read(read_fd_, drained, sizeof(drained));
+#ifdef __linux__
+    } while (got < 0 && errno == EINTR);  // one read empties an eventfd
+#else
+    } while (got == sizeof(drained) || (got < 0 && errno == EINTR));
+#endif
+  }
+
+  int read_fd_ = -1;
+  int write_fd_ = -1;
+  bool initialized_ = false;
+  uv_poll_t poll_{};
+};
+
+}  // namespace
+
+std::unique_ptr<doorbell_base> make_self_pipe() {
+  return std::make_unique<self_pipe>();
+}
+
+}  // namespace loopbridge::detail

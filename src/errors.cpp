@@ -1,0 +1,55 @@
+#include "loopbridge/errors.hpp"
+
+#include <exception>
+
+namespace loopbridge::detail {
+namespace {
+
+/// " (submitted at file:line)", or nothing where the place is not known.
+std::string at(place where) {
+  if (where.file == nullptr) return {};
+  return std::string(" (submitted at ") + where.file + ":" + std::to_string(where.line) + ")";
+}
+
+}  // namespace
+
+std::exception_ptr make_error(failure f, place where) {
+  switch (f) {
+    case failure::stopped:
+      return std::make_exception_ptr(bridge_stopped(
+          "loopbridge: the bridge stopped before this call was answered" + at(where) +
+          "; keep the bridge until its calls are done, or expect bridge_stopped at shutdown"));
+    case failure::cancelled:
+      return std::make_exception_ptr(
+          cancelled("loopbridge: this call was cancelled" + at(where) +
+                    "; after eventual::cancel() there is no result to get"));
+    case failure::broken:
+      return std::make_exception_ptr(broken(
+          "loopbridge: the deferred of this call was dropped unresolved" + at(where) +
+          "; resolve or reject its completer on every path, also where the work is given up"));
+  }
+  std::terminate();
+}
+
+void throw_stopped() {
+  throw bridge_stopped(
+      "loopbridge: this bridge has stopped and takes no more calls; submit before stop(), or make "
+      "a new bridge");
+}
+
+void throw_wrong_process() {
+  throw wrong_process(
+      "loopbridge: this bridge belongs to the process that forked this one, and its loop does not "
+      "run here; make a new bridge after fork()");
+}
+
+void throw_timed_out(place where) {
+  throw timed_out("loopbridge: the time to wait was up before the call was answered" + at(where) +
+                  "; is the loop blocked by a callback, or the timeout too short?");
+}
+
+void throw_no_state(const char* what) {
+  throw no_state(std::string("loopbridge: ") + what);
+}
+
+}  // namespace loopbridge::detail

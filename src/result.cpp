@@ -1,0 +1,76 @@
+#include "loopbridge/detail/result.hpp"
+
+namespace loopbridge::detail {
+
+bool result_base::wait(deadline until) {
+  if (completion_.is_done()) return true;
+  const blocking_wait waiting(core_);
+  return completion_.wait(until);
+}
+
+bool result_base::cancel() noexcept {
+  if (!core_.is_this_process()) return false;
+  if (completion_.try_claim_queued()) {
+    // The node is still in the list, where the loop will find it and let go of it.
+    discard_callable();
+    set_failure(failure::cancelled);
+    completion_.publish(completion::settling, false);
+    return true;
+  }
+  if (completion_.request_cancel() != completion::waiting) return false;
+  if (!source_->claim_as_cancelled()) return false;  // it is being resolved at this moment
+  deferred_base& source = *source_;
+  set_failure(failure::cancelled);
+  completion_.publish(completion::waiting, true);
+  core_.delist_later(source);  // held by source_, as the caller holds the handle
+  return true;
+}
+
+bool result_base::start() noexcept {
+  if (completion_.try_start()) return true;
+  if (completion_.release_loop()) destroy();
+  return false;
+}
+
+void result_base::complete(completion::phase from) noexcept {
+  if (completion_.publish(from, true)) {
+    report_if_unread();
+    destroy();
+  }
+}
+
+void result_base::fail_waiting(failure f) noexcept {
+  set_failure(f);
+  complete(completion::waiting);
+}
+
+void result_base::drop_handle() noexcept {
+  if (completion_.release_handle()) {
+    report_if_unread();
+    destroy();
+  }
+}
+
+void result_base::report_if_unread() noexcept {
+  if (read_.load(std::memory_order_relaxed) || !core_.is_this_process()) return;
+  std::exception_ptr error;
+  try {
+    error = error_to_report();
+  } catch (...) {
+    error = std::current_exception();  // no memory to say it in
+  }
+  if (error != nullptr) core_.unhandled(std::move(error), where_);
+}
+
+void deferred_base::finish_cancel_hook() noexcept {
+  hook_is_due_ = is_cancelled();
+  const std::unique_ptr<cancel_hook> hook = std::move(hook_);
+  if (hook == nullptr || !hook_is_due_) return;
+  try {
+    (*hook)();
+  } catch (...) {
+    core_->unhandled(std::current_exception(), {});
+  }
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,139 @@
+#include "wait_graph.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/errors.hpp"
+
+namespace loopbridge::detail {
+
+/// Gives the vertex back when its thread ends.
+struct vertex_of_thread {
+  wait_vertex* vertex = nullptr;
+  ~vertex_of_thread() {
+    if (vertex != nullptr) vertex->in_use_.store(false, std::memory_order_release);
+    vertex = nullptr;
+  }
+};
+
+namespace {
+std::atomic<wait_vertex*> all_vertices{nullptr};
+thread_local vertex_of_thread own;
+}  // namespace
+
+wait_vertex* wait_vertex::of_this_thread() noexcept {
+  return own.vertex;
+}
+
+wait_vertex& wait_vertex::of_loop_thread(const char* name) {
+  if (own.vertex == nullptr) {
+    for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
+         v = v->next_) {
+      bool in_use = false;
+      if (v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire)) {
+        own.vertex = v;
+        break;
+      }
+    }
+  }
+  if (own.vertex == nullptr) {
+    own.vertex = new wait_vertex;
+    own.vertex->next_ = all_vertices.load(std::memory_order_relaxed);
+    while (!all_vertices.compare_exchange_weak(own.vertex->next_, own.vertex,
+                                               std::memory_order_release)) {
+    }
+  }
+  own.vertex->set_name(name);
+  return *own.vertex;
+}
+
+void wait_vertex::set_name(const char* name) noexcept {
+  char bytes[name_words * 8] = {};
+  std::memcpy(bytes, name, std::min(std::strlen(name), sizeof(bytes)));
+  for (unsigned i = 0; i < name_words; ++i) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + i * 8, 8);
+    name_[i].store(word, std::memory_order_relaxed);
+  }
+}
+
+void wait_vertex::get_name(char (&name)[name_words * 8 + 1]) const noexcept {
+  for (unsigned i = 0; i < name_words; ++i) {
+    const std::uint64_t word = name_[i].load(std::memory_order_relaxed);
+    std::memcpy(name + i * 8, &word, 8);
+  }
+  name[name_words * 8] = '\0';
+}
+
+void wait_vertex::begin_wait(wait_vertex* target) noexcept {
+  waits_for_.store(target, std::memory_order_seq_cst);
+  episode_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+void wait_vertex::end_wait() noexcept {
+  waits_for_.store(nullptr, std::memory_order_seq_cst);
+  episode_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+wait_vertex::edge wait_vertex::look() const noexcept {
+  const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
+  return {this, episode, waits_for_.load(std::memory_order_seq_cst)};
+}
+
+/// The edges from here back to here; 0 where the path ends elsewhere.
+unsigned wait_vertex::walk(edge (&path)[longest_path]) const noexcept {
+  const wait_vertex* at = this;
+  for (unsigned length = 0; length < longest_path;) {
+    path[length] = at->look();
+    at = path[length].to;
+    ++length;
+    if (at == nullptr) return 0;
+    if (at == this) return length;
+  }
+  return 0;  // caught in a cycle that this thread is not part of, and whose members find it
+}
+
+void wait_vertex::check_cycle() const {
+  edge once[longest_path];
+  edge again[longest_path];
+  const unsigned length = walk(once);
+  if (length == 0 || walk(again) != length || !std::equal(once, once + length, again)) return;
+  std::string message =
+      "loopbridge: this wait would never end, because these loops would wait for "
+      "each other: ";
+  char name[name_words * 8 + 1];
+  for (unsigned i = 0; i < length; ++i) {
+    once[i].from->get_name(name);
+    message += std::string("'") + name + "' -> ";
+  }
+  get_name(name);
+  throw would_deadlock(message + "'" + name +
+                       "'; on a loop thread do not wait: submit(), and go on in a callback");
+}
+
+blocking_wait::blocking_wait(const core_base& target) : waiter_(nullptr) {
+  if (!target.is_this_process()) throw_wrong_process();
+  if (target.on_loop_thread()) {
+    throw would_deadlock(std::string("loopbridge: waiting for bridge '") + target.name() +
+                         "' on its own loop thread would never end; use post() or submit() there, "
+                         "or call the function directly");
+  }
+  wait_vertex* const own_vertex = wait_vertex::of_this_thread();
+  if (own_vertex == nullptr) return;
+  own_vertex->begin_wait(target.vertex());
+  try {
+    own_vertex->check_cycle();
+  } catch (...) {
+    own_vertex->end_wait();
+    throw;
+  }
+  waiter_ = own_vertex;
+}
+
+blocking_wait::~blocking_wait() {
+  if (waiter_ != nullptr) waiter_->end_wait();
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "loopbridge/detail/core_base.hpp"
+
+namespace loopbridge::detail {
+
+/// One thread that runs a loop, as a vertex of the graph "this loop's thread waits for that loop".
+///
+/// The graph finds waits that close a cycle. Only threads that run loops are in it: nobody waits
+/// for another thread through a bridge. Vertices are recycled, never freed, so that a walk over
+/// them needs no lock (a lock here could be held by code that a waiting handler has interrupted).
+///
+/// A walk sees each edge at a different moment. It is therefore done twice, and counts only if no
+/// edge on it changed in between: then all of them stood together, and the cycle is real.
+///
+/// Home of the atomics: `waits_for_` and `episode_` are written by the vertex's own thread only, at
+/// the start and the end of a wait; all are seq_cst, so that of two threads that close a cycle
+/// together at least one sees it. `in_use_` is taken and given back by the threads that own it.
+class wait_vertex {
+ public:
+  /// The calling thread's vertex; made or recycled at the first call. Throws std::bad_alloc.
+  static wait_vertex& of_loop_thread(const char* name);
+  /// The calling thread's vertex, or null if it runs no loop.
+  static wait_vertex* of_this_thread() noexcept;
+
+  void begin_wait(wait_vertex* target) noexcept;
+  void end_wait() noexcept;
+  /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
+  void check_cycle() const;
+
+ private:
+  friend struct vertex_of_thread;
+  struct edge {
+    const wait_vertex* from;
+    std::uint64_t episode;
+    const wait_vertex* to;
+    bool operator==(const edge&) const = default;
+  };
+  static constexpr unsigned name_words = 4;
+  static constexpr unsigned longest_path = 64;
+
+  edge look() const noexcept;
+  unsigned walk(edge (&path)[longest_path]) const noexcept;
+  void set_name(const char* name) noexcept;
+  void get_name(char (&name)[name_words * 8 + 1]) const noexcept;
+
+  std::atomic<wait_vertex*> waits_for_{nullptr};
+  std::atomic<std::uint64_t> episode_{0};
+  std::atomic<bool> in_use_{true};
+  std::atomic<std::uint64_t> name_[name_words] = {};  ///< in words, since a walk may read it late
+  wait_vertex* next_ = nullptr;                       ///< all vertices ever made; set once
+};
+
+}  // namespace loopbridge::detail
