@@ -76,6 +76,21 @@ class depot {
 };
 
 constinit std::array<depot, classes> depots;
+/// Blocks too large to keep. Released ones wait here until the next such block is asked for, since
+/// who releases them, mostly a loop, must not enter free().
+constinit depot oversized;
+
+void free_batches(free_block* batch) noexcept {
+  while (batch != nullptr) {
+    free_block* const next_batch = batch->next_batch;
+    for (free_block* block = batch; block != nullptr;) {
+      free_block* const next = block->next;
+      ::operator delete(block);
+      block = next;
+    }
+    batch = next_batch;
+  }
+}
 
 /// What one thread holds of one size: loose blocks, and whole batches that it took from the depot.
 struct shelf {
@@ -112,15 +127,7 @@ free_block* take_batches(std::size_t c) noexcept {
   free_block* last = taken;
   for (std::uint32_t n = 1; last != nullptr && n < most_batches; ++n) last = last->next_batch;
   if (last == nullptr) return taken;
-  for (free_block* batch = std::exchange(last->next_batch, nullptr); batch != nullptr;) {
-    free_block* const next_batch = batch->next_batch;
-    for (free_block* block = batch; block != nullptr;) {
-      free_block* const next = block->next;
-      ::operator delete(block);
-      block = next;
-    }
-    batch = next_batch;
-  }
+  free_batches(std::exchange(last->next_batch, nullptr));
   return taken;
 }
 
@@ -135,7 +142,11 @@ void prepare_blocks_of_this_thread() noexcept {
 
 void* allocate_block(std::size_t size, std::pmr::memory_resource* memory) {
   if (memory != nullptr) return memory->allocate(size, alignof(std::max_align_t));
-  if (!recycle || size > largest) return ::operator new(size);
+  if (!recycle) return ::operator new(size);
+  if (size > largest) {
+    free_batches(oversized.take_all());
+    return ::operator new(size);
+  }
   prepare_blocks_of_this_thread();
   const std::size_t c = class_of(size);
   shelf& s = shelves[c];
@@ -155,10 +166,11 @@ void* allocate_block(std::size_t size, std::pmr::memory_resource* memory) {
 
 void release_block(void* block, std::size_t size, std::pmr::memory_resource* memory) noexcept {
   if (memory != nullptr) return memory->deallocate(block, size, alignof(std::max_align_t));
-  if (!recycle || size > largest) return ::operator delete(block);
+  if (!recycle) return ::operator delete(block);
+  auto* const free = ::new (block) free_block{nullptr, nullptr, 1};
+  if (size > largest) return oversized.put(free, 1);
   prepare_blocks_of_this_thread();
   const std::size_t c = class_of(size);
-  auto* const free = ::new (block) free_block{nullptr, nullptr, 1};
   if (this_thread == shelf_state::closed) return depots[c].put(free, 1);
   shelf& s = shelves[c];
   if (s.loose_count >= batch_size(c)) {

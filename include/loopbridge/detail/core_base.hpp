@@ -49,6 +49,8 @@ class core_base {
   bool on_loop_thread() const noexcept {
     return pthread_equal(loop_thread_.load(std::memory_order_relaxed), pthread_self()) != 0;
   }
+  /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
+  bool is_asleep() const noexcept { return bell_.episode_to_ring() != 0; }
   wait_vertex* vertex() const noexcept { return vertex_.load(std::memory_order_seq_cst); }
 
   /// The pool behind bridge::post_reentrant.
