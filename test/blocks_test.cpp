@@ -1,0 +1,184 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <loopbridge/detail/blocks.hpp>
+#include <new>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "support/in_child.hpp"
+#include "support/memory.hpp"
+
+TEST_SUITE_BEGIN("blocks");
+
+namespace {
+
+using loopbridge::detail::allocate_block;
+using loopbridge::detail::destroy_in_block;
+using loopbridge::detail::make_in_block;
+using loopbridge::detail::release_block;
+
+std::atomic<long> entered_malloc{0};
+
+std::vector<void*> allocate(int count, std::size_t size) {
+  std::vector<void*> blocks;
+  blocks.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) blocks.push_back(allocate_block(size, nullptr));
+  return blocks;
+}
+void release(const std::vector<void*>& blocks, std::size_t size) {
+  for (void* const b : blocks) release_block(b, size, nullptr);
+}
+
+struct throws_when_made {
+  throws_when_made() { throw 5; }
+  char bytes[100];
+};
+
+}  // namespace
+
+// The library's allocations come here as well, which is how the tests count them. Not inlined: gcc
+// would see free() take what new returned.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++entered_malloc;
+  if (void* const p = std::malloc(size != 0 ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p) noexcept {
+  ++entered_malloc;
+  std::free(p);
+}
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept {
+  ++entered_malloc;
+  std::free(p);
+}
+
+TEST_CASE("blocks of every size are aligned, apart from each other, and all the caller's") {
+  for (const std::size_t size : {1, 63, 64, 65, 127, 128, 129, 4096, 4097, 8192, 8193, 100000}) {
+    CAPTURE(size);
+    std::vector<void*> blocks = allocate(20, size);
+    for (void* const b : blocks) {
+      CHECK(reinterpret_cast<std::uintptr_t>(b) % alignof(std::max_align_t) == 0);
+      std::memset(b, 0x5a, size);
+    }
+    CHECK(std::set<void*>(blocks.begin(), blocks.end()).size() == blocks.size());
+    release(blocks, size);
+    std::vector<void*> again = allocate(40, size);
+    CHECK(std::set<void*>(again.begin(), again.end()).size() == again.size());
+    for (void* const b : again) std::memset(b, 0xa5, size);
+    release(again, size);
+  }
+}
+
+TEST_CASE("a thread gets its own blocks back, without malloc") {
+  if (support::has_asan) return;  // recycles nothing there, to see late uses
+  const std::vector<void*> warm = allocate(10, 200);
+  release(warm, 200);
+  const long before = entered_malloc;
+  for (int i = 0; i < 100; ++i) {
+    void* const b = allocate_block(200, nullptr);
+    release_block(b, 200, nullptr);
+  }
+  CHECK(entered_malloc == before);
+}
+
+TEST_CASE("sizes share blocks only where the blocks are large enough") {
+  if (support::has_asan) return;
+  void* const small = allocate_block(64, nullptr);
+  release_block(small, 64, nullptr);
+  void* const larger = allocate_block(65, nullptr);
+  CHECK(larger != small);
+  release_block(larger, 65, nullptr);
+  void* const as_large = allocate_block(128, nullptr);
+  CHECK(as_large == larger);
+  release_block(as_large, 128, nullptr);
+}
+
+TEST_CASE("blocks that another thread releases come round, and that thread never enters malloc") {
+  if (support::has_asan) return;
+  constexpr int count = 1500;  // fewer than a thread may keep
+  constexpr std::size_t size = 300;
+  const std::vector<void*> first = allocate(count, size);
+  long by_releaser = -1;
+  std::thread([&]() noexcept {
+    loopbridge::detail::prepare_blocks_of_this_thread();
+    const long before = entered_malloc;
+    release(first, size);
+    by_releaser = entered_malloc - before;
+  }).join();
+  CHECK(by_releaser == 0);
+  std::vector<void*> blocks;
+  blocks.reserve(count);
+  const long before = entered_malloc;
+  for (int i = 0; i < count; ++i) blocks.push_back(allocate_block(size, nullptr));
+  CHECK(entered_malloc == before);
+  CHECK(std::set<void*>(blocks.begin(), blocks.end()) ==
+        std::set<void*>(first.begin(), first.end()));
+  release(blocks, size);
+}
+
+TEST_CASE("the memory of a burst is given back") {
+  if (support::has_asan) return;
+  constexpr std::size_t size = 4096;
+  constexpr int count = 2000;  // 8 MB
+  const std::vector<void*> burst = allocate(count, size);
+  std::thread([&]() noexcept { release(burst, size); }).join();
+  const long before = entered_malloc;
+  release_block(allocate_block(size, nullptr), size, nullptr);
+  CHECK(entered_malloc - before > count / 2);  // freed, as far as a thread does not keep them
+}
+
+TEST_CASE("blocks may be released while a thread's own objects are destroyed") {
+  struct late {
+    void* block = nullptr;
+    ~late() {
+      release_block(block, 64, nullptr);
+      release_block(allocate_block(64, nullptr), 64, nullptr);
+    }
+  };
+  for (int i = 0; i < 3; ++i) {
+    std::thread([]() noexcept {
+      static thread_local late l;  // made first, so destroyed last: after the thread's shelves
+      l.block = allocate_block(64, nullptr);
+    }).join();
+  }
+  void* const b = allocate_block(64, nullptr);
+  CHECK(b != nullptr);
+  release_block(b, 64, nullptr);
+}
+
+TEST_CASE("a memory resource is used for every size, and gets back what it gave") {
+  support::counting_memory memory;
+  for (const std::size_t size : {1, 64, 8192, 8193}) {
+    void* const block = allocate_block(size, &memory);
+    CHECK(memory.bytes_in_use() == static_cast<long>(size));
+    release_block(block, size, &memory);
+    CHECK(memory.bytes_in_use() == 0);
+  }
+  CHECK(memory.allocations() == 4);
+}
+
+TEST_CASE("if the constructor throws, the block is released") {
+  support::counting_memory memory;
+  CHECK_THROWS_AS(make_in_block<throws_when_made>(&memory), int);
+  CHECK(memory.allocations() == 1);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("an object in a block is made of its arguments and destroyed") {
+  support::counting_memory memory;
+  auto* const made = make_in_block<std::vector<int>>(&memory, 3, 7);
+  CHECK(*made == std::vector{7, 7, 7});
+  destroy_in_block(made, &memory);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("a memory resource that has none left throws its own exception") {
+  support::counting_memory memory;
+  memory.refuse();
+  CHECK_THROWS_AS(allocate_block(64, &memory), std::bad_alloc);
+}

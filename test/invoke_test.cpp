@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <loopbridge/deferred.hpp>
+#include <loopbridge/detail/invoke.hpp>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "support/counted.hpp"
+
+TEST_SUITE_BEGIN("invoke");
+
+namespace {
+
+using loopbridge::loop_ref;
+using loopbridge::detail::answer_t;
+using loopbridge::detail::bound_call_of;
+using loopbridge::detail::until_destroyed;
+
+uv_loop_s* const some_loop = reinterpret_cast<uv_loop_s*>(0x1000);
+
+template <class... Bound>
+decltype(auto) bind_and_call(Bound&&... bound) {
+  bound_call_of<Bound...> call(std::forward<Bound>(bound)...);
+  return call(loop_ref(some_loop));
+}
+
+int twice(int n) {
+  return 2 * n;
+}
+
+struct counter {
+  long add(long n) { return total += n; }
+  long total = 0;
+};
+
+}  // namespace
+
+TEST_CASE("the loop comes first, for callables that take it") {
+  CHECK(bind_and_call([](loop_ref loop) { return loop.get(); }) == some_loop);
+  CHECK(bind_and_call([](uv_loop_s* loop) { return loop; }) == some_loop);
+  CHECK(bind_and_call([](loop_ref loop, int n) { return loop.get() == some_loop ? n : 0; }, 3) ==
+        3);
+}
+
+TEST_CASE("callables that do not take it get their arguments alone") {
+  CHECK(bind_and_call([] { return 1; }) == 1);
+  CHECK(bind_and_call([](int a, int b) { return a - b; }, 5, 3) == 2);
+}
+
+TEST_CASE("functions, members and std::function are callables") {
+  CHECK(bind_and_call(twice, 4) == 8);
+  CHECK(bind_and_call(&twice, 5) == 10);
+  counter c;
+  CHECK(bind_and_call(&counter::add, &c, 2) == 2);
+  CHECK(bind_and_call(&counter::add, std::ref(c), 2) == 4);
+  CHECK(bind_and_call(&counter::total, &c) == 4);
+  CHECK(bind_and_call(std::function<int(int)>(twice), 1) == 2);
+}
+
+TEST_CASE("arguments are kept by value, references only if asked for") {
+  std::string text = "before";
+  bound_call_of<std::string (*)(std::string), std::string&> by_value(
+      [](std::string s) { return s; }, text);
+  text = "after";
+  CHECK(by_value(loop_ref(some_loop)) == "before");
+  int n = 1;
+  bind_and_call([](int& target) { target = 2; }, std::ref(n));
+  CHECK(n == 2);
+  const char literal[] = "decays";
+  CHECK(bind_and_call([](std::string s) { return s; }, literal) == "decays");
+}
+
+TEST_CASE("callable and arguments may be move-only, and are called as rvalues") {
+  CHECK(*bind_and_call([p = std::make_unique<int>(1)]() mutable { return std::move(p); }) == 1);
+  CHECK(*bind_and_call([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(2)) == 2);
+  struct once {
+    int operator()() && { return 3; }
+  };
+  CHECK(bind_and_call(once{}) == 3);
+}
+
+TEST_CASE("the result keeps its kind") {
+  int target = 0;
+  static_assert(std::is_same_v<decltype(bind_and_call([&]() -> int& { return target; })), int&>);
+  CHECK(&bind_and_call([&]() -> int& { return target; }) == &target);
+  static_assert(std::is_void_v<decltype(bind_and_call([] {}))>);
+}
+
+TEST_CASE("a waiter gets the T of a deferred<T>, and everything else as it is") {
+  const auto deferring = []() -> loopbridge::deferred<int> { throw 1; };
+  static_assert(std::is_same_v<answer_t<bound_call_of<decltype(deferring)>>, int>);
+  const auto plain = [] { return std::string(); };
+  static_assert(std::is_same_v<answer_t<bound_call_of<decltype(plain)>>, std::string>);
+  const auto constant = []() -> const std::string { return {}; };
+  static_assert(std::is_same_v<answer_t<bound_call_of<decltype(constant)>>, std::string>);
+}
+
+TEST_CASE("what a call holds is destroyed with it") {
+  support::counts counts;
+  {
+    bound_call_of<void (*)(const support::token&), support::token> call(
+        [](const support::token&) {}, support::token(counts));
+    CHECK(counts.alive() == 1);
+    call(loop_ref(some_loop));
+    CHECK(counts.alive() == 1);
+  }
+  CHECK(counts.alive() == 0);
+}
+
+TEST_CASE("an object that is held until it is destroyed is not destroyed by its holder") {
+  support::counts counts;
+  {
+    until_destroyed<support::token> held(std::in_place, counts);
+    held.destroy();
+    CHECK(counts.destroyed == 1);
+  }
+  CHECK(counts.destroyed == 1);
+}
