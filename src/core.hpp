@@ -59,6 +59,7 @@ class core final : public core_base {
   void start_thread();
   void thread_main(std::promise<void> started) noexcept;
   void note_loop_thread();
+  void forget_loop_thread() noexcept;
 
   // core_turn.cpp
   void before_poll() noexcept;

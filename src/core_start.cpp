@@ -170,6 +170,7 @@ void core::start_thread() {
                                                     : default_blocked_signals());
     thread_ = std::thread([this, started = std::move(started)]() mutable noexcept {
       thread_main(std::move(started));
+      forget_loop_thread();
       release_ref();
     });
   } catch (...) {  // no thread: end the loop here
@@ -216,6 +217,13 @@ void core::thread_main(std::promise<void> started) noexcept {
 void core::note_loop_thread() {
   vertex_.store(&wait_vertex::of_loop_thread(name()), std::memory_order_seq_cst);
   loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+}
+
+/// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
+/// which would then seem to be this one.
+void core::forget_loop_thread() noexcept {
+  vertex_.store(nullptr, std::memory_order_seq_cst);
+  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
 }
 
 }  // namespace loopbridge::detail
