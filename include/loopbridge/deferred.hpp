@@ -66,7 +66,9 @@ class completer {
 
   completer(completer&&) noexcept = default;
   completer& operator=(completer&& other) noexcept {
-    completer(std::move(other)).state_.swap(state_);
+    completer taken(std::move(other));
+    state_.swap(taken.state_);
+    std::swap(deferred_taken_, taken.deferred_taken_);
     return *this;
   }
   ~completer() {
