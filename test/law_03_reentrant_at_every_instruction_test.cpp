@@ -6,10 +6,10 @@
 // harness on uv_async_send, where waiting handlers must be seen to hang.
 #include <doctest/doctest.h>
 #include <errno.h>
-#include <loopbridge/loopbridge.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <loopbridge/loopbridge.hpp>
 #include <string>
 #include <thread>
 
@@ -55,8 +55,12 @@ using handler = std::function<status(subject&)>;
 status submits_from_pool(subject& s) {
   return s.bridge.post_reentrant([](subject* p) { ++p->nested_runs; }, &s);
 }
-status submits_prepaid(subject& s) { return s.fired.post(); }
-status submits_and_waits(subject& s) { return s.fired.call_for(patience); }
+status submits_prepaid(subject& s) {
+  return s.fired.post();
+}
+status submits_and_waits(subject& s) {
+  return s.fired.call_for(patience);
+}
 
 /// Asleep; or in a callable until the operation is over, or until the handler comes.
 enum class loop_is { asleep, held, held_until_handler };
@@ -68,7 +72,8 @@ stepping::report sweep(subject& s, loop_is state, const std::function<void(subje
   for (int i = 0; i < 3; ++i) operation(s);  // warm: first uses of a thread's own storage
   s.bridge.call_for(patience, [] {});
   unsigned over = 0;
-  // The path is not equally long each time (recycled memory or new), so one short run is not the end.
+  // The path is not equally long each time (recycled memory or new), so one short run is not the
+  // end.
   for (unsigned k = 1; over < 3; ++k) {
     s.nested_runs = 0;
     s.outer_runs = 0;
@@ -120,7 +125,8 @@ const char* name_of(loopbridge::doorbell kind) {
   return kind == loopbridge::doorbell::self_pipe ? "self_pipe" : "uv_async";
 }
 
-/// All handlers that the doorbell allows, with the loop asleep and with the loop held in a callable.
+/// All handlers that the doorbell allows, with the loop asleep and with the loop held in a
+/// callable.
 void step_through(const char* function, const std::function<void(subject&)>& operation) {
   for (const auto kind : {loopbridge::doorbell::self_pipe, loopbridge::doorbell::uv_async}) {
     subject s(kind);
@@ -241,8 +247,7 @@ TEST_CASE("negative control: on uv_async_send this harness sees waiting handlers
   CHECK(s.fired.call_for(1s) == status::unsupported);  // which is why the library refuses it
   unsigned hangs_to_see = 5;
   const stepping::report r = sweep(
-      s, loop_is::asleep,
-      [](subject& t) { t.bridge.post([&t] { ++t.outer_runs; }); },
+      s, loop_is::asleep, [](subject& t) { t.bridge.post([&t] { ++t.outer_runs; }); },
       [&](subject& t) {
         const status got = submits_from_pool(t);
         if (got != status::accepted || hangs_to_see == 0) return got;

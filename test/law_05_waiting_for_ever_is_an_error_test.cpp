@@ -1,0 +1,80 @@
+// Law 5: waiting where it can never end is an error, in release builds too: on the loop's own
+// thread, and in a cycle of bridges that wait for each other. (wait_graph_test has the cycles in
+// all shapes; this file, every function that blocks.)
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <loopbridge/loopbridge.hpp>
+#include <string>
+#include <vector>
+
+#include "support/doorbells.hpp"
+#include "support/gate.hpp"
+
+TEST_SUITE_BEGIN("law 5: waiting for ever is an error");
+
+using loopbridge::bridge;
+using loopbridge::status;
+using loopbridge::would_deadlock;
+
+namespace {
+
+/// Every public function that blocks on `b`.
+std::vector<std::function<void(bridge&)>> blocking_functions() {
+  using support::generous;
+  return {
+      [](bridge& b) { b.call([] {}); },
+      [](bridge& b) { b.call([](int) {}, 1); },
+      [](bridge& b) { b.call_for(generous, [] {}); },
+      [](bridge& b) { b.submit([] {}).get(); },
+      [](bridge& b) { b.submit([] {}).get_for(generous); },
+      [](bridge& b) { b.submit([] {}).wait(); },
+      [](bridge& b) { (void)b.submit([] {}).wait_for(generous); },
+  };
+}
+
+}  // namespace
+
+TEST_CASE("every blocking function throws would_deadlock on the loop's own thread") {
+  bridge b(support::with_each_doorbell());
+  for (const auto& blocks : blocking_functions()) {
+    CHECK_THROWS_AS(b.call_for(support::generous, [&] { blocks(b); }), would_deadlock);
+  }
+  loopbridge::reentrant_call fired(b, [] {});
+  const status s = b.call_for(support::generous, [&] { return fired.call_for(support::generous); });
+  CHECK(s == status::would_deadlock);
+}
+
+TEST_CASE("every blocking function throws would_deadlock where it would close a cycle") {
+  loopbridge::options named_a = support::with_each_doorbell();
+  loopbridge::options named_b = named_a;
+  named_a.name = "alpha";
+  named_b.name = "beta";
+  bridge a(named_a);
+  bridge b(named_b);
+  for (const auto& blocks : blocking_functions()) {
+    std::string message;
+    try {
+      a.call_for(support::generous, [&] { b.call([&] { blocks(a); }); });
+    } catch (const would_deadlock& e) {
+      message = e.what();
+    }
+    CHECK(message.find("'beta' -> 'alpha' -> 'beta'") != std::string::npos);
+  }
+  CHECK_THROWS_AS(a.call_for(support::generous, [&] { b.call([&] { a.stop(); }); }),
+                  would_deadlock);
+}
+
+TEST_CASE("a result that is there already may be read on the loop thread") {
+  bridge b(support::with_each_doorbell());
+  const auto answer = b.submit([] { return 3; });
+  REQUIRE(answer.wait_for(support::generous));
+  CHECK(b.call_for(support::generous, [&] { return answer.get(); }) == 3);
+}
+
+TEST_CASE("a loop may wait for another one that does not wait for it") {
+  bridge a(support::with_each_doorbell());
+  bridge b;
+  CHECK(a.call_for(support::generous, [&] { return b.call([] { return 7; }); }) == 7);
+}

@@ -1,0 +1,128 @@
+// Law 10: every handle stays valid, as a refusal, after the bridge has stopped: no use after free,
+// no send on a closed or recycled descriptor, at exit and after fork too.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <loopbridge/loopbridge.hpp>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "support/bridge_access.hpp"
+#include "support/doorbells.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+
+TEST_SUITE_BEGIN("law 10: a handle outlives its bridge");
+
+using loopbridge::bridge;
+using loopbridge::status;
+
+TEST_CASE("handles of every kind are refusals once their bridge is gone") {
+  std::optional<bridge> b(std::in_place, support::with_each_doorbell());
+  loopbridge::reentrant_call prepaid(*b, [] {});
+  loopbridge::completer<int> kept;
+  const auto answered = b->submit([] { return 5; });
+  const auto unanswered = b->submit([&kept] { return kept.get_deferred(); });
+  answered.wait();
+  b.reset();
+  CHECK(answered.get() == 5);
+  CHECK_THROWS_AS(unanswered.get(), loopbridge::bridge_stopped);
+  CHECK_FALSE(unanswered.cancel());
+  CHECK_FALSE(kept.resolve(1));
+  CHECK(prepaid.post() == status::stopped);
+  CHECK(prepaid.call_for(support::generous) != status::answered);
+}
+
+TEST_CASE("no late firing writes to a descriptor that was recycled after the bridge went") {
+  std::optional<bridge> b(std::in_place);
+  loopbridge::reentrant_call prepaid(*b, [] {});
+  CHECK(prepaid.call_for(support::generous) == status::answered);
+  b.reset();
+  // Whatever numbers are free now are taken by descriptors on which a stray write would show.
+  std::vector<int> recycled;
+  for (int i = 0; i < 32; ++i) recycled.push_back(eventfd(0, EFD_NONBLOCK));
+  for (int i = 0; i < 100; ++i) CHECK(prepaid.post() == status::stopped);
+  for (const int fd : recycled) {
+    std::uint64_t value = 0;
+    CHECK(read(fd, &value, sizeof(value)) == -1);
+    ::close(fd);
+  }
+}
+
+TEST_CASE("in a forked child everything refuses as wrong_process, and the parent is never rung" *
+          doctest::skip(support::has_tsan)) {
+  bridge b(support::with_each_doorbell());
+  loopbridge::reentrant_call prepaid(b, [] {});
+  loopbridge::completer<int> kept;
+  const auto unanswered = b.submit([&kept] { return kept.get_deferred(); });
+  support::catch_up(b);
+  const int failed = support::in_child([&] {
+    const auto refuses = [](auto&& f) {
+      try {
+        f();
+      } catch (const loopbridge::wrong_process&) {
+        return true;
+      }
+      return false;
+    };
+    if (!refuses([&] { b.post([] {}); })) return 1;
+    if (!refuses([&] { (void)b.submit([] {}); })) return 2;
+    if (!refuses([&] { b.call([] {}); })) return 3;
+    if (!refuses([&] { b.call_for(support::generous, [] {}); })) return 4;
+    if (!refuses([&] { unanswered.get(); })) return 5;
+    if (!refuses([&] { b.stop(); })) return 6;
+    if (b.try_post([] {}) != status::wrong_process) return 7;
+    if (b.post_reentrant([] {}) != status::wrong_process) return 8;
+    if (prepaid.post() != status::wrong_process) return 9;
+    if (prepaid.call_for(support::generous) != status::wrong_process) return 10;
+    if (unanswered.cancel()) return 11;
+    b.stop_reentrant();
+    b = bridge();  // ends the parent's bridge here, where that means to forget it, and restarts
+    return b.call([] { return 1; }) == 1 ? 0 : 12;
+  });
+  CHECK(failed == 0);
+  // The parent has noticed nothing: not stopped, and its sleeping loop was not woken.
+  CHECK_FALSE(b.stopped());
+  CHECK(kept.resolve(9));
+  CHECK(unanswered.get() == 9);
+}
+
+TEST_CASE("a fork does not ring the parent's sleeping loop" * doctest::skip(support::has_tsan)) {
+  bridge b;
+  support::catch_up(b);
+  const auto& core = loopbridge::bridge_access::core(b);
+  while (!core.is_asleep()) std::this_thread::yield();
+  const int failed = support::in_child([&] {
+    (void)b.try_post([] {});
+    (void)b.post_reentrant([] {});
+    b.stop_reentrant();
+    return 0;
+  });
+  CHECK(failed == 0);
+  CHECK(core.is_asleep());  // a ring would have made the bell even
+}
+
+TEST_CASE("a bridge with static lifetime and calls in flight lets the program exit") {
+  const int code = support::in_child([] {
+    static bridge b;
+    static loopbridge::reentrant_call prepaid(b, [] {});
+    static const auto never = b.submit([] {
+      static loopbridge::completer<int> kept;
+      return kept.get_deferred();
+    });
+    std::thread([]() noexcept {  // still waiting when the process ends, or released just before
+      try {
+        never.get();
+      } catch (const loopbridge::bridge_stopped&) {
+      }
+    }).detach();
+    std::atexit([] { (void)prepaid.post(); });
+    std::exit(0);  // runs the destructors above, in reverse order, while the loop runs
+    return 1;
+  });
+  CHECK(code == 0);
+}
