@@ -89,7 +89,6 @@ class core final : public core_base {
   uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
   node* chain_ = nullptr;  ///< the rest of the snapshot that is being run
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
-  bool refusing_ = false;  ///< stopped with queued_calls::refuse: what is left does not run
   bool handles_open_ = false;
   bool turns_ended_ = false;
 

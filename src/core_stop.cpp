@@ -19,7 +19,6 @@ void core::stop() {
   if (!is_this_process()) throw_wrong_process();
   list_.close();
   if (on_loop_thread()) {
-    if (opts_.on_stop == queued_calls::refuse) refusing_ = true;
     if (adopted_ && !draining_) {
       end_turns();
     } else {

@@ -49,14 +49,12 @@ void core::after_poll() noexcept {
 /// Runs the snapshot. It belongs to the core and not to this frame, so that a uv_run nested in a
 /// callable goes on with it, in order.
 void core::drain() noexcept {
-  if (chain_ == nullptr) {
-    refusing_ = refusing_ || (opts_.on_stop == queued_calls::refuse && list_.closed());
-    chain_ = list_.take();
-  }
+  if (chain_ == nullptr) chain_ = list_.take();
   while (chain_ != nullptr) {
     node& n = *chain_;
     chain_ = n.next;  // before it is run: it may be gone afterwards
-    if (refusing_) {
+    // Asked for each: a stop on another thread holds for what is left of the snapshot too.
+    if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
       n.refuse(*this);
     } else {
       n.run(*this);

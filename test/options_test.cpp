@@ -1,0 +1,277 @@
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <signal.h>
+#include <uv.h>
+
+#include <atomic>
+#include <chrono>
+#include <loopbridge/loopbridge.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/counted.hpp"
+#include "support/doorbells.hpp"
+#include "support/error_log.hpp"
+#include "support/held_loop.hpp"
+#include "support/memory.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("options");
+
+namespace {
+
+using loopbridge::bridge;
+using loopbridge::loop_ref;
+using loopbridge::options;
+using support::generous;
+
+std::string thread_name() {
+  char name[64] = {};
+  pthread_getname_np(pthread_self(), name, sizeof(name));
+  return name;
+}
+
+sigset_t current_mask() {
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  return mask;
+}
+
+}  // namespace
+
+TEST_CASE("the name is the thread's, as far as the system has room") {
+  options opts;
+  bridge by_default(opts);
+  CHECK(by_default.call_for(generous, thread_name) == "loopbridge");
+  opts.name = "a-name-of-more-than-15-bytes";
+  bridge named(opts);
+  CHECK(named.call_for(generous, thread_name) == "a-name-of-more-");
+  opts.name = "";
+  bridge nameless(opts);
+  CHECK(nameless.call_for(generous, [] { return 1; }) == 1);
+}
+
+TEST_CASE("the loop's thread blocks signals, except those that must get through") {
+  const sigset_t before = current_mask();
+  bridge b;
+  const sigset_t mask = b.call_for(generous, current_mask);
+  for (const int open :
+       {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF, SIGXCPU, SIGPWR}) {
+    CAPTURE(open);
+    CHECK(sigismember(&mask, open) == 0);
+  }
+  for (const int blocked :
+       {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGALRM, SIGPIPE, SIGWINCH, SIGRTMAX}) {
+    CAPTURE(blocked);
+    CHECK(sigismember(&mask, blocked) == 1);
+  }
+  const sigset_t after = current_mask();  // the maker's own is as it was
+  for (const int s : {SIGINT, SIGTERM, SIGUSR1}) {
+    CHECK(sigismember(&before, s) == sigismember(&after, s));
+  }
+}
+
+TEST_CASE("the signals to block may be chosen") {
+  options opts;
+  opts.blocked_signals.emplace();
+  sigemptyset(&*opts.blocked_signals);
+  sigaddset(&*opts.blocked_signals, SIGUSR2);
+  bridge b(opts);
+  const sigset_t mask = b.call_for(generous, current_mask);
+  CHECK(sigismember(&mask, SIGUSR2) == 1);
+  CHECK(sigismember(&mask, SIGUSR1) == 0);
+  CHECK(sigismember(&mask, SIGINT) == 0);
+}
+
+TEST_CASE("the hooks run on the loop's thread, before its first turn and after its last") {
+  const support::watchdog dog;
+  std::vector<std::string> events;
+  std::thread::id started, exited, called;
+  options opts = support::with_each_doorbell();
+  opts.on_thread_start = [&] {
+    events.push_back("start");
+    started = std::this_thread::get_id();
+  };
+  opts.on_thread_exit = [&] {
+    events.push_back("exit");
+    exited = std::this_thread::get_id();
+  };
+  {
+    bridge b(opts);
+    CHECK(events == std::vector<std::string>{"start"});  // the constructor waits for it
+    b.post([&] {
+      events.push_back("call");
+      called = std::this_thread::get_id();
+    });
+  }
+  CHECK(events == std::vector<std::string>{"start", "call", "exit"});
+  CHECK(started == called);
+  CHECK(exited == called);
+}
+
+TEST_CASE("the constructor throws what on_thread_start throws, and leaves nothing behind") {
+  const support::watchdog dog;
+  support::counts counts;
+  bool exited = false;
+  {
+    options opts = support::with_each_doorbell();
+    opts.on_thread_start = [t = std::make_shared<support::token>(counts)] {
+      throw std::runtime_error("no such runtime");
+    };
+    opts.on_thread_exit = [&] { exited = true; };
+    CHECK_THROWS_WITH_AS(bridge(std::move(opts)), "no such runtime", std::runtime_error);
+  }
+  CHECK(counts.alive() == 0);  // the core is gone
+  CHECK_FALSE(exited);
+}
+
+TEST_CASE("what on_thread_exit throws is reported") {
+  const support::error_log log;
+  options opts = support::reporting_to(log);
+  opts.on_thread_exit = [] { throw std::runtime_error("at exit"); };
+  bridge(opts).stop();
+  REQUIRE(log.size() == 1);
+  CHECK(log.entries()[0].what == "at exit");
+}
+
+TEST_CASE("calls live in the memory that was given, and all of it comes back") {
+  support::counting_memory memory;
+  options opts = support::with_each_doorbell();
+  opts.memory = &memory;
+  std::optional<bridge> b(std::in_place, opts);
+  const auto takes_block = [&](auto&& use) {
+    const int before = memory.allocations();
+    use();
+    return memory.allocations() - before;
+  };
+  CHECK(takes_block([&] { b->post([] {}); }) == 1);
+  CHECK(takes_block([&] { CHECK(b->try_post([] {}) == loopbridge::status::accepted); }) == 1);
+  CHECK(takes_block([&] { CHECK(b->submit([] { return 1; }).get_for(generous) == 1); }) == 1);
+  CHECK(takes_block([&] { b->call_for(generous, [] {}); }) == 1);
+  CHECK(takes_block([&] { b->call([] {}); }) == 0);  // lives on the stack
+  CHECK(takes_block([&] {
+          loopbridge::reentrant_call fires(*b, [] {});
+          CHECK(fires.post() == loopbridge::status::accepted);
+        }) == 1);
+  auto outlives = b->submit([] { return 2; });
+  b.reset();
+  CHECK(memory.bytes_in_use() > 0);
+  CHECK(std::move(outlives).get_for(generous) == 2);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("memory that has none left refuses the call, which runs nothing") {
+  support::counting_memory memory;
+  options opts;
+  opts.memory = &memory;
+  bridge b(opts);
+  support::counts counts;
+  bool ran = false;
+  memory.refuse();
+  const auto f = [&](const support::token&) { ran = true; };
+  CHECK_THROWS_AS(b.post(f, support::token(counts)), std::bad_alloc);
+  CHECK_THROWS_AS((void)b.submit(f, support::token(counts)), std::bad_alloc);
+  CHECK_THROWS_AS(b.call_for(generous, f, support::token(counts)), std::bad_alloc);
+  CHECK_THROWS_AS(loopbridge::reentrant_call(b, [] {}), std::bad_alloc);
+  CHECK(b.try_post([t = support::token(counts)] {}) == loopbridge::status::exhausted);
+  CHECK(b.call([] { return 1; }) == 1);
+  CHECK_FALSE(ran);
+  CHECK(counts.alive() == 0);
+}
+
+TEST_CASE("the unhandled-error hook learns what, where and of which bridge") {
+  const support::error_log log;
+  options opts = support::reporting_to(log);
+  opts.name = "alpha";
+  bridge b(opts);
+  b.post([] { throw std::runtime_error("posted"); });
+  const unsigned line = __LINE__ - 1;
+  REQUIRE(log.wait_for(1));
+  const auto entry = log.entries()[0];
+  CHECK(entry.what == "posted");
+  CHECK(entry.file == __FILE__);
+  CHECK(entry.line == line);
+  CHECK(entry.bridge == "alpha");
+  CHECK(entry.thread == b.call_for(generous, [] { return std::this_thread::get_id(); }));
+  b.post([] { throw 5; }, loopbridge::place{"elsewhere.cpp", 9});
+  REQUIRE(log.wait_for(2));
+  CHECK(log.entries()[1].file == "elsewhere.cpp");
+  CHECK(log.entries()[1].line == 9);
+  CHECK(b.call_for(generous, [] { return 1; }) == 1);  // the loop goes on
+}
+
+TEST_CASE("a hook that throws itself does not end the program") {
+  options opts;
+  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) { throw 1; };
+  bridge b(opts);
+  b.post([] { throw std::runtime_error("printed to stderr by this test: not a failure"); });
+  CHECK(b.call_for(generous, [] { return 1; }) == 1);
+}
+
+TEST_CASE("what is queued at a stop runs, or is refused and reported, as was chosen") {
+  const support::watchdog dog;
+  const support::error_log log;
+  support::counts counts;
+  options opts = support::with_each_doorbell();
+  opts.on_unhandled_error = log.hook();
+  bool runs = true;
+  SUBCASE("run") {}
+  SUBCASE("refuse") {
+    runs = false;
+  }
+  opts.on_stop = runs ? loopbridge::queued_calls::run : loopbridge::queued_calls::refuse;
+  bridge b(opts);
+  std::atomic<int> ran{0};
+  std::optional<support::held_loop> held(std::in_place, b);
+  b.post([&, t = support::token(counts)] { ++ran; });
+  auto submitted = b.submit([&, t = support::token(counts)] { return ++ran; });
+  std::thread stopper([&]() noexcept { b.stop(); });
+  while (!b.stopped()) std::this_thread::yield();
+  held.reset();
+  stopper.join();
+  CHECK(ran == (runs ? 2 : 0));
+  CHECK(counts.alive() == 0);
+  if (runs) {
+    CHECK(submitted.get_for(generous) == 2);
+    CHECK(log.size() == 0);
+  } else {
+    CHECK_THROWS_AS(submitted.get_for(generous), loopbridge::bridge_stopped);
+    REQUIRE(log.size() == 1);
+    CHECK(support::holds<loopbridge::bridge_stopped>(log.entries()[0].error));
+    CHECK(log.entries()[0].file == __FILE__);
+  }
+}
+
+TEST_CASE("a stop that refuses ends what has not started, also of calls that were taken together") {
+  const support::watchdog dog;
+  const support::error_log log;
+  options opts = support::reporting_to(log);
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  bridge b(opts);
+  std::optional<support::held_loop> first(std::in_place, b);
+  support::gate running, go_on;
+  b.post([=] {
+    running.open();
+    (void)go_on.wait();
+  });
+  bool ran = false;
+  auto queued_behind = b.submit([&] { ran = true; });
+  first.reset();
+  REQUIRE(running.wait());  // both were taken off the list by now, and one of them runs
+  SUBCASE("stop") {
+    std::thread stopper([&]() noexcept { b.stop(); });
+    while (!b.stopped()) std::this_thread::yield();
+    go_on.open();
+    stopper.join();
+  }
+  SUBCASE("stop_reentrant") {
+    b.stop_reentrant();
+    go_on.open();
+    b.stop();
+  }
+  CHECK_FALSE(ran);
+  CHECK_THROWS_AS(queued_behind.get_for(generous), loopbridge::bridge_stopped);
+}
