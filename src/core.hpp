@@ -58,7 +58,7 @@ class core final : public core_base {
   void open_handles();
   void start_thread();
   void thread_main(std::promise<void> started) noexcept;
-  void note_loop_thread();
+  void note_loop_thread() noexcept;
   void forget_loop_thread() noexcept;
 
   // core_turn.cpp

@@ -211,11 +211,12 @@ void core::thread_main(std::promise<void> started) noexcept {
       unhandled(std::current_exception(), {});
     }
   }
+  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);  // the id may be used again
 }
 
 /// The calling thread runs the loop.
-void core::note_loop_thread() {
-  vertex_.store(&wait_vertex::of_loop_thread(name()), std::memory_order_seq_cst);
+void core::note_loop_thread() noexcept {
+  vertex_.store(wait_vertex::of_loop_thread(name()), std::memory_order_seq_cst);
   loop_thread_.store(pthread_self(), std::memory_order_relaxed);
 }
 

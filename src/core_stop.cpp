@@ -79,7 +79,11 @@ void core::end_on_loop() noexcept {
   bell_.disarm();
   turns_ended_ = true;
   close_handles();
-  if (!adopted_) uv_stop(loop_);
+  if (!adopted_) {
+    uv_stop(loop_);
+  } else {
+    loop_thread_.store(pthread_t{}, std::memory_order_relaxed);  // the id may be used again
+  }
 }
 
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all

@@ -22,7 +22,12 @@ void core::before_poll() noexcept {
 
 void core::after_poll() noexcept {
   bell_.disarm();
-  if (draining_) return drain();  // nested
+  if (draining_) {  // nested
+    drain();
+    // The bridge ends only when the callable that called uv_run returns: help it to.
+    if (list_.closed()) uv_stop(loop_);
+    return;
+  }
   do {
     // Taken: another thread is ending this bridge. Its news keeps the loop turning until it is
     // done.

@@ -28,7 +28,12 @@ reentrant_state::reentrant_state(core_base& core, place where) noexcept
   for (wait_slot& slot : waits_) slot.owner = this;
 }
 
-reentrant_state::~reentrant_state() = default;
+void reentrant_state::end() noexcept {
+  if (fired_.load(std::memory_order_relaxed) != 0 && core_->is_this_process()) {
+    core_->unhandled(make_error(failure::stopped, where_), where_);
+  }
+  destroy();
+}
 
 status reentrant_state::fire() noexcept {
   core_base& core = *core_;
@@ -43,7 +48,7 @@ status reentrant_state::fire() noexcept {
   const status s = core.submit(*this);
   if (s != status::accepted) {
     // Closed meanwhile. This firing is refused; others may have been accepted on the strength of
-    // it (handlers inside this call), and the destructor reports them.
+    // it (by handlers inside this call): those stay counted, and end() reports them.
     fired_.fetch_sub(1, std::memory_order_relaxed);
     queued_.store(false, std::memory_order_relaxed);
     refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
@@ -91,7 +96,7 @@ void reentrant_state::run(core_base& core) noexcept {
 }
 
 void reentrant_state::refuse(core_base& core) noexcept {
-  if (fired_.exchange(0, std::memory_order_acq_rel) != 0) {
+  if (fired_.exchange(0, std::memory_order_acq_rel) != 0) {  // else a waiting one took them along
     core.unhandled(make_error(failure::stopped, where_), where_);
   }
   release_ref();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "loopbridge/detail/blocking_wait.hpp"
@@ -27,7 +28,7 @@ wait_vertex* wait_vertex::of_this_thread() noexcept {
   return own.vertex;
 }
 
-wait_vertex& wait_vertex::of_loop_thread(const char* name) {
+wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
   if (own.vertex == nullptr) {
     for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
          v = v->next_) {
@@ -39,14 +40,15 @@ wait_vertex& wait_vertex::of_loop_thread(const char* name) {
     }
   }
   if (own.vertex == nullptr) {
-    own.vertex = new wait_vertex;
+    own.vertex = new (std::nothrow) wait_vertex;
+    if (own.vertex == nullptr) return nullptr;
     own.vertex->next_ = all_vertices.load(std::memory_order_relaxed);
     while (!all_vertices.compare_exchange_weak(own.vertex->next_, own.vertex,
                                                std::memory_order_release)) {
     }
   }
   own.vertex->set_name(name);
-  return *own.vertex;
+  return own.vertex;
 }
 
 void wait_vertex::set_name(const char* name) noexcept {

@@ -21,8 +21,9 @@ namespace loopbridge::detail {
 /// together at least one sees it. `in_use_` is taken and given back by the threads that own it.
 class wait_vertex {
  public:
-  /// The calling thread's vertex; made or recycled at the first call. Throws std::bad_alloc.
-  static wait_vertex& of_loop_thread(const char* name);
+  /// The calling thread's vertex; made or recycled at the first call. Null where there is no memory
+  /// for it: its waits are then in no cycle that anybody sees.
+  static wait_vertex* of_loop_thread(const char* name) noexcept;
   /// The calling thread's vertex, or null if it runs no loop.
   static wait_vertex* of_this_thread() noexcept;
 

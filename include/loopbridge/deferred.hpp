@@ -61,7 +61,8 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
 template <class T>
 class completer {
  public:
-  /// Makes the pair. Throws std::bad_alloc.
+  /// Makes the pair. Throws std::bad_alloc. (Its memory is always the library's own recycled
+  /// blocks, since it knows no bridge yet; options::memory is where the call itself lives.)
   completer() : state_(detail::deferred_state<T>::make()) {}
 
   completer(completer&&) noexcept = default;

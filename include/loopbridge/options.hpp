@@ -77,7 +77,8 @@ struct options {
 
   /// Receives every failure that has no waiter: what a posted callable threw, a failed call whose
   /// handle was dropped unread, a posted call that a stop refused. Called on the thread where
-  /// that came to light, mostly the loop's; must not throw. Not given: one line on stderr.
+  /// that came to light, mostly the loop's; must not throw. Handles may outlive the bridge, and a
+  /// late one is reported too, so the hook must own what it uses. Not given: one line on stderr.
   std::function<void(const unhandled_error&)> on_unhandled_error = {};
 
   /// Receives each handle of the program's that is still open when the bridge stops, on the loop's

@@ -36,12 +36,12 @@ class reentrant_state : public node {
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // as in core_base
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) end();  // as in core_base
   }
 
  protected:
   reentrant_state(core_base& core, place where) noexcept;
-  ~reentrant_state();
+  ~reentrant_state() = default;
 
   virtual void invoke(loop_ref loop, std::uint64_t firings) = 0;
   virtual void destroy() noexcept = 0;
@@ -63,6 +63,8 @@ class reentrant_state : public node {
     void finish() noexcept;
   };
 
+  /// The last hold is gone: reports firings that were accepted and then not run, and destroys.
+  void end() noexcept;
   /// Loop: runs the callable for `extra` and all firings counted so far.
   void run_callable(core_base& core, std::uint64_t extra) noexcept;
   void release_wait(wait_slot& slot) noexcept;
