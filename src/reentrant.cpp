@@ -59,6 +59,7 @@ status reentrant_state::fire() noexcept {
 status reentrant_state::fire_and_wait(deadline until) noexcept {
   core_base& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
+  if (core.is_closed()) return status::stopped;
   if (core.on_loop_thread()) return status::would_deadlock;
   if (!core.handler_may_wait()) return status::unsupported;
   const unsigned index = waits_in_use_.claim();

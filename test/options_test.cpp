@@ -215,8 +215,7 @@ TEST_CASE("what is queued at a stop runs, or is refused and reported, as was cho
   const support::watchdog dog;
   const support::error_log log;
   support::counts counts;
-  options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = log.hook();
+  options opts = support::reporting_to(log);
   bool runs = true;
   SUBCASE("run") {}
   SUBCASE("refuse") {

@@ -1,0 +1,180 @@
+// What a bridge that cannot start leaves behind: nothing.
+#include <dirent.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <cstring>
+#include <loopbridge/loopbridge.hpp>
+#include <set>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "support/doorbells.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+
+TEST_SUITE_BEGIN("bridge_start");
+
+namespace {
+
+using loopbridge::bridge;
+using loopbridge::options;
+
+int entries_of(const char* directory) {
+  DIR* const d = opendir(directory);
+  if (d == nullptr) return -1;
+  int n = 0;
+  while (const dirent* const e = readdir(d)) n += e->d_name[0] != '.' ? 1 : 0;
+  closedir(d);
+  return n;
+}
+int threads() {
+  return entries_of("/proc/self/task");
+}
+/// By asking for each, since opening a directory takes one.
+int open_descriptors(int limit) {
+  int n = 0;
+  for (int fd = 0; fd < limit; ++fd) n += fcntl(fd, F_GETFD) != -1 ? 1 : 0;
+  return n;
+}
+
+constexpr int limit = 64;
+
+/// Leaves this process `spare` descriptors below the limit.
+void leave_descriptors(int spare) {
+  rlimit r{limit, limit};
+  setrlimit(RLIMIT_NOFILE, &r);
+  int last = -1;
+  for (int fd = 0; (fd = dup(0)) >= 0;) last = fd;
+  for (int i = 0; i < spare; ++i) close(last - i);
+}
+
+/// In a child with few descriptors: 0, or the number of the check that failed.
+int start_with(int spare, const options& opts, bool libuv_is_ready) {
+  if (libuv_is_ready) {  // its process-wide descriptors are open then
+    uv_loop_t loop;
+    if (uv_loop_init(&loop) != 0 || uv_loop_close(&loop) != 0) return 10;
+  }
+  leave_descriptors(spare);
+  const int fds_before = open_descriptors(limit);
+  const int threads_before = threads();
+  try {
+    bridge b(opts);
+    if (b.call_for(support::generous, [] { return 7; }) != 7) return 11;
+  } catch (const std::system_error& e) {
+    if (e.code() != std::errc::too_many_files_open) return 12;
+    if (std::string(e.what()).find("loopbridge: cannot start") == std::string::npos) return 13;
+    if (spare >= 8) return 14;  // the documented need
+    if (open_descriptors(limit) != fds_before) return 15;
+  }
+  if (threads() != threads_before) return 16;
+  const int libuv_own = libuv_is_ready ? 0 : 2;  // its signal pipe, once per process
+  if (open_descriptors(limit) > fds_before + libuv_own) return 17;
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("short of descriptors a bridge throws or starts, and leaves nothing behind") {
+  if (!support::children_may_start_threads) {
+    MESSAGE("not under ThreadSanitizer");
+    return;
+  }
+  options opts;
+  opts.doorbell = support::each_doorbell();
+  for (int spare = 0; spare <= 12; ++spare) {
+    CAPTURE(spare);
+    CHECK(support::in_child([&] { return start_with(spare, opts, false); }) == 0);
+    CHECK(support::in_child([&] { return start_with(spare, opts, true); }) == 0);
+  }
+}
+
+TEST_CASE("short of descriptors an adopted loop throws or is adopted, and stays usable") {
+  if (!support::children_may_start_threads) {
+    MESSAGE("not under ThreadSanitizer");
+    return;
+  }
+  options opts;
+  opts.doorbell = support::each_doorbell();
+  for (int spare = 0; spare <= 3; ++spare) {
+    CAPTURE(spare);
+    CHECK(support::in_child([&] {
+            uv_loop_t loop;
+            if (uv_loop_init(&loop) != 0) return 1;
+            leave_descriptors(spare);
+            const int fds_before = open_descriptors(limit);
+            try {
+              bridge b = bridge::adopt(&loop, opts);
+              int ran = 0;
+              b.post([&] { ++ran; });
+              uv_run(&loop, UV_RUN_DEFAULT);
+              if (ran != 1) return 2;
+            } catch (const std::system_error&) {
+              if (spare > 0) return 3;
+            }
+            uv_run(&loop, UV_RUN_NOWAIT);  // close callbacks
+            if (open_descriptors(limit) != fds_before) return 4;
+            return uv_loop_close(&loop) == 0 ? 0 : 5;
+          }) == 0);
+  }
+}
+
+TEST_CASE("bridges that come and go leave no descriptor and no thread") {
+  const options opts = support::with_each_doorbell();
+  { const bridge first(opts); }  // libuv's own descriptors
+  const int fds = open_descriptors(1024);
+  const int running = threads();
+  for (int i = 0; i < 20; ++i) {
+    bridge b(opts);
+    support::catch_up(b);
+  }
+  CHECK(open_descriptors(1024) == fds);
+  CHECK(threads() == running);
+}
+
+TEST_CASE("without a thread a bridge throws, and leaves nothing behind") {
+  if (support::has_tsan || support::has_asan) {
+    MESSAGE("not under a sanitizer");
+    return;
+  }
+  const options opts = support::with_each_doorbell();
+  CHECK(support::in_child([&] {
+          uv_loop_t loop;
+          if (uv_loop_init(&loop) != 0 || uv_loop_close(&loop) != 0) return 1;
+          const int fds_before = open_descriptors(limit);
+          pthread_attr_t huge;
+          pthread_attr_init(&huge);
+          if (pthread_attr_setstacksize(&huge, std::size_t{1} << 46) != 0) return 2;
+          if (pthread_setattr_default_np(&huge) != 0) return 3;
+          try {
+            const bridge b(opts);
+            return 4;
+          } catch (const std::system_error&) {
+          }
+          if (threads() != 1) return 5;
+          if (open_descriptors(limit) != fds_before) return 6;
+          pthread_attr_setstacksize(&huge, std::size_t{1} << 20);
+          pthread_setattr_default_np(&huge);
+          bridge b(opts);
+          return b.call_for(support::generous, [] { return 0; });
+        }) == 0);
+}
+
+TEST_CASE("descriptors are not inherited by programs that are started") {
+  bridge b(support::with_each_doorbell());
+  for (int fd = 3; fd < 1024; ++fd) {
+    const int flags = fcntl(fd, F_GETFD);
+    if (flags == -1) continue;
+    char link[64], target[256] = {};
+    std::snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (readlink(link, target, sizeof(target) - 1) < 0) continue;
+    if (std::strstr(target, "eventfd") == nullptr) continue;
+    CAPTURE(fd);
+    CHECK((flags & FD_CLOEXEC) != 0);
+  }
+}
