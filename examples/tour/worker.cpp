@@ -41,7 +41,11 @@ void worker::run() {
       connection_.emplace(client_, call(tallies_.connect, async::connect, server_),
                           tallies_.closing);
     }
-    fetch(*index);
+    try {
+      fetch(*index);
+    } catch (const std::exception& e) {
+      throw std::runtime_error("fetching " + jobs_.path(*index) + ": " + e.what());
+    }
     jobs_.file_done();
     destroy_finalizers(client_, tallies_);
   }
@@ -49,33 +53,32 @@ void worker::run() {
 }
 
 void worker::fetch(std::size_t index) {
-  const std::string& path = jobs_.path(index);
-  const async::file_ptr original = call(tallies_.file, async::open_file, path);
+  const async::file_ptr original = call(tallies_.file, async::open_file, jobs_.path(index));
 
   const auto wanted = static_cast<request>(index);
   call(tallies_.write, async::write, connection_->socket(),
        std::string(reinterpret_cast<const char*>(&wanted), sizeof(wanted)));
 
-  const std::uint64_t size = receive_size(path);
+  const std::uint64_t size = receive_size();
   for (std::uint64_t offset = 0; offset < size;) {
     const async::bytes part = receive(size - offset);
-    compare(original, offset, part, path);
+    compare(original, offset, part);
     offset += part.size();
     jobs_.verified(part.size());
   }
   if (!call(tallies_.file, async::read_file, original, size, std::size_t{1}).empty()) {
-    throw std::runtime_error(path + ": is longer than what the server sent");
+    throw std::runtime_error("the file is longer than what the server sent");
   }
 }
 
-std::uint64_t worker::receive_size(const std::string& path) {
+std::uint64_t worker::receive_size() {
   answer_head size = 0;
   for (std::size_t got = 0; got < sizeof(size);) {
     const async::bytes part = receive(sizeof(size) - got);
     std::memcpy(reinterpret_cast<char*>(&size) + got, part.data(), part.size());
     got += part.size();
   }
-  if (size < 0) throw uv_error(static_cast<int>(size), "the server cannot read " + path);
+  if (size < 0) throw uv_error(static_cast<int>(size), "the server cannot read it");
   return static_cast<std::uint64_t>(size);
 }
 
@@ -89,14 +92,13 @@ async::bytes worker::receive(std::uint64_t at_most) {
   return part;
 }
 
-void worker::compare(const async::file_ptr& original, std::uint64_t offset, async::bytes received,
-                     const std::string& path) {
+void worker::compare(const async::file_ptr& original, std::uint64_t offset, async::bytes received) {
   const finalizer when_compared(client_, tallies_.comparing);
   while (!received.empty()) {
     const async::bytes expected =
         call(tallies_.file, async::read_file, original, offset, received.size());
     if (expected.empty() || !std::equal(expected.begin(), expected.end(), received.begin())) {
-      throw std::runtime_error(path + ": what the server sent differs from the file, at byte " +
+      throw std::runtime_error("what the server sent differs from the file, at byte " +
                                std::to_string(offset) + " or soon after");
     }
     offset += expected.size();

@@ -75,10 +75,9 @@ class worker {
 
  private:
   void fetch(std::size_t index);
-  std::uint64_t receive_size(const std::string& path);
+  std::uint64_t receive_size();
   async::bytes receive(std::uint64_t at_most);
-  void compare(const async::file_ptr& original, std::uint64_t offset, async::bytes received,
-               const std::string& path);
+  void compare(const async::file_ptr& original, std::uint64_t offset, async::bytes received);
 
   /// One of the functions of `async`, on the loop and awaited.
   template <class F, class... Args>
