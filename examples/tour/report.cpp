@@ -84,7 +84,8 @@ bool print_report(const tallies& t, const job_list& jobs, std::uint64_t signals,
       "\n"
       "Times: of awaited calls the round trip, of others until they ran. Timed out is an await in "
       "a\n"
-      "handler; its call ran later. A submission that was cancelled counts as answered.\n\n");
+      "handler while the loop needed what the interrupted code held (malloc's lock, mostly); its\n"
+      "call ran later. A submission that was cancelled counts as answered.\n\n");
 
   const auto failures = jobs.failures();
   std::printf("%" PRIu64 " bytes verified in %" PRIu64 " files, %" PRIu64 " signals, %.1f s\n",
