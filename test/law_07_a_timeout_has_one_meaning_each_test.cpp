@@ -17,6 +17,20 @@ using namespace std::chrono_literals;
 using loopbridge::bridge;
 using loopbridge::timed_out;
 
+namespace {
+
+/// Calls with a short deadline until the deadline falls into the callable, which opens `started`.
+/// (A busy machine may not even start it in time; then it was cancelled while queued, and never
+/// runs.)
+template <class Callable>
+void time_out_inside(bridge& b, const support::gate& started, const Callable& callable) {
+  while (!started.is_open()) {
+    CHECK_THROWS_AS(b.call_for(20ms, callable), timed_out);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("call_for cancels a call that is still queued: it never runs") {
   bridge b(support::with_each_doorbell());
   std::atomic<bool> ran{false};
@@ -32,31 +46,32 @@ TEST_CASE("call_for cancels a call that is still queued: it never runs") {
 
 TEST_CASE("call_for cancels a deferred: the hook runs on the loop, a late completion is refused") {
   bridge b(support::with_each_doorbell());
-  support::gate hook_ran;
+  const support::gate started;
+  const support::gate hook_ran;
   loopbridge::completer<int> kept;
-  const auto begin = [&] {
+  time_out_inside(b, started, [&] {
+    started.open();
     auto answer = kept.get_deferred();
     kept.on_cancel([&] {
       if (b.on_loop_thread()) hook_ran.open();
     });
     return answer;
-  };
-  CHECK_THROWS_AS(b.call_for(1ms, begin), timed_out);
+  });
   CHECK(hook_ran.wait());
   CHECK_FALSE(kept.resolve(5));
 }
 
 TEST_CASE("call_for returns on time although the callable runs on, whose late result is dropped") {
   bridge b(support::with_each_doorbell());
+  const support::gate started;
   const support::gate go_on;
   const support::gate finished;
-  CHECK_THROWS_AS(b.call_for(1ms,
-                             [go_on, finished] {
-                               (void)go_on.wait();
-                               finished.open();
-                               return std::make_unique<int>(1);
-                             }),
-                  timed_out);
+  time_out_inside(b, started, [started, go_on, finished] {
+    started.open();
+    (void)go_on.wait();
+    finished.open();
+    return std::make_unique<int>(1);
+  });
   // The frame that waited is gone; another takes its place on the stack before the call completes.
   volatile unsigned char overwrite[4096];
   for (volatile unsigned char& byte : overwrite) byte = 0xa5;
@@ -68,18 +83,17 @@ TEST_CASE("call_for returns on time although the callable runs on, whose late re
 
 TEST_CASE("a deferred that is returned after call_for gave up is cancelled at once") {
   bridge b(support::with_each_doorbell());
+  const support::gate started;
   const support::gate go_on;
   const support::gate hook_ran;
-  CHECK_THROWS_AS(b.call_for(1ms,
-                             [go_on, hook_ran] {
-                               (void)go_on.wait();
-                               loopbridge::completer<int> late;
-                               auto answer = late.get_deferred();
-                               late.on_cancel([hook_ran] { hook_ran.open(); });
-                               (void)late.release();  // as a C callback that never comes
-                               return answer;
-                             }),
-                  timed_out);
+  loopbridge::completer<int> kept;
+  time_out_inside(b, started, [started, go_on, hook_ran, &kept] {
+    started.open();
+    (void)go_on.wait();
+    auto answer = kept.get_deferred();
+    kept.on_cancel([hook_ran] { hook_ran.open(); });
+    return answer;
+  });
   go_on.open();
   CHECK(hook_ran.wait());
 }
