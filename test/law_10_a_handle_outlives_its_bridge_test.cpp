@@ -111,17 +111,17 @@ TEST_CASE("a bridge with static lifetime and calls in flight lets the program ex
   const int code = support::in_child([] {
     static bridge b;
     static loopbridge::reentrant_call prepaid(b, [] {});
-    static loopbridge::completer<int> kept;
-    // Never destroyed, because the thread below still waits on it when that would be done.
-    static const auto& never =
+    // Never destroyed: a thread still waits on the one while the program exits.
+    static auto& kept = *new loopbridge::completer<int>;
+    static auto& never =
         *new loopbridge::eventual<int>(b.submit([] { return kept.get_deferred(); }));
-    std::thread([]() noexcept {  // still waiting when the process ends, or released just before
+    support::catch_up(b);
+    std::thread([]() noexcept {
       try {
         never.get();
       } catch (const loopbridge::bridge_stopped&) {
       }
-    })
-        .detach();
+    }).detach();
     std::atexit([] { (void)prepaid.post(); });
     std::exit(0);  // runs the destructors above, in reverse order, while the loop runs
     return 1;
