@@ -64,7 +64,7 @@ void result_base::report_if_unread() noexcept {
 
 void deferred_base::finish_cancel_hook() noexcept {
   hook_is_due_ = is_cancelled();
-  const std::unique_ptr<cancel_hook> hook = std::move(hook_);
+  const hook_ptr hook = std::move(hook_);
   if (hook == nullptr || !hook_is_due_) return;
   try {
     (*hook)();

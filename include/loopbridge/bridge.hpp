@@ -117,7 +117,9 @@ class bridge {
   /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
   /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
   /// hooks run on the loop; our handles are closed, and the program's reported and closed
-  /// (options::on_open_handle); requests still at work in libuv are waited for.
+  /// (options::on_open_handle); requests still at work in libuv are waited for. What the
+  /// destructors of queued callables submit comes too late; to have it in, make an empty call()
+  /// before stop().
   ///
   /// Returns when the loop's thread has ended. On the loop thread it returns at once, and the rest
   /// happens when the current callback has returned. May be called again, and by several threads.

@@ -126,8 +126,10 @@ class completer {
 
   /// Sets what runs when nobody wants the result any more: the call was cancelled, its call_for
   /// timed out, or the bridge stopped. It runs at most once, on the loop thread, and may close what
-  /// the work uses; it is destroyed there. Call it on the loop thread: in the callable, say. If the
-  /// cancelling is past, `hook` runs at once. What it throws goes to the unhandled-error hook.
+  /// the work uses; it is destroyed there. The callback of the work may come before it or after it,
+  /// so what both touch needs an owner that outlives both (a shared_ptr, say). Call it on the loop
+  /// thread: in the callable, say. If the cancelling is past, `hook` runs at once. What it throws
+  /// goes to the unhandled-error hook.
   template <class F>
   void on_cancel(F&& hook) {
     state().on_cancel(std::forward<F>(hook));

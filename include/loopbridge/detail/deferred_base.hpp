@@ -3,7 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
+#include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/core_base.hpp"
 
 namespace loopbridge::detail {
@@ -37,9 +40,10 @@ class deferred_base : public node {
     struct hook_of final : cancel_hook {
       explicit hook_of(F&& g) : f(std::forward<F>(g)) {}
       void operator()() override { f(); }
+      void destroy() noexcept override { destroy_in_block(this, nullptr); }
       std::decay_t<F> f;
     };
-    hook_ = std::make_unique<hook_of>(std::forward<F>(f));
+    hook_.reset(make_in_block<hook_of>(nullptr, std::forward<F>(f)));
     if (hook_is_due_) finish_cancel_hook();
   }
   /// By the core on the loop thread, when this is struck off the register: runs the hook if this
@@ -79,9 +83,16 @@ class deferred_base : public node {
  private:
   enum class claim_state : std::uint8_t { open, resolved, cancelled };
   struct cancel_hook {
-    virtual ~cancel_hook() = default;
     virtual void operator()() = 0;
+    virtual void destroy() noexcept = 0;
+
+   protected:
+    ~cancel_hook() = default;
   };
+  struct destroy_hook {
+    void operator()(cancel_hook* hook) const noexcept { hook->destroy(); }
+  };
+  using hook_ptr = std::unique_ptr<cancel_hook, destroy_hook>;
 
   bool claim(claim_state as) noexcept {
     claim_state open = claim_state::open;
@@ -92,8 +103,8 @@ class deferred_base : public node {
 
   std::atomic<claim_state> claim_{claim_state::open};
   std::atomic<std::uint32_t> refs_{1};
-  bool hook_is_due_ = false;           ///< loop thread: cancelled, and struck off
-  std::unique_ptr<cancel_hook> hook_;  ///< loop thread
+  bool hook_is_due_ = false;  ///< loop thread: cancelled, and struck off
+  hook_ptr hook_;             ///< loop thread
 };
 
 }  // namespace loopbridge::detail
