@@ -45,7 +45,9 @@ class bridge {
 
   /// Bridges to a loop that the application runs itself, on the calling thread or a later one.
   ///
-  /// Call it where the loop's handles may be touched: on its thread, or before it runs. Calls run
+  /// Call it where the loop's handles may be touched: on its thread, or before it runs. Until the
+  /// loop's first turn shows which thread runs it, the calling thread counts as that thread, and a
+  /// blocking call there throws `would_deadlock` rather than wait for a loop nobody runs. Calls run
   /// while the loop runs. Our handles do not keep it alive, except while accepted calls wait to
   /// run; those accepted before its first turn run in that. Throws like the constructor, and
   /// std::invalid_argument for a null loop or options that need a thread of ours.
