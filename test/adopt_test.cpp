@@ -26,8 +26,8 @@ using support::generous;
 TEST_CASE("calls accepted before the loop's first turn run in that") {
   const support::watchdog dog;
   app_loop app;
-  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   std::vector<int> ran;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   b.post([&] { ran.push_back(1); });
   auto answer = b.submit([&](loop_ref loop) { return loop.get() == &app.loop; });
   b.post([&] { ran.push_back(2); });
@@ -40,8 +40,8 @@ TEST_CASE("calls accepted before the loop's first turn run in that") {
 TEST_CASE("an adopted loop is not kept alive, except while accepted calls wait to run") {
   const support::watchdog dog;
   app_loop app;
-  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   int left = 100;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   struct again {
     bridge& b;
     int& left;
@@ -59,9 +59,9 @@ TEST_CASE("an adopted loop is not kept alive, except while accepted calls wait t
 TEST_CASE("a call accepted when the loop had run dry runs when the loop turns again") {
   const support::watchdog dog;
   app_loop app;
+  bool ran = false;
   bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   for (int i = 0; i < 3; ++i) uv_run(&app.loop, UV_RUN_DEFAULT);
-  bool ran = false;
   b.post([&] { ran = true; });
   auto nothing = [] {};
   app.in_a_callback(nothing);
@@ -132,8 +132,8 @@ TEST_CASE("a loop that is adopted on one thread may run on another") {
 TEST_CASE("a nested uv_run keeps the order of calls") {
   const support::watchdog dog;
   app_loop app;
-  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   std::vector<int> ran;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
   b.post([&](loop_ref loop) {
     ran.push_back(1);
     b.post([&] { ran.push_back(4); });
@@ -146,6 +146,7 @@ TEST_CASE("a nested uv_run keeps the order of calls") {
   std::vector<int> calls(ran);
   calls.erase(std::remove(calls.begin(), calls.end(), -1), calls.end());
   CHECK(calls == std::vector{1, 2, 3, 4});
+  REQUIRE(ran.size() == 5);
   CHECK(ran[1] == 2);  // inside the first call
 }
 
