@@ -123,6 +123,12 @@ TEST_CASE("blocks that another thread releases come round, and that thread never
 
 TEST_CASE("the memory of a burst is given back") {
   if (support::has_asan) return;
+  const long at_first = entered_malloc;
+  ::operator delete(::operator new(1));
+  if (entered_malloc == at_first) {
+    MESSAGE("malloc is not counted here: under Valgrind, say");
+    return;
+  }
   constexpr std::size_t size = 4096;
   constexpr int count = 2000;  // 8 MB
   const std::vector<void*> burst = allocate(count, size);
