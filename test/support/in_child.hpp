@@ -1,8 +1,11 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <new>
 
 namespace support {
 
@@ -28,30 +31,34 @@ inline constexpr bool children_may_start_threads = !has_tsan;
 /// Runs `f` in a forked child and gives what it returns: 0 for "all well", else which check failed.
 /// 200: it threw; 300 + n: signal n ended it (SIGALRM, 314: it hung).
 ///
-/// The child hands its answer over and is killed, because a leak checker that looked at it when it
-/// exits would miss what only the parent's threads, which it has not, held on to.
+/// The child leaves its result in shared memory and is ended by SIGKILL, because Valgrind would
+/// report at any exit what the threads had that exist in the parent only.
 template <class F>
 int in_child(F&& f) {
-  int answer[2];
-  if (pipe(answer) != 0) return -1;
+  struct report {
+    int code;
+    bool is_there;
+  };
+  void* const page =
+      mmap(nullptr, sizeof(report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return -1;
+  auto* const result = ::new (page) report{200, false};
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
-    int code = 200;
     try {
-      code = f();
+      result->code = f();
     } catch (...) {
     }
-    [[maybe_unused]] const auto written = write(answer[1], &code, sizeof(code));
-    kill(getpid(), SIGKILL);
+    result->is_there = true;
+    raise(SIGKILL);
   }
-  close(answer[1]);
-  int code = 0;
-  const bool answered = child > 0 && read(answer[0], &code, sizeof(code)) == sizeof(code);
-  close(answer[0]);
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) return -1;
-  if (answered) return code;
+  const bool ended = child > 0 && waitpid(child, &status, 0) == child;
+  const report got = *result;
+  munmap(page, sizeof(report));
+  if (!ended) return -1;
+  if (got.is_there) return got.code;
   return WIFSIGNALED(status) ? 300 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
