@@ -211,7 +211,6 @@ void core::thread_main(std::promise<void> started) noexcept {
       unhandled(std::current_exception(), {});
     }
   }
-  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);  // the id may be used again
 }
 
 /// The calling thread runs the loop.

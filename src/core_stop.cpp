@@ -82,7 +82,7 @@ void core::end_on_loop() noexcept {
   if (!adopted_) {
     uv_stop(loop_);
   } else {
-    loop_thread_.store(pthread_t{}, std::memory_order_relaxed);  // the id may be used again
+    forget_loop_thread();  // which may end, and this bridge will not hear of it
   }
 }
 

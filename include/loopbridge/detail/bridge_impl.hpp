@@ -52,8 +52,15 @@ auto bridge::do_call_until(detail::deadline until, place where, Bound&&... bound
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
   { const detail::blocking_wait may_wait(core()); }  // throws before anything is submitted
   auto answer = do_submit(where, std::forward<Bound>(bound)...);
+  bool in_time = false;
+  try {
+    in_time = answer.state().wait(until);
+  } catch (...) {  // a cycle of waiting loops, closed since the look above
+    answer.cancel();
+    throw;
+  }
   // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
-  if (!answer.state().wait(until) && (answer.cancel() || !answer.ready())) {
+  if (!in_time && (answer.cancel() || !answer.ready())) {
     detail::throw_timed_out(where);
   }
   return std::move(answer).get();
