@@ -189,6 +189,11 @@ void next_slab(shelf& s, std::size_t c) {
   } else {
     s.fewest_empty = 0;
     taken = new_slab(c);
+    if (s.at != s.end) {  // operator new ran a finalizer that posts, and so came here before us
+      taken->next = std::exchange(s.empty, taken);
+      ++s.empty_count;
+      return;
+    }
   }
   s.at = reinterpret_cast<std::byte*>(taken) + size_of_class(c);
   s.end = reinterpret_cast<std::byte*>(taken) + slab_bytes(c);

@@ -10,6 +10,7 @@
 #include <new>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/gate.hpp"
@@ -26,6 +27,9 @@ using loopbridge::detail::make_in_block;
 using loopbridge::detail::release_block;
 
 std::atomic<long> entered_malloc{0};
+std::atomic<int> slabs_made{0};
+/// Run where the next slab is made, as a collector's finalizer would be.
+void (*finalizer)() = nullptr;
 
 std::vector<void*> allocate(int count, std::size_t size) {
   std::vector<void*> blocks;
@@ -61,6 +65,8 @@ struct throws_when_made {
 }
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   ++entered_malloc;
+  ++slabs_made;
+  if (void (*const run)() = std::exchange(finalizer, nullptr)) run();
   const auto unit = static_cast<std::size_t>(alignment);  // of which aligned_alloc wants a multiple
   if (void* const p = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return p;
   throw std::bad_alloc();
@@ -171,6 +177,22 @@ TEST_CASE("blocks may be released while a thread's own objects are destroyed") {
   void* const b = allocate_block(64, nullptr);
   CHECK(b != nullptr);
   release_block(b, 64, nullptr);
+}
+
+TEST_CASE("a finalizer that allocates a block inside the allocation of one loses no memory" *
+          doctest::skip(support::has_asan)) {
+  constexpr std::size_t size = 7000;  // seven to a slab
+  static void* nested = nullptr;
+  finalizer = [] { nested = allocate_block(size, nullptr); };
+  std::vector<void*> blocks;
+  while (finalizer != nullptr) blocks.push_back(allocate_block(size, nullptr));
+  const int made = slabs_made;
+  REQUIRE(nested != nullptr);
+  blocks.push_back(nested);
+  for (int i = 0; i < 12; ++i) blocks.push_back(allocate_block(size, nullptr));
+  CHECK(slabs_made == made);  // all fourteen of the last two slabs could be had
+  CHECK(std::set<void*>(blocks.begin(), blocks.end()).size() == blocks.size());
+  release(blocks, size);
 }
 
 TEST_CASE("a memory resource is used for every size, and gets back what it gave") {
