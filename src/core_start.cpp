@@ -81,7 +81,7 @@ class inherited_mask {
 core::core(options&& opts, uv_loop_t* adopted)
     : core_base(opts.memory, &pool_),
       opts_(std::move(opts)),
-      pool_(opts_.reentrant_slots),
+      pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)) {}

@@ -9,6 +9,8 @@ namespace loopbridge::detail {
 void reentrant_post::run(core_base& core) noexcept {
   alignas(std::max_align_t) std::byte bytes[capacity];
   std::memcpy(bytes, bytes_, capacity);
+  // A collector that looks through free slots must not find there what the closure pointed to.
+  std::memset(bytes_, 0, capacity);
   const auto invoke = invoke_;
   home_->release(*this);  // first, so that the callable finds room to post again
   try {
@@ -19,6 +21,7 @@ void reentrant_post::run(core_base& core) noexcept {
 }
 
 void reentrant_post::refuse(core_base& core) noexcept {
+  std::memset(bytes_, 0, capacity);
   home_->release(*this);
   core.unhandled(make_error(failure::stopped, {}), {});
 }

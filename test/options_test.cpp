@@ -165,6 +165,39 @@ TEST_CASE("calls live in the memory that was given, and all of it comes back") {
   CHECK(memory.bytes_in_use() == 0);
 }
 
+TEST_CASE("the slots for handlers are in the memory that was given, and need none of it later") {
+  support::counting_memory memory;
+  options opts;
+  opts.memory = &memory;
+  {
+    bridge b(opts);
+    CHECK(memory.bytes_in_use() >= long{256 * loopbridge::detail::reentrant_post::capacity});
+    const int before = memory.allocations();
+    for (int i = 0; i < 100; ++i) CHECK(b.post_reentrant([] {}) == loopbridge::status::accepted);
+    CHECK(memory.allocations() == before);
+  }
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("a completer and its hook live in the memory that it was given") {
+  support::counting_memory memory;
+  bridge b;
+  {
+    loopbridge::completer<int> done(&memory);
+    CHECK(memory.allocations() == 1);
+    const auto answer = b.submit([&] {
+      done.on_cancel([] {});
+      return done.get_deferred();
+    });
+    support::catch_up(b);
+    CHECK(memory.allocations() == 2);
+    CHECK(done.resolve(3));
+    CHECK(answer.get_for(generous) == 3);
+  }
+  support::catch_up(b);  // where the hook is destroyed
+  CHECK(memory.bytes_in_use() == 0);
+}
+
 TEST_CASE("memory that has none left refuses the call, which runs nothing") {
   support::counting_memory memory;
   options opts;

@@ -3,6 +3,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <type_traits>
 #include <utility>
 
@@ -61,9 +62,12 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
 template <class T>
 class completer {
  public:
-  /// Makes the pair. Throws std::bad_alloc. (Its memory is always the library's own recycled
-  /// blocks, since it knows no bridge yet; options::memory is where the call itself lives.)
-  completer() : state_(detail::deferred_state<T>::make()) {}
+  /// Makes the pair. Throws std::bad_alloc. It knows no bridge yet, and so not options::memory: who
+  /// needs that (see there) gives it here too. The cancel hook lives there, and the value until the
+  /// call has it. Null: the library's own recycled blocks.
+  completer() : completer(static_cast<std::pmr::memory_resource*>(nullptr)) {}
+  explicit completer(std::pmr::memory_resource* memory)
+      : state_(detail::deferred_state<T>::make(memory)) {}
 
   completer(completer&&) noexcept = default;
   completer& operator=(completer&& other) noexcept {

@@ -58,10 +58,16 @@ struct options {
   /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64.
   std::size_t reentrant_slots = 256;
 
-  /// Where calls live while they are queued or unanswered. Null: blocks of the library's own,
-  /// recycled, so that the loop never enters malloc. A resource given here is used by every thread
-  /// and by the loop, so it must be thread-safe and outlive every handle of the bridge; it is how
-  /// a garbage collector gets to see what queued closures point to.
+  /// Where calls live while they are queued or unanswered, with their callables, arguments and
+  /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc. A
+  /// resource given here is used by every thread and by the loop, so it must be thread-safe and
+  /// outlive every handle of the bridge; handlers never enter it.
+  ///
+  /// It is how a garbage collector gets to see what calls point to: those of post, submit and
+  /// call_for, reentrant_calls, the slots of post_reentrant. (call() lives on the caller's stack,
+  /// and a completer takes a resource of its own.) Not there: what exceptions hold, which the C++
+  /// runtime keeps, and the functions of these options. A collector that scans threads' stacks must
+  /// know the loop's too, since that is where a call's values are while it runs: on_thread_start.
   std::pmr::memory_resource* memory = nullptr;
 
   /// Signals blocked on the loop's thread. Not given: all, except those that collectors stop the

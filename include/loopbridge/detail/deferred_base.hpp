@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <type_traits>
 #include <utility>
 
@@ -38,12 +39,13 @@ class deferred_base : public node {
   template <class F>
   void on_cancel(F&& f) {
     struct hook_of final : cancel_hook {
-      explicit hook_of(F&& g) : f(std::forward<F>(g)) {}
+      hook_of(F&& g, std::pmr::memory_resource* m) : f(std::forward<F>(g)), memory(m) {}
       void operator()() override { f(); }
-      void destroy() noexcept override { destroy_in_block(this, nullptr); }
+      void destroy() noexcept override { destroy_in_block(this, memory); }
       std::decay_t<F> f;
+      std::pmr::memory_resource* const memory;
     };
-    hook_.reset(make_in_block<hook_of>(nullptr, std::forward<F>(f)));
+    hook_.reset(make_in_block<hook_of>(memory_, std::forward<F>(f), memory_));
     if (hook_is_due_) finish_cancel_hook();
   }
   /// By the core on the loop thread, when this is struck off the register: runs the hook if this
@@ -72,13 +74,14 @@ class deferred_base : public node {
   bool enlisted = false;
 
  protected:
-  deferred_base() = default;
+  explicit deferred_base(std::pmr::memory_resource* memory) noexcept : memory_(memory) {}
   virtual ~deferred_base() = default;
   virtual void destroy() noexcept = 0;
 
   static constexpr std::uintptr_t settled_mark = 1;
   std::atomic<std::uintptr_t> link_{0};
-  core_ptr core_;  ///< set by attach, before link_
+  core_ptr core_;                            ///< set by attach, before link_
+  std::pmr::memory_resource* const memory_;  ///< where this lives, and its hook
 
  private:
   enum class claim_state : std::uint8_t { open, resolved, cancelled };

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <exception>
+#include <memory_resource>
 #include <utility>
 
 #include "loopbridge/detail/blocking_wait.hpp"
@@ -76,7 +77,10 @@ class result;
 template <class T>
 class deferred_state final : public deferred_base {
  public:
-  static deferred_state* make() { return make_in_block<deferred_state>(nullptr); }
+  static deferred_state* make(std::pmr::memory_resource* memory) {
+    return make_in_block<deferred_state>(memory, memory);
+  }
+  explicit deferred_state(std::pmr::memory_resource* memory) noexcept : deferred_base(memory) {}
 
   /// Completer: stores what `fill` puts into the outcome. False: it was settled or cancelled.
   template <class Fill>
@@ -106,7 +110,7 @@ class deferred_state final : public deferred_base {
   }
 
  private:
-  void destroy() noexcept override { destroy_in_block(this, nullptr); }
+  void destroy() noexcept override { destroy_in_block(this, memory_); }
 
   outcome<T> outcome_;
 };

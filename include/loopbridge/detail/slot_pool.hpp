@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
+#include <vector>
 
 namespace loopbridge::detail {
 
@@ -51,9 +53,12 @@ class slot_bits {
 template <class Slot>
 class slot_pool {
  public:
-  /// At least `slots` slots (rounded up to 64). Throws std::bad_alloc.
-  explicit slot_pool(std::size_t slots)
-      : words_((slots + 63) / 64), used_(new slot_bits[words_]), slots_(new Slot[words_ * 64]) {}
+  /// At least `slots` slots (rounded up to 64), in `memory` or, where that is null, on the heap.
+  /// Throws std::bad_alloc.
+  explicit slot_pool(std::size_t slots, std::pmr::memory_resource* memory = nullptr)
+      : words_((slots + 63) / 64),
+        used_(new slot_bits[words_]),
+        slots_(words_ * 64, memory != nullptr ? memory : std::pmr::new_delete_resource()) {}
 
   std::size_t size() const noexcept { return words_ * 64; }
 
@@ -61,20 +66,20 @@ class slot_pool {
   Slot* claim() noexcept {
     for (std::size_t w = 0; w < words_; ++w) {
       if (const unsigned bit = used_[w].claim(); bit != slot_bits::none)
-        return &slots_[w * 64 + bit];
+        return slots_.data() + (w * 64 + bit);
     }
     return nullptr;
   }
 
   void release(Slot& slot) noexcept {
-    const auto index = static_cast<std::size_t>(&slot - slots_.get());
+    const auto index = static_cast<std::size_t>(&slot - slots_.data());
     used_[index / 64].release(index % 64);
   }
 
  private:
   const std::size_t words_;
   const std::unique_ptr<slot_bits[]> used_;
-  const std::unique_ptr<Slot[]> slots_;
+  std::pmr::vector<Slot> slots_;  ///< never resized: slots do not move
 };
 
 }  // namespace loopbridge::detail
