@@ -1,38 +1,20 @@
 #pragma once
 
-#include <algorithm>
 #include <loopbridge/loopbridge.hpp>
 #include <lua.hpp>
 #include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "../support/gate.hpp"
+#include "subject.hpp"
 
 /// A Lua state whose code reaches a bridge: what the tests of Lua's finalizers run in.
 namespace lua {
 
+using finalizers::subject;
 using loopbridge::status;
-
-/// What the Lua code of a test reaches: a bridge, and who was heard of on its loop.
-struct subject {
-  explicit subject(std::size_t objects, loopbridge::options&& opts = {})
-      : heard(objects + 1),
-        bridge(std::move(opts)),
-        call(bridge, [this](std::uint64_t n) { firings += n; }) {}
-
-  void hear(std::size_t id) { ++heard[id]; }
-  /// How many of the objects were heard of exactly n times. After catch_up().
-  long heard_of(int n) const { return std::count(heard.begin() + 1, heard.end(), n); }
-
-  std::vector<int> heard;  // the loop's, like the next one
-  std::uint64_t firings = 0;
-  loopbridge::bridge bridge;
-  loopbridge::reentrant_call call;
-};
 
 inline subject& subject_of(lua_State* l) {
   return **static_cast<subject**>(lua_getextraspace(l));
@@ -47,12 +29,10 @@ inline std::size_t id_at(lua_State* l, int index) {
 }
 
 inline int post(lua_State* l) {
-  subject& s = subject_of(l);
-  return push(l, s.bridge.try_post([&s, id = id_at(l, 1)] { s.hear(id); }));
+  return push(l, subject_of(l).post(id_at(l, 1)));
 }
 inline int post_reentrant(lua_State* l) {
-  subject& s = subject_of(l);
-  return push(l, s.bridge.post_reentrant([&s](std::size_t id) { s.hear(id); }, id_at(l, 1)));
+  return push(l, subject_of(l).post_reentrant(id_at(l, 1)));
 }
 inline int fire(lua_State* l) {
   return push(l, subject_of(l).call.post());

@@ -16,9 +16,9 @@ TEST_SUITE_BEGIN("finalizers of Lua");
 
 namespace {
 
+using finalizers::subject;
 using lua::open;
 using lua::state;
-using lua::subject;
 
 void run(const state& lua, const std::string& code) {
   const bool failed = luaL_dostring(lua.get(), code.c_str());
