@@ -17,7 +17,7 @@
 #include <loopbridge/detail/submission_list.hpp>
 #include <thread>
 
-#include "support/stepper.hpp"
+#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("law 4: a suspended frame owes nobody a wake-up");
 
@@ -131,28 +131,30 @@ bool runs_within(const call& c, std::chrono::milliseconds patience) {
 stepping::report sweep(policy p, std::chrono::milliseconds patience, unsigned enough) {
   stepping::report r;
   consumer target(p);
-  for (unsigned k = 1, over = 0; over < 3 && r.hung < enough; ++k) {
+  const auto visit = [&](const stepping::boundary& at) {
     target.wait_until_asleep();
     call outer;
     call inner;
     bool answered = false;
-    const bool fired = stepping::interrupt_at(
-        k, [&] { target.submit(outer); },
+    const bool visited = stepping::interrupt_at(
+        at, [&] { target.submit(outer); },
         [&] {
           target.submit(inner);
           answered = runs_within(inner, patience);
         });
     REQUIRE(runs_within(outer, 20s));
-    if (!fired) {
-      ++over;
-      continue;
-    }
+    if (!visited) return false;
     REQUIRE(runs_within(inner, 20s));  // late at worst: the interrupted frame goes on in the end
-    over = 0;
     ++r.points;
     if (!answered) ++r.hung;
     if (outer.runs > 1 || inner.runs > 1) ++r.doubled;
-  }
+    return true;
+  };
+  target.wait_until_asleep();
+  call first;
+  const stepping::path way = stepping::path_of([&] { target.submit(first); });
+  REQUIRE(runs_within(first, 20s));
+  stepping::for_each_boundary(r, way, {}, visit, [&] { return r.hung >= enough; });
   return r;
 }
 

@@ -1,79 +1,200 @@
 #include "stepper.hpp"
 
-#include <cstdio>
-
-#if defined(__x86_64__) && defined(__linux__)
 #include <signal.h>
 #include <ucontext.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <stdexcept>
+#include <unordered_map>
+
+#include "breakpoint.hpp"
+#include "tracer.hpp"
 
 namespace stepping {
 namespace {
 
+#ifdef __x86_64__
+constexpr bool has_trap_flag = true;
 constexpr greg_t trap_flag = 0x100;
 
-// The one sweep that is under way: used by the SIGTRAP handler on the stepping thread.
-const std::function<void()>* nested_operation = nullptr;
-unsigned target = 0;
-unsigned seen = 0;
-bool fired = false;
-
-void on_trap(int, siginfo_t*, void* context) {
-  if (++seen < target) return;
-  if (!fired) {
-    fired = true;
-    (*nested_operation)();
-  }
-  // The rest of the operation runs at full speed.
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~trap_flag;
-}
-
 // The stack pointer steps over the red zone first, in which the compiler may keep values.
-[[gnu::always_inline]] inline void set_trap_flag() {
+[[gnu::noinline]] void set_trap_flag() {
   asm volatile(
       "lea -128(%%rsp), %%rsp\n\t pushfq\n\t orq $0x100, (%%rsp)\n\t popfq\n\t"
       "lea 128(%%rsp), %%rsp" ::
           : "memory", "cc");
 }
-[[gnu::always_inline]] inline void clear_trap_flag() {
+[[gnu::noinline]] void clear_trap_flag() {
   asm volatile(
       "lea -128(%%rsp), %%rsp\n\t pushfq\n\t andq $~0x100, (%%rsp)\n\t popfq\n\t"
       "lea 128(%%rsp), %%rsp" ::
           : "memory", "cc");
 }
+void clear_trap_flag_of(void* context) {
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~trap_flag;
+}
+std::uintptr_t next_instruction(void* context) {
+  return static_cast<std::uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+}
+#else
+constexpr bool has_trap_flag = false;
+void set_trap_flag() {}
+void clear_trap_flag() {}
+void clear_trap_flag_of(void*) {}
+std::uintptr_t next_instruction(void*) {
+  return 0;
+}
+#endif
+
+way way_from_environment() {
+  const char* const wish = std::getenv("LOOPBRIDGE_STEP_WITH");
+  const bool wants_ptrace = wish != nullptr && std::strcmp(wish, "ptrace") == 0;
+  return wants_ptrace || !has_trap_flag ? way::ptrace : way::trap_flag;
+}
+way& the_way() {
+  static way w = way_from_environment();
+  return w;
+}
+
+// Of the one thread that is stepped; a handler there, at any instruction, reads and writes these.
+interruption* innermost = nullptr;
+unsigned depth = 0;
+constexpr unsigned longest_way = 1U << 17;
+std::uintptr_t noted[longest_way];
+unsigned noted_count = 0;
+constexpr int of_breakpoint = 6;  // TRAP_PERF, which this libc's headers may lack
 
 }  // namespace
 
-bool interrupt_at(unsigned boundary, const std::function<void()>& operation,
-                  const std::function<void()>& nested) {
-  struct sigaction action {};
-  struct sigaction before {};
-  action.sa_sigaction = on_trap;
-  action.sa_flags = SA_SIGINFO;
-  if (sigaction(SIGTRAP, &action, &before) != 0) throw std::runtime_error("sigaction");
-  nested_operation = &nested;
-  target = boundary;
-  seen = 0;
-  fired = false;
-  set_trap_flag();
-  operation();
-  clear_trap_flag();
-  sigaction(SIGTRAP, &before, nullptr);
-  return fired;
+struct trap_handler {
+  static void on_trap(int, siginfo_t* info, void* context) {
+    interruption* const now = innermost;
+    if (now == nullptr) return;
+    if (now->records_) {
+      if (noted_count < longest_way) noted[noted_count++] = next_instruction(context);
+      return;
+    }
+    if (++now->seen_ < now->target_) return;
+    if (info->si_code == of_breakpoint) {
+      breakpoint::clear(depth);
+    } else {
+      clear_trap_flag_of(context);  // the rest of the operation runs at full speed
+    }
+    if (now->fired_) return;
+    now->fired_ = true;
+    now->nested_();
+  }
+  static void install() {
+    struct sigaction action {};
+    action.sa_sigaction = on_trap;
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;  // what it calls may be stepped, too
+    if (sigaction(SIGTRAP, &action, nullptr) != 0) throw std::runtime_error("sigaction");
+  }
+};
+
+way chosen_way() {
+  return the_way();
+}
+void choose(way w) {
+  the_way() = has_trap_flag ? w : way::ptrace;
 }
 
-}  // namespace stepping
-#else
-namespace stepping {
-bool interrupt_at(unsigned, const std::function<void()>&, const std::function<void()>&) {
+void interruption::push() {
+  trap_handler::install();
+  outer_ = innermost;
+  innermost = this;
+  ++depth;
+}
+
+void interruption::start(const boundary& at) {
+  const bool traced = chosen_way() == way::ptrace;
+  if (traced) tracer::of_this_thread();  // now, not when it is being timed
+  target_ = traced ? 1 : at.number;      // a tracer counts by itself, and sends one signal
+  push();
+  if (traced) {
+    tracer::of_this_thread().step(at.number);
+  } else {
+    set_trap_flag();
+  }
+}
+
+bool interruption::start_leap(const boundary& at) {
+  if (at.address == 0 || chosen_way() == way::ptrace) return false;
+  leaps_ = true;
+  target_ = at.visit;
+  push();
+  if (breakpoint::set(depth, at.address)) return true;
+  leaps_ = false;
+  innermost = outer_;
+  --depth;
   return false;
 }
-}  // namespace stepping
-#endif
 
-void stepping::print(const char* scenario, const report& r) {
-  std::printf("stepped: %-58s %5u points, %u lost, %u doubled, %u hung, %u refused\n", scenario,
-              r.points, r.lost, r.doubled, r.hung, r.refused);
-  std::fflush(stdout);
+void interruption::start_recording() {
+  noted_count = 0;
+  records_ = true;
+  push();
+  if (chosen_way() == way::trap_flag) set_trap_flag();
 }
+
+bool interruption::finish() {
+  if (leaps_) {
+    breakpoint::clear(depth);
+  } else if (chosen_way() == way::ptrace) {
+    if (!records_) tracer::of_this_thread().stop();
+  } else {
+    clear_trap_flag();
+  }
+  innermost = outer_;
+  --depth;
+  return fired_;
+}
+
+path recorded() {
+  path way;
+  std::unordered_map<std::uintptr_t, unsigned> visits;
+  const auto add = [&](unsigned number, std::uintptr_t address) {
+    way.push_back({number, address, ++visits[address]});
+  };
+  for (unsigned i = 0; i < noted_count; ++i) {
+    add(i + 1, noted[i]);
+    // The trap flag is silent after a `syscall`, 0f 05; the next instruction is a boundary, too.
+    constexpr unsigned char syscall_code[] = {0x0f, 0x05};
+    const auto* const code = reinterpret_cast<const unsigned char*>(noted[i]);
+    if (std::memcmp(code, syscall_code, 2) == 0 &&
+        (i + 1 == noted_count || noted[i + 1] != noted[i] + 2)) {
+      add(0, noted[i] + 2);
+    }
+  }
+  return way;
+}
+
+bool interrupt_at(const boundary& at, call operation, call nested) {
+  {
+    interruption leap(nested);
+    if (leap.start_leap(at)) {
+      operation();
+      return leap.finish();
+    }
+  }
+  // A long way is not stepped twice: what throws goes through 20,000 instructions, and not always
+  // the same ones.
+  constexpr unsigned long_way = 1500;
+  if (at.number == 0 || (at.address != 0 && at.number > long_way)) return false;
+  interruption step(nested);
+  step.start(at);
+  operation();
+  return step.finish();
+}
+
+path path_of(call operation) {
+  const auto nothing = [] {};
+  interruption notes(nothing);
+  notes.start_recording();
+  operation();
+  notes.finish();
+  return recorded();
+}
+
+}  // namespace stepping

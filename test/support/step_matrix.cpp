@@ -1,0 +1,279 @@
+#include "step_matrix.hpp"
+
+#include <doctest/doctest.h>
+#include <errno.h>
+
+#include <algorithm>
+
+namespace stepping {
+
+using loopbridge::doorbell;
+using loopbridge::status;
+
+namespace {
+
+status expected_of(stepped_bridge& s, status got) {
+  if (got == status::accepted || got == status::answered || got == status::timed_out) {
+    s.nested.expect(1);
+  }
+  return got;
+}
+
+/// The worst of what the handlers were told, as far as a test is concerned.
+struct answers {
+  unsigned timed_out = 0;
+  unsigned refused = 0;
+
+  void add(status got) {
+    if (got == status::timed_out) ++timed_out;
+    if (got != status::timed_out && got != status::accepted && got != status::answered) ++refused;
+  }
+};
+
+/// One operation on one doorbell in one state: all handlers in turn.
+class row {
+ public:
+  row(const operation& o, doorbell kind, loop_is state)
+      : operation_(o), kind_(kind), state_(state) {}
+
+  void sweep(const handler& first, const handler* second = nullptr);
+
+ private:
+  static constexpr unsigned enough_hangs = 3;
+  static constexpr unsigned inner_of_each_outer = 10;  // unless full(), in turn
+
+  bool stops() const {
+    return operation_.stops || (first_ != nullptr && first_->stops) ||
+           (second_ != nullptr && second_->stops);
+  }
+  bool ends_the_bridge() const { return stops() || state_ == loop_is::stopping; }
+
+  void set_up();
+  template <class Run>
+  void run(Run&& operate);
+  bool run_to(const boundary& at, call nested);
+  bool interrupted(const boundary& at);
+  void pairs_at(const boundary& at);
+  bool interrupted_twice(const boundary& at, const boundary& inner);
+  status handle(const handler& h);
+  void judge(bool visited);
+
+  const operation& operation_;
+  const doorbell kind_;
+  const loop_is state_;
+  const handler* first_ = nullptr;
+  const handler* second_ = nullptr;
+  path way_;
+  std::string scenario_;
+  std::optional<stepped_bridge> subject_;
+  bool subject_is_used_up_ = false;
+  report report_;
+  answers answers_;
+  bool errno_kept_ = true;
+  unsigned outer_index_ = 0;
+};
+
+void row::set_up() {
+  expect_progress(scenario_);
+  if (!subject_ || subject_is_used_up_) subject_.emplace(kind_);
+  subject_is_used_up_ = ends_the_bridge();
+  stepped_bridge& s = *subject_;
+  s.reset_ledgers();
+  answers_ = {};
+  s.said = false;
+  if (operation_.prepare != nullptr) {
+    operation_.prepare(s);
+    s.settle(false);
+  }
+  if (state_ != loop_is::asleep) s.hold(operation_.waits);
+  if (operation_.enqueue != nullptr) operation_.enqueue(s);
+  if (state_ == loop_is::asleep) s.wait_until_asleep();
+  if (state_ == loop_is::stopping) s.begin_stop();
+}
+
+/// One run of the operation, by `operate`, with everything around it.
+template <class Run>
+void row::run(Run&& operate) {
+  set_up();
+  stepped_bridge& s = *subject_;
+  operate([&] {
+    s.stepping = true;
+    operation_.run(s);
+    s.stepping = false;
+  });
+  s.settle(ends_the_bridge());
+  if (operation_.look != nullptr) operation_.look(s);
+}
+
+/// False: the handler did not run.
+bool row::run_to(const boundary& at, call nested) {
+  bool visited = false;
+  run([&](call operation) { visited = interrupt_at(at, operation, nested); });
+  return visited;
+}
+
+status row::handle(const handler& h) {
+  errno = 4242;
+  const status got = h.run(*subject_);
+  if (errno != 4242) errno_kept_ = false;
+  return got;
+}
+
+void row::judge(bool visited) {
+  stepped_bridge& s = *subject_;
+  int reported = s.reported;
+  for (ledger* const l : {&s.outer, &s.nested}) {
+    const int missing = l->least - l->ran;
+    if (missing > reported) ++report_.lost;
+    if (missing > 0) reported -= std::min(missing, reported);
+    if (l->ran > l->most) ++report_.doubled;
+  }
+  if (!visited) return;
+  ++report_.points;
+  report_.hung += answers_.timed_out;
+  report_.refused += answers_.refused;
+}
+
+bool row::interrupted(const boundary& at) {
+  const auto nested = [&] { answers_.add(handle(*first_)); };
+  const bool visited = run_to(at, nested);
+  judge(visited);
+  return visited;
+}
+
+bool row::interrupted_twice(const boundary& at, const boundary& inner) {
+  bool both = false;
+  const auto second = [&] { answers_.add(handle(*second_)); };
+  const auto first = [&] { answers_.add(handle(*first_)); };
+  const auto nested = [&] { both = interrupt_at(inner, first, second); };
+  const bool visited = run_to(at, nested);
+  judge(visited && both);
+  return both;
+}
+
+/// The first handler's way depends on where it comes in: whether it has to ring, say.
+void row::pairs_at(const boundary& at) {
+  path way;
+  const auto nothing = [] {};
+  const auto first = [&] { answers_.add(handle(*first_)); };
+  interruption notes(nothing);
+  const auto nested = [&] {
+    notes.start_recording();
+    first();
+    notes.finish();
+  };
+  if (run_to(at, nested)) way = recorded();
+  judge(false);
+  if (way.empty() && chosen_way() == way::trap_flag) return;
+  for_each_boundary(
+      report_, way,
+      {.all_up_to = 1, .first = 0, .rest = inner_of_each_outer, .offset = outer_index_++},
+      [&](const boundary& inner) { return interrupted_twice(at, inner); },
+      [&] { return report_.hung >= enough_hangs; });
+}
+
+void row::sweep(const handler& first, const handler* second) {
+  first_ = &first;
+  second_ = second;
+  scenario_ = std::string(operation_.name) + ", " +
+              (kind_ == doorbell::self_pipe ? "self_pipe" : "uv_async") + ", " + name_of(state_) +
+              ", handler " + first.name;
+  if (second != nullptr) scenario_ += std::string(" < ") + second->name;
+  report_ = {};
+  if (way_.empty()) {
+    for (int i = 0; i < 2; ++i) run([](call o) { o(); });  // first uses of a thread's own storage
+    run([&](call o) { way_ = path_of(o); });
+  }
+  const auto enough = [&] { return report_.hung >= enough_hangs; };
+  if (second_ == nullptr) {
+    for_each_boundary(
+        report_, way_, {}, [&](const boundary& at) { return interrupted(at); }, enough);
+  } else {
+    for_each_boundary(
+        report_, way_, {},
+        [&](const boundary& at) {
+          const unsigned before = report_.points;
+          pairs_at(at);
+          return report_.points != before;
+        },
+        enough);
+  }
+  print(scenario_, report_);
+  CAPTURE(scenario_);
+  CHECK(report_.points > 20);
+  CHECK(report_.lost == 0);
+  CHECK(report_.doubled == 0);
+  CHECK(report_.hung == 0);
+  CHECK(errno_kept_);
+  if (!ends_the_bridge()) CHECK(report_.refused == 0);
+}
+
+}  // namespace
+
+std::string name_of(loop_is state) {
+  return state == loop_is::asleep ? "asleep" : state == loop_is::held ? "held" : "stopping";
+}
+
+const handler submits{
+    .name = "submits",
+    .run =
+        [](stepped_bridge& s) {
+          return expected_of(
+              s, s.bridge->post_reentrant([](stepped_bridge* t) { ++t->nested.ran; }, &s));
+        },
+    .uses_bridge = true};
+const handler submits_prepaid{.name = "submits, prepaid", .run = [](stepped_bridge& s) {
+                                return expected_of(s, s.fired->post());
+                              }};
+const handler submits_and_waits{.name = "submits and waits",
+                                .run =
+                                    [](stepped_bridge& s) {
+                                      s.let_go = true;
+                                      return expected_of(s, s.fired->call_for(patience));
+                                    },
+                                .waits = true};
+const handler stops{.name = "stops",
+                    .run =
+                        [](stepped_bridge& s) {
+                          s.bridge->stop_reentrant();
+                          return s.bridge->stopped() ? status::accepted : status::timed_out;
+                        },
+                    .stops = true,
+                    .uses_bridge = true};
+const handler stops_and_sees_the_end{
+    .name = "stops, sees it end",
+    .run =
+        [](stepped_bridge& s) {
+          s.let_go = true;
+          s.bridge->stop_reentrant();
+          const auto until = std::chrono::steady_clock::now() + patience;
+          while (!s.loop_has_ended) {
+            if (std::chrono::steady_clock::now() > until) return status::timed_out;
+            std::this_thread::yield();
+          }
+          return s.fired->post() == status::stopped ? status::accepted : status::timed_out;
+        },
+    .waits = true,
+    .stops = true,
+    .uses_bridge = true};
+
+void step_through(const operation& o, const std::vector<const handler*>& handlers) {
+  for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
+    const bool may_wait = kind == doorbell::self_pipe;
+    if (o.needs_waiting_handlers && !may_wait) continue;
+    for (const loop_is state : o.states) {
+      row swept(o, kind, state);
+      for (const handler* const h : handlers) {
+        if ((h->waits && !may_wait) || (h->uses_bridge && o.bridge_may_go)) continue;
+        swept.sweep(*h);
+      }
+    }
+  }
+}
+
+void step_through_pairs(const operation& o, loop_is state, const handler& first,
+                        const handler& second) {
+  row(o, doorbell::self_pipe, state).sweep(first, &second);
+}
+
+}  // namespace stepping
