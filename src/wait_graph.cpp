@@ -10,45 +10,46 @@
 
 namespace loopbridge::detail {
 
+namespace {
+std::atomic<wait_vertex*> all_vertices{nullptr};
+// Trivial, because threads that merely wait look at it too, and may do so when their destructors
+// have run: one registered that late never runs, and its registration is leaked.
+constinit thread_local wait_vertex* own = nullptr;
+}  // namespace
+
 /// Gives the vertex back when its thread ends.
 struct vertex_of_thread {
-  wait_vertex* vertex = nullptr;
   ~vertex_of_thread() {
-    if (vertex != nullptr) vertex->in_use_.store(false, std::memory_order_release);
-    vertex = nullptr;
+    if (own != nullptr) own->in_use_.store(false, std::memory_order_release);
+    own = nullptr;
   }
 };
 
-namespace {
-std::atomic<wait_vertex*> all_vertices{nullptr};
-thread_local vertex_of_thread own;
-}  // namespace
-
 wait_vertex* wait_vertex::of_this_thread() noexcept {
-  return own.vertex;
+  return own;
 }
 
 wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
-  if (own.vertex == nullptr) {
+  static thread_local vertex_of_thread give_back;
+  if (own == nullptr) {
     for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
          v = v->next_) {
       bool in_use = false;
       if (v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire)) {
-        own.vertex = v;
+        own = v;
         break;
       }
     }
   }
-  if (own.vertex == nullptr) {
-    own.vertex = new (std::nothrow) wait_vertex;
-    if (own.vertex == nullptr) return nullptr;
-    own.vertex->next_ = all_vertices.load(std::memory_order_relaxed);
-    while (!all_vertices.compare_exchange_weak(own.vertex->next_, own.vertex,
-                                               std::memory_order_release)) {
+  if (own == nullptr) {
+    own = new (std::nothrow) wait_vertex;
+    if (own == nullptr) return nullptr;
+    own->next_ = all_vertices.load(std::memory_order_relaxed);
+    while (!all_vertices.compare_exchange_weak(own->next_, own, std::memory_order_release)) {
     }
   }
-  own.vertex->set_name(name);
-  return own.vertex;
+  own->set_name(name);
+  return own;
 }
 
 void wait_vertex::set_name(const char* name) noexcept {
