@@ -1,5 +1,7 @@
 #include "loopbridge/detail/blocks.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -131,9 +133,20 @@ using shelves = std::array<shelf, classes>;
 /// Stands in for those of a thread that has given back what it held: only its address is used.
 constinit shelves gone{};
 
+/// Where a thread's shelves are, and what gives back all that is on them when it ends: the
+/// destructor, or, for a thread that comes here only when those have run, a pthread key's. (Objects
+/// made then are not destroyed any more. Were it all up to the key, a library that is unloaded
+/// would have to see to it that no thread still calls its destructor.)
 struct give_back_at_thread_exit {
   shelves held;
+
+  give_back_at_thread_exit() noexcept { pthread_setspecific(key(), this); }
   ~give_back_at_thread_exit() {
+    pthread_setspecific(key(), nullptr);
+    give_back();
+  }
+
+  void give_back() noexcept {
     own = &gone;
     for (std::size_t c = 0; c < classes; ++c) {
       const shelf s = std::exchange(held[c], {});
@@ -147,6 +160,16 @@ struct give_back_at_thread_exit {
       while (last->next != nullptr) last = last->next;
       depots[c].put(s.empty, last);
     }
+  }
+
+  static pthread_key_t key() noexcept {
+    static const pthread_key_t made = [] {
+      pthread_key_t k = ~pthread_key_t{};  // if there are no more keys: one that is no key
+      pthread_key_create(
+          &k, [](void* thread) { static_cast<give_back_at_thread_exit*>(thread)->give_back(); });
+      return k;
+    }();
+    return made;
   }
 };
 

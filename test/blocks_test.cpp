@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -177,6 +178,21 @@ TEST_CASE("blocks may be released while a thread's own objects are destroyed") {
   void* const b = allocate_block(64, nullptr);
   CHECK(b != nullptr);
   release_block(b, 64, nullptr);
+}
+
+TEST_CASE(
+    "threads that come here in a pthread key's destructor, too late for others, leak no slab" *
+    doctest::skip(support::has_asan)) {
+  pthread_key_t key;
+  REQUIRE(pthread_key_create(&key, [](void*) {
+            release_block(allocate_block(3000, nullptr), 3000, nullptr);
+          }) == 0);
+  const int before = slabs_made;
+  for (int i = 0; i < 100; ++i) {
+    std::thread([&]() noexcept { pthread_setspecific(key, &key); }).join();
+  }
+  CHECK(slabs_made <= before + 1);
+  pthread_key_delete(key);
 }
 
 TEST_CASE("a finalizer that allocates a block inside the allocation of one loses no memory" *
