@@ -1,0 +1,52 @@
+#include "round.hpp"
+
+#include <barrier>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "operations.hpp"
+#include "stage.hpp"
+
+namespace soak {
+namespace {
+
+using engine = random_choices<std::mt19937_64>;
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool can_fork = false;  // ThreadSanitizer ends children that start threads
+#else
+constexpr bool can_fork = true;
+#endif
+
+}  // namespace
+
+void play_round(account& books, tally& counts, std::uint64_t seed, const round_limits& limits,
+                faults* broken) {
+  const under_watch watched;
+  engine c(mixed(seed, 0));
+  stage s(books, counts, c, broken);
+  s.in().may_fork = can_fork && limits.forks;
+  std::barrier<> together(static_cast<std::ptrdiff_t>(limits.actors) + 1);
+  std::vector<std::thread> actors;
+  for (unsigned n = 1; n <= limits.actors; ++n) {
+    actors.emplace_back([&, n]() noexcept {
+      engine own(mixed(seed, n));
+      acting act(s, mixed(seed, n));
+      for (unsigned left = limits.operations; left > 0; --left) perform(s.in(), own);
+      act.leave_bridges();
+      together.arrive_and_wait();
+      for (unsigned left = limits.operations / 8; left > 0; --left) {
+        perform_on_handles(s.in(), own);
+      }
+    });
+  }
+  s.start_helping(mixed(seed, 1000), limits.signals);
+  together.arrive_and_wait();
+  s.end_bridges(c);
+  for (std::thread& t : actors) t.join();
+  s.stop_helping();
+  s.settle();
+}
+
+}  // namespace soak
