@@ -15,6 +15,7 @@ constexpr unsigned levels = 3;  // counted from 1; a processor has four
 struct descriptor {
   int fd;
   bool refused;
+  pid_t process;  ///< who opened it; in a forked child it is still that of the parent's thread
 };
 thread_local descriptor descriptors[levels];
 
@@ -50,11 +51,12 @@ perf_event_attr execution_of(std::uintptr_t address) {
 bool breakpoint::set(unsigned level, std::uintptr_t address) {
   descriptor& d = descriptors[level];
   perf_event_attr attr = execution_of(address);
-  if (d.fd == 0 && !d.refused) {
+  if (d.process != getpid()) {
     closer.armed = true;
+    d.process = getpid();
     const long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
     d.refused = fd < 0;
-    d.fd = fd < 0 ? 0 : static_cast<int>(fd);
+    d.fd = d.refused ? 0 : static_cast<int>(fd);
   } else if (!d.refused && ioctl(d.fd, PERF_EVENT_IOC_MODIFY_ATTRIBUTES, &attr) != 0) {
     return false;
   }

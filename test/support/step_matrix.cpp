@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 #include <errno.h>
 
-#include <algorithm>
-
 namespace stepping {
 
 using loopbridge::doorbell;
@@ -40,7 +38,7 @@ class row {
 
  private:
   static constexpr unsigned enough_hangs = 3;
-  static constexpr unsigned inner_of_each_outer = 10;  // unless full(), in turn
+  static constexpr unsigned inner_of_each_outer = 8;  // unless full(), in turn
 
   bool stops() const {
     return operation_.stops || (first_ != nullptr && first_->stops) ||
@@ -54,6 +52,7 @@ class row {
   bool run_to(const boundary& at, call nested);
   bool interrupted(const boundary& at);
   void pairs_at(const boundary& at);
+  void note_handlers_way(const boundary& at);
   bool interrupted_twice(const boundary& at, const boundary& inner);
   status handle(const handler& h);
   void judge(bool visited);
@@ -64,6 +63,7 @@ class row {
   const handler* first_ = nullptr;
   const handler* second_ = nullptr;
   path way_;
+  path inner_way_;
   std::string scenario_;
   std::optional<stepped_bridge> subject_;
   bool subject_is_used_up_ = false;
@@ -121,11 +121,9 @@ status row::handle(const handler& h) {
 
 void row::judge(bool visited) {
   stepped_bridge& s = *subject_;
-  int reported = s.reported;
   for (ledger* const l : {&s.outer, &s.nested}) {
-    const int missing = l->least - l->ran;
-    if (missing > reported) ++report_.lost;
-    if (missing > 0) reported -= std::min(missing, reported);
+    // One report stands for all firings of a reentrant_call that were accepted and not run.
+    if (l->ran < l->least && s.reported == 0) ++report_.lost;
     if (l->ran > l->most) ++report_.doubled;
   }
   if (!visited) return;
@@ -151,25 +149,28 @@ bool row::interrupted_twice(const boundary& at, const boundary& inner) {
   return both;
 }
 
-/// The first handler's way depends on where it comes in: whether it has to ring, say.
+/// The first handler's way depends on where it comes in: whether it has to ring, say. So it is
+/// noted anew at each boundary; unless full(), at every fourth.
 void row::pairs_at(const boundary& at) {
-  path way;
+  if (outer_index_++ % 4 == 0 || full()) note_handlers_way(at);
+  if (inner_way_.empty() && chosen_way() == way::trap_flag) return;
+  for_each_boundary(
+      report_, inner_way_,
+      {.all_up_to = 1, .first = 0, .rest = inner_of_each_outer, .offset = outer_index_},
+      [&](const boundary& inner) { return interrupted_twice(at, inner); },
+      [&] { return report_.hung >= enough_hangs; });
+}
+
+void row::note_handlers_way(const boundary& at) {
   const auto nothing = [] {};
-  const auto first = [&] { answers_.add(handle(*first_)); };
   interruption notes(nothing);
   const auto nested = [&] {
     notes.start_recording();
-    first();
+    answers_.add(handle(*first_));
     notes.finish();
   };
-  if (run_to(at, nested)) way = recorded();
+  if (run_to(at, nested)) inner_way_ = recorded();
   judge(false);
-  if (way.empty() && chosen_way() == way::trap_flag) return;
-  for_each_boundary(
-      report_, way,
-      {.all_up_to = 1, .first = 0, .rest = inner_of_each_outer, .offset = outer_index_++},
-      [&](const boundary& inner) { return interrupted_twice(at, inner); },
-      [&] { return report_.hung >= enough_hangs; });
 }
 
 void row::sweep(const handler& first, const handler* second) {
@@ -200,7 +201,7 @@ void row::sweep(const handler& first, const handler* second) {
   }
   print(scenario_, report_);
   CAPTURE(scenario_);
-  CHECK(report_.points > 20);
+  CHECK(report_.points > 10);
   CHECK(report_.lost == 0);
   CHECK(report_.doubled == 0);
   CHECK(report_.hung == 0);
@@ -232,6 +233,16 @@ const handler submits_and_waits{.name = "submits and waits",
                                       return expected_of(s, s.fired->call_for(patience));
                                     },
                                 .waits = true};
+const handler submits_waits_and_stops{.name = "submits, waits, stops",
+                                      .run =
+                                          [](stepped_bridge& s) {
+                                            const status got = submits_and_waits.run(s);
+                                            s.bridge->stop_reentrant();
+                                            return got;
+                                          },
+                                      .waits = true,
+                                      .stops = true,
+                                      .uses_bridge = true};
 const handler stops{.name = "stops",
                     .run =
                         [](stepped_bridge& s) {
@@ -257,6 +268,13 @@ const handler stops_and_sees_the_end{
     .stops = true,
     .uses_bridge = true};
 
+namespace {
+/// Asked for a second opinion, ptrace is slow: it gets the hardest handlers only.
+bool is_left_out(const handler& h, bool may_wait) {
+  return is_second_opinion() && &h != (may_wait ? &submits_and_waits : &submits_prepaid);
+}
+}  // namespace
+
 void step_through(const operation& o, const std::vector<const handler*>& handlers) {
   for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
     const bool may_wait = kind == doorbell::self_pipe;
@@ -265,6 +283,7 @@ void step_through(const operation& o, const std::vector<const handler*>& handler
       row swept(o, kind, state);
       for (const handler* const h : handlers) {
         if ((h->waits && !may_wait) || (h->uses_bridge && o.bridge_may_go)) continue;
+        if (is_left_out(*h, may_wait)) continue;
         swept.sweep(*h);
       }
     }

@@ -45,7 +45,8 @@ struct handler {
 extern const handler submits;            ///< post_reentrant, from the pool
 extern const handler submits_prepaid;    ///< reentrant_call::post
 extern const handler submits_and_waits;  ///< reentrant_call::call_for
-extern const handler stops;              ///< stop_reentrant
+extern const handler submits_waits_and_stops;
+extern const handler stops;  ///< stop_reentrant
 extern const handler stops_and_sees_the_end;
 inline const std::vector<const handler*> all_handlers{
     &submits, &submits_prepaid, &submits_and_waits, &stops, &stops_and_sees_the_end};

@@ -76,9 +76,10 @@ void stepped_bridge::begin_stop() {
 void stepped_bridge::settle(bool stopped) {
   let_go = true;
   if (stopper_.joinable()) stopper_.join();
-  if (!bridge) return;
   if (stopped) {
-    bridge->stop();
+    if (bridge) bridge->stop();
+    own_call.reset();  // what they accepted and could not run they report now
+    fired.reset();
   } else {
     bridge->call_for(patience, [] {});  // in order: what was accepted has run when this has
   }

@@ -56,7 +56,8 @@ class stepped_bridge {
   void hold(bool operation_waits);
   /// Has another thread stop the bridge; returns when it refuses work, the loop being held.
   void begin_stop();
-  /// Lets the loop go, and waits for whatever was accepted; `stopped`: for the bridge's end.
+  /// Lets the loop go, and waits for whatever was accepted; `stopped`: for the bridge's end, and
+  /// that of its prepaid calls.
   void settle(bool stopped);
   void reset_ledgers();
 

@@ -96,6 +96,9 @@ struct trap_handler {
 way chosen_way() {
   return the_way();
 }
+bool is_second_opinion() {
+  return has_trap_flag && chosen_way() == way::ptrace;
+}
 void choose(way w) {
   the_way() = has_trap_flag ? w : way::ptrace;
 }
@@ -106,10 +109,22 @@ void interruption::push() {
   innermost = this;
   ++depth;
 }
+void interruption::pop() {
+  innermost = outer_;
+  --depth;
+}
 
-void interruption::start(const boundary& at) {
+bool interruption::start(const boundary& at) {
   const bool traced = chosen_way() == way::ptrace;
-  if (traced) tracer::of_this_thread();  // now, not when it is being timed
+  if (!traced && at.address != 0) {
+    target_ = at.visit;
+    push();
+    leaps_ = breakpoint::set(depth, at.address);
+    if (leaps_) return true;
+    pop();
+  }
+  if (at.number == 0) return false;
+  if (traced) tracer::of_this_thread();  // made now, so that making it is not stepped
   target_ = traced ? 1 : at.number;      // a tracer counts by itself, and sends one signal
   push();
   if (traced) {
@@ -117,18 +132,7 @@ void interruption::start(const boundary& at) {
   } else {
     set_trap_flag();
   }
-}
-
-bool interruption::start_leap(const boundary& at) {
-  if (at.address == 0 || chosen_way() == way::ptrace) return false;
-  leaps_ = true;
-  target_ = at.visit;
-  push();
-  if (breakpoint::set(depth, at.address)) return true;
-  leaps_ = false;
-  innermost = outer_;
-  --depth;
-  return false;
+  return true;
 }
 
 void interruption::start_recording() {
@@ -146,8 +150,7 @@ bool interruption::finish() {
   } else {
     clear_trap_flag();
   }
-  innermost = outer_;
-  --depth;
+  pop();
   return fired_;
 }
 
@@ -171,21 +174,10 @@ path recorded() {
 }
 
 bool interrupt_at(const boundary& at, call operation, call nested) {
-  {
-    interruption leap(nested);
-    if (leap.start_leap(at)) {
-      operation();
-      return leap.finish();
-    }
-  }
-  // A long way is not stepped twice: what throws goes through 20,000 instructions, and not always
-  // the same ones.
-  constexpr unsigned long_way = 1500;
-  if (at.number == 0 || (at.address != 0 && at.number > long_way)) return false;
-  interruption step(nested);
-  step.start(at);
+  interruption once(nested);
+  if (!once.start(at)) return false;
   operation();
-  return step.finish();
+  return once.finish();
 }
 
 path path_of(call operation) {

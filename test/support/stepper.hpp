@@ -32,6 +32,8 @@ inline constexpr bool available = false;  // sanitizers' runtimes are not made t
 enum class way { trap_flag, ptrace };
 /// The trap flag where there is one, unless LOOPBRIDGE_STEP_WITH says ptrace.
 way chosen_way();
+/// Has ptrace been chosen where the trap flag would do?
+bool is_second_opinion();
 /// For the rest of the program: for tests of the stepping itself.
 void choose(way w);
 
@@ -68,10 +70,9 @@ class interruption {
   interruption(const interruption&) = delete;
   interruption& operator=(const interruption&) = delete;
 
-  /// By stepping to `at.number`.
-  void start(const boundary& at);
-  /// By a breakpoint. False: there is none to be had, and nothing was started.
-  bool start_leap(const boundary& at);
+  /// By a breakpoint, or else by stepping to `at.number`. False: neither can be done, and nothing
+  /// was started.
+  bool start(const boundary& at);
   /// Interrupts nothing; notes the way, for recorded(). Does nothing but with the trap flag.
   void start_recording();
   /// True: `nested` has been called. False: the operation was over before that.
@@ -81,6 +82,7 @@ class interruption {
   friend struct trap_handler;
 
   void push();
+  void pop();
 
   const call nested_;
   interruption* outer_ = nullptr;
@@ -94,8 +96,8 @@ class interruption {
 /// The way that was noted last. Not in a handler.
 path recorded();
 
-/// Runs `operation` once with `nested` called at `at`; leaps there if it can. False: the operation
-/// was over before that.
+/// Runs `operation` once with `nested` called at `at`. False: it was over before that, or `at`
+/// cannot be reached, and then it was not run.
 bool interrupt_at(const boundary& at, call operation, call nested);
 /// Runs `operation` once to note its way.
 path path_of(call operation);

@@ -24,7 +24,7 @@ struct tracer::shared {
 
 tracer& tracer::of_this_thread() {
   static thread_local std::optional<tracer> own;
-  if (!own) own.emplace();
+  if (!own || own->process_ != getpid()) own.emplace();  // a forked child needs its own
   return *own;
 }
 
@@ -43,7 +43,8 @@ tracer::tracer() : process_(getpid()), thread_(gettid()) {
 }
 
 tracer::~tracer() {
-  kill(child_, SIGKILL);  // lets go of the thread
+  if (process_ != getpid()) return;  // it is the parent's
+  kill(child_, SIGKILL);             // lets go of the thread
   waitpid(child_, nullptr, 0);
   munmap(shared_, sizeof(shared));
 }
