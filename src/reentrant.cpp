@@ -49,14 +49,11 @@ status reentrant_state::fire() noexcept {
   }
   add_ref();  // the list's
   const status s = core.submit(*this);
-  if (s != status::accepted) {
-    // Closed meanwhile. This firing is refused; others may have been accepted on the strength of
-    // it (by handlers inside this call): those stay counted, and end() reports them.
-    fired_.fetch_sub(1, std::memory_order_relaxed);
-    queued_.store(false, std::memory_order_relaxed);
-    refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
-  }
-  return s;
+  if (s == status::accepted) return s;
+  refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
+  // Closed meanwhile. The count cannot be taken back: a run for others (handlers inside this call,
+  // say) may have taken this firing along. So it is accepted: it has run, or end() reports it.
+  return s == status::stopped ? status::accepted : s;
 }
 
 status reentrant_state::fire_and_wait(deadline until) noexcept {

@@ -101,7 +101,7 @@ TEST_CASE("the same reentrant_call may be fired from inside itself" * doctest::s
                     [](stepped_bridge& s) {
                       if (s.fired->post() == status::accepted) s.nested.expect(1);
                     }},
-               {&submits_prepaid, &submits_and_waits, &stops});
+               {&submits_prepaid, &submits_and_waits, &submits_waits_and_stops, &stops});
   step_through({.name = "reentrant_call::call_for, in itself",
                 .run =
                     [](stepped_bridge& s) {
@@ -109,7 +109,7 @@ TEST_CASE("the same reentrant_call may be fired from inside itself" * doctest::s
                     },
                 .waits = true,
                 .needs_waiting_handlers = true},
-               {&submits_prepaid, &submits_and_waits, &stops});
+               {&submits_prepaid, &submits_and_waits, &submits_waits_and_stops, &stops});
 }
 
 TEST_CASE("a handler that interrupts malloc may wait: the loop's own work does not need it" *

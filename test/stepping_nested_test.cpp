@@ -1,0 +1,92 @@
+// Two levels: at each instruction boundary of an operation a handler comes, and at each boundary of
+// that handler a second one. A normal run visits every boundary of the operation and, in turn, a
+// few of the first handler's; LOOPBRIDGE_STEPPING=full visits every pair.
+#include <doctest/doctest.h>
+
+#include <loopbridge/loopbridge.hpp>
+
+#include "support/step_matrix.hpp"
+
+TEST_SUITE_BEGIN("stepping: handlers inside handlers");
+
+using loopbridge::status;
+using namespace stepping;
+
+namespace {
+
+void answer_later(stepped_bridge& s) {
+  s.answer = s.bridge->submit([&s] { return ++s.outer.ran; });
+}
+
+const operation post{.name = "post", .run = [](stepped_bridge& s) {
+                       s.bridge->post([&s] { ++s.outer.ran; });
+                       s.outer.expect(1);
+                     }};
+const operation post_reentrant{.name = "post_reentrant", .run = [](stepped_bridge& s) {
+                                 const status got = s.bridge->post_reentrant(
+                                     [](stepped_bridge* t) { ++t->outer.ran; }, &s);
+                                 if (got == status::accepted) s.outer.expect(1);
+                               }};
+// The handlers fire the same call, so that all three levels meet on its shared node.
+const operation fire{.name = "reentrant_call::post, in itself", .run = [](stepped_bridge& s) {
+                       if (s.fired->post() == status::accepted) s.nested.expect(1);
+                     }};
+const operation fire_and_wait{.name = "reentrant_call::call_for, in itself",
+                              .run =
+                                  [](stepped_bridge& s) {
+                                    if (s.fired->call_for(patience) == status::answered)
+                                      s.nested.expect(1);
+                                  },
+                              .waits = true};
+const operation blocking_call{.name = "call",
+                              .run =
+                                  [](stepped_bridge& s) {
+                                    s.bridge->call([&s] { ++s.outer.ran; });
+                                    s.outer.expect(1);
+                                  },
+                              .waits = true};
+const operation cancel{.name = "cancel, queued",
+                       .run = [](stepped_bridge& s) { s.said = s.answer->cancel(); },
+                       .enqueue = answer_later,
+                       .look =
+                           [](stepped_bridge& s) {
+                             if (!s.said) s.outer.expect(1);
+                           }};
+const operation stop{.name = "stop_reentrant",
+                     .run = [](stepped_bridge& s) { s.bridge->stop_reentrant(); },
+                     .stops = true};
+
+}  // namespace
+
+TEST_CASE("a handler that submits may be interrupted by another that waits" *
+          doctest::skip(!available)) {
+  for (const operation* o : {&post, &post_reentrant, &fire, &fire_and_wait, &blocking_call}) {
+    step_through_pairs(*o, loop_is::asleep, submits, submits_and_waits);
+    step_through_pairs(*o, loop_is::asleep, submits_prepaid, submits_and_waits);
+  }
+  step_through_pairs(cancel, loop_is::held, submits_prepaid, submits_and_waits);
+}
+
+TEST_CASE("a handler that waits may be interrupted by another" * doctest::skip(!available)) {
+  for (const operation* o : {&post, &fire}) {
+    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits);
+    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits_prepaid);
+    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits_and_waits);
+    step_through_pairs(*o, loop_is::held, submits_and_waits, submits_and_waits);
+  }
+}
+
+TEST_CASE("a handler that stops may be interrupted by one that submits" *
+          doctest::skip(!available)) {
+  step_through_pairs(post_reentrant, loop_is::asleep, stops, submits_prepaid);
+  step_through_pairs(post_reentrant, loop_is::held, stops, submits_and_waits);
+  step_through_pairs(stop, loop_is::asleep, submits_prepaid, submits_and_waits);
+}
+
+TEST_CASE("a handler that submits may be interrupted by one that stops" *
+          doctest::skip(!available)) {
+  step_through_pairs(post_reentrant, loop_is::asleep, submits, stops);
+  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops);
+  step_through_pairs(fire, loop_is::held, submits_and_waits, stops);
+  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops_and_sees_the_end);
+}
