@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <barrier>
+#include <cstdint>
 #include <loopbridge/detail/slot_pool.hpp>
+#include <new>
 #include <set>
 #include <thread>
 #include <vector>
@@ -59,6 +61,14 @@ TEST_CASE("a slot released to a full pool is the one that is claimed next, in an
     pool.release(*slots[i]);
     CHECK(pool.claim() == slots[i]);
     CHECK(pool.claim() == nullptr);
+  }
+}
+
+TEST_CASE("more slots than any memory holds are refused, not wrapped to none") {
+  for (const std::size_t slots : {SIZE_MAX, SIZE_MAX - 62, SIZE_MAX - 63, SIZE_MAX / 64 * 64,
+                                  SIZE_MAX / 2, SIZE_MAX / sizeof(long) + 1}) {
+    CAPTURE(slots);
+    CHECK_THROWS_AS(slot_pool<long>{slots}, std::bad_alloc);
   }
 }
 

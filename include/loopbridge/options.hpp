@@ -55,7 +55,8 @@ struct options {
   loopbridge::doorbell doorbell = doorbell::self_pipe;
 
   /// Slots of the pool behind post_reentrant(): how many such calls may be queued at once. More
-  /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64.
+  /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64. The
+  /// constructor throws std::bad_alloc for more than memory holds.
   std::size_t reentrant_slots = 256;
 
   /// Where calls live while they are queued or unanswered, with their callables, arguments and

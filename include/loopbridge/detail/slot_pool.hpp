@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
+#include <new>
 #include <vector>
 
 namespace loopbridge::detail {
@@ -54,9 +55,9 @@ template <class Slot>
 class slot_pool {
  public:
   /// At least `slots` slots (rounded up to 64), in `memory` or, where that is null, on the heap.
-  /// Throws std::bad_alloc.
+  /// Throws std::bad_alloc, also for more than any memory holds.
   explicit slot_pool(std::size_t slots, std::pmr::memory_resource* memory = nullptr)
-      : words_((slots + 63) / 64),
+      : words_(words_for(slots)),
         used_(new slot_bits[words_]),
         slots_(words_ * 64, memory != nullptr ? memory : std::pmr::new_delete_resource()) {}
 
@@ -77,6 +78,13 @@ class slot_pool {
   }
 
  private:
+  static std::size_t words_for(std::size_t slots) {
+    const std::size_t words = slots / 64 + (slots % 64 != 0 ? 1 : 0);
+    // Asked here, because the products above would wrap, and a pool of no slots come of it.
+    if (words > std::size_t{PTRDIFF_MAX} / (64 * sizeof(Slot))) throw std::bad_array_new_length();
+    return words;
+  }
+
   const std::size_t words_;
   const std::unique_ptr<slot_bits[]> used_;
   std::pmr::vector<Slot> slots_;  ///< never resized: slots do not move
