@@ -11,8 +11,9 @@ namespace loopbridge::detail {
 /// any means is seen, also one that skips pthread_atfork's handlers; where the kernel has no such
 /// page a pthread_atfork handler wipes it. A bridge keeps the number it started under.
 ///
-/// Home of the number: written by number_this_process(), under a mutex, and by the wiping. Relaxed
-/// everywhere: it orders nothing, and within one process it never changes once it is set.
+/// Home of the number: set by one CAS, by whoever marks the process first, and by the wiping.
+/// Relaxed everywhere: it orders nothing, and within one process it never changes once it is set.
+/// Marking takes no lock, so that a fork while another thread marks leaves the child whole.
 class process_mark {
  public:
   /// Marks the process if it is not marked yet. Ordinary threads. Throws std::system_error.
