@@ -3,16 +3,33 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 
 #include "doorbell.hpp"
+#include "loopbridge/detail/process_mark.hpp"
 
-#ifdef __linux__
+// The pipe can be asked for, so that it is tested where there is an eventfd.
+#if defined(__linux__) && !defined(LOOPBRIDGE_DOORBELL_IS_A_PIPE)
+#define LOOPBRIDGE_HAS_EVENTFD 1
 #include <sys/eventfd.h>
+#endif
+#ifdef __linux__
 #include <sys/syscall.h>
 #endif
 
 namespace loopbridge::detail {
 namespace {
+
+/// The descriptor is not ours any more: the program closed it (closefrom(), say), and its number
+/// may be another file's by now. Whoever relies on this ring would wait for ever, and the next ring
+/// might write into that file, so this is the end, as it is in uv_async_send. Any handler.
+[[noreturn]] void end_as_broken() noexcept {
+  static constexpr char message[] =
+      "loopbridge: the doorbell's descriptor cannot be used: somebody closed it, and it was not "
+      "theirs (is there a close() too many, or a closefrom() without exec?)\n";
+  (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+  std::abort();
+}
 
 /// An eventfd on Linux, a non-blocking pipe elsewhere, polled by the loop.
 ///
@@ -30,8 +47,12 @@ class self_pipe final : public doorbell_base {
     if (const int error = uv_poll_init(loop, &poll_, read_fd_); error != 0) return error;
     initialized_ = true;
     poll_.data = static_cast<doorbell_base*>(this);
-    return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
-      static_cast<self_pipe*>(static_cast<doorbell_base*>(poll->data))->read_all();
+    return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int status, int) {
+      auto& self = *static_cast<self_pipe*>(static_cast<doorbell_base*>(poll->data));
+      // In a child that runs an adopted loop on: the descriptor is shared, the ring the parent's.
+      if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);
+      if (status < 0) end_as_broken();
+      self.read_all();
     });
   }
 
@@ -41,7 +62,7 @@ class self_pipe final : public doorbell_base {
 
   void ring() noexcept override {
     const int saved_errno = errno;
-    const std::uint64_t one = 1;
+    const std::uint64_t one = 1;  // eight bytes: all that an eventfd takes
     ssize_t written;
     do {
 #ifdef __linux__
@@ -49,10 +70,11 @@ class self_pipe final : public doorbell_base {
       // gets to say that it has rung.
       written = syscall(SYS_write, write_fd_, &one, sizeof(one));
 #else
-      written = write(write_fd_, &one, 1);
+      written = write(write_fd_, &one, sizeof(one));
 #endif
-      // EAGAIN: full, so it is readable, which is all that a ring wants.
     } while (written < 0 && errno == EINTR);
+    // EAGAIN: full, so it is readable, which is all that a ring wants.
+    if (written < 0 && errno != EAGAIN) end_as_broken();
     errno = saved_errno;
   }
 
@@ -66,7 +88,7 @@ class self_pipe final : public doorbell_base {
 
  private:
   int open_descriptors() noexcept {
-#ifdef __linux__
+#ifdef LOOPBRIDGE_HAS_EVENTFD
     read_fd_ = write_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return read_fd_ < 0 ? uv_translate_sys_error(errno) : 0;
 #else
@@ -90,13 +112,14 @@ class self_pipe final : public doorbell_base {
     ssize_t got;
     do {
       got = read(read_fd_, drained, sizeof(drained));
-#ifdef __linux__
+#ifdef LOOPBRIDGE_HAS_EVENTFD
     } while (got < 0 && errno == EINTR);  // one read empties an eventfd
 #else
     } while (got == sizeof(drained) || (got < 0 && errno == EINTR));
 #endif
   }
 
+  const process_mark process_;
   int read_fd_ = -1;
   int write_fd_ = -1;
   bool initialized_ = false;
