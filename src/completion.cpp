@@ -61,18 +61,31 @@ void futex_wake_all(const std::atomic<std::uint32_t>&) noexcept {}
 
 #endif
 
-bool completion::wait(deadline until) noexcept {
+namespace {
+/// How long to sleep before looking whether this is a child by now. A fork in a handler that
+/// interrupts the sleep ends it (and, because of this timeout, no SA_RESTART resumes it); the
+/// second is for one between the look and the sleep.
+constexpr std::chrono::seconds nap{1};
+}  // namespace
+
+bool completion::wait(deadline until, const process_mark* process) noexcept {
   for (;;) {
     std::uint32_t word = word_.load(std::memory_order_acquire);  // pairs with publish()
     if (phase_of(word) == done) return true;
-    if (until != no_deadline && std::chrono::steady_clock::now() >= until) return false;
+    deadline sleep_until = until;
+    if (process != nullptr || until != no_deadline) {
+      if (process != nullptr && !process->is_this_process()) return false;
+      const deadline now = std::chrono::steady_clock::now();
+      if (now >= until) return false;
+      if (process != nullptr) sleep_until = std::min(until, now + nap);
+    }
     // Relaxed: the mark tells the completer to wake us, and publish() reads it in the operation
     // that makes `done`; if that came first, the exchange fails and we look again.
     if ((word & sleeper_mark) == 0 &&
         !word_.compare_exchange_weak(word, word | sleeper_mark, std::memory_order_relaxed)) {
       continue;
     }
-    futex_wait(word_, word | sleeper_mark, until);
+    futex_wait(word_, word | sleeper_mark, sleep_until);
   }
 }
 

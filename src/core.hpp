@@ -3,12 +3,13 @@
 #include <uv.h>
 
 #include <atomic>
-#include <future>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
 
 #include "doorbell.hpp"
+#include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
@@ -51,13 +52,13 @@ class core final : public core_base {
   core(options&& opts, uv_loop_t* adopted);
   ~core() override;
   void ring(std::uint64_t episode) noexcept override;
-  void destroy() noexcept override { delete this; }
+  void destroy() noexcept override;
 
   // core_start.cpp
   void open_loop();
   void open_handles();
   void start_thread();
-  void thread_main(std::promise<void> started) noexcept;
+  void thread_main(completion& started, std::exception_ptr& failed) noexcept;
   void note_loop_thread() noexcept;
   void forget_loop_thread() noexcept;
 
@@ -66,6 +67,7 @@ class core final : public core_base {
   void after_poll() noexcept;
   void drain() noexcept;
   void keep_awake(bool awake) noexcept;
+  void come_back_in_child() noexcept;
 
   // core_stop.cpp
   void end_turns() noexcept;
@@ -94,6 +96,7 @@ class core final : public core_base {
 
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
 
+  completion ended_;    ///< done when the loop's thread has nothing left to do but to end
   std::mutex joining_;  ///< guards thread_
   std::thread thread_;
 };

@@ -1,13 +1,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <future>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "core.hpp"
 #include "loopbridge/detail/blocks.hpp"
+#include "uncancellable.hpp"
 #include "wait_graph.hpp"
 
 namespace loopbridge::detail {
@@ -88,7 +88,13 @@ core::core(options&& opts, uv_loop_t* adopted)
 
 core::~core() = default;
 
+void core::destroy() noexcept {
+  const uncancellable closing_descriptors;
+  delete this;
+}
+
 core_ptr core::start(options&& opts) {
+  const uncancellable starting;
   require_descriptors();
   core* const made = new core(std::move(opts), nullptr);
   core_ptr held(*made);
@@ -108,6 +114,7 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
         "loopbridge: an adopted loop has no thread of ours: leave on_thread_start, on_thread_exit "
         "and blocked_signals unset, and do their work where that thread starts");
   }
+  const uncancellable starting;
   core* const made = new core(std::move(opts), loop);
   core_ptr held(*made);
   made->release_ref();
@@ -162,15 +169,17 @@ void core::open_handles() {
 }
 
 void core::start_thread() {
-  std::promise<void> started;
-  std::future<void> result = started.get_future();
+  // No std::promise: that allocates, and without memory it cannot even be destroyed unfulfilled.
+  completion started;
+  std::exception_ptr failed;
   add_ref();  // the thread's
   try {
     const inherited_mask mask(opts_.blocked_signals ? *opts_.blocked_signals
                                                     : default_blocked_signals());
-    thread_ = std::thread([this, started = std::move(started)]() mutable noexcept {
-      thread_main(std::move(started));
+    thread_ = std::thread([this, &started, &failed]() noexcept {
+      thread_main(started, failed);
       forget_loop_thread();
+      ended_.publish(completion::queued, false);
       release_ref();
     });
   } catch (...) {  // no thread: end the loop here
@@ -178,15 +187,16 @@ void core::start_thread() {
     release_ref();
     throw;
   }
-  try {
-    result.get();
-  } catch (...) {  // on_thread_start threw, and the thread has ended its loop
+  started.wait(no_deadline);
+  if (failed != nullptr) {  // on_thread_start threw, and the thread has ended its loop
     thread_.join();
-    throw;
+    std::rethrow_exception(failed);
   }
 }
 
-void core::thread_main(std::promise<void> started) noexcept {
+/// `started` and `failed` are in start_thread's frame: not to be touched once `started` is done.
+void core::thread_main(completion& started, std::exception_ptr& failed) noexcept {
+  const uncancellable running;  // libuv's calls are cancellation points, the loop is everybody's
   try {
     note_loop_thread();
     prepare_blocks_of_this_thread();
@@ -198,10 +208,11 @@ void core::thread_main(std::promise<void> started) noexcept {
     if (opts_.on_thread_start) opts_.on_thread_start();
   } catch (...) {
     end_turns();
-    started.set_exception(std::current_exception());
+    failed = std::current_exception();
+    started.publish(completion::queued, false);
     return;
   }
-  started.set_value();
+  started.publish(completion::queued, false);
   uv_run(loop_, UV_RUN_DEFAULT);
   end_turns();  // does nothing after stop(); uv_stop() by the program amounts to one
   if (opts_.on_thread_exit) {

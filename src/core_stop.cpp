@@ -4,6 +4,7 @@
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
 #include "loopbridge/errors.hpp"
+#include "uncancellable.hpp"
 
 // How a bridge ends. Whoever stops it closes the list, in one atomic operation: from then on every
 // submission is refused, and what was accepted is in the list, the running snapshot or the register
@@ -29,6 +30,8 @@ void core::stop() {
   wake();
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this);
+  if (!ended_.wait(no_deadline, &process_)) throw_wrong_process();  // forked by a handler
+  const uncancellable joining;
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
 }
@@ -40,16 +43,18 @@ void core::stop_reentrant() noexcept {
 }
 
 void core::end() noexcept {
+  const uncancellable ending;
+  try {
+    stop();
+  } catch (...) {
+    // would_deadlock, or no memory to say so: the loop waits for the caller, so it cannot be
+    // joined, but it will end. Or wrong_process.
+  }
   if (!is_this_process()) {
     // The thread does not exist here. What it held of the core it will never release, so the core
     // stays, untouched, like the rest of the parent's memory; only the bridge's own hold goes.
     add_ref();
     return;
-  }
-  try {
-    stop();
-  } catch (const would_deadlock&) {
-    // The loop waits for the caller: it cannot be joined, but it will end.
   }
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.detach();
@@ -131,6 +136,7 @@ void core::close_program_handles() noexcept {
 }
 
 void core::report_open(uv_handle_t* handle) noexcept {
+  const uncancellable writing;
   const open_handle open{uv_handle_type_name(handle->type), handle, name()};
   try {
     if (opts_.on_open_handle) return opts_.on_open_handle(open);
@@ -144,6 +150,7 @@ void core::report_open(uv_handle_t* handle) noexcept {
 }
 
 void core::unhandled(std::exception_ptr error, place where) noexcept {
+  const uncancellable writing;
   try {
     if (opts_.on_unhandled_error) return opts_.on_unhandled_error({error, where, name()});
   } catch (...) {

@@ -1,5 +1,9 @@
+#include <cstdio>
+#include <exception>
+
 #include "core.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
+#include "uncancellable.hpp"
 
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
 // polls, then calls after_poll (a uv_check_t):
@@ -12,6 +16,7 @@
 namespace loopbridge::detail {
 
 void core::before_poll() noexcept {
+  if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
   if (chain_ != nullptr) return keep_awake(true);  // a nested uv_run: its after_poll goes on
   bell_.arm();
@@ -21,6 +26,7 @@ void core::before_poll() noexcept {
 }
 
 void core::after_poll() noexcept {
+  if (!is_this_process()) return come_back_in_child();
   bell_.disarm();
   if (draining_) {  // nested
     drain();
@@ -34,6 +40,7 @@ void core::after_poll() noexcept {
     if (in_turn_.exchange(true, std::memory_order_acquire)) return;
     draining_ = true;
     drain();
+    if (!is_this_process()) return;
     if (list_.closed()) end_on_loop();
     draining_ = false;
     in_turn_.store(false, std::memory_order_seq_cst);
@@ -54,6 +61,7 @@ void core::after_poll() noexcept {
 /// Runs the snapshot. It belongs to the core and not to this frame, so that a uv_run nested in a
 /// callable goes on with it, in order.
 void core::drain() noexcept {
+  const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
   if (chain_ == nullptr) chain_ = list_.take();
   while (chain_ != nullptr) {
     node& n = *chain_;
@@ -64,7 +72,24 @@ void core::drain() noexcept {
     } else {
       n.run(*this);
     }
+    if (!is_this_process()) return come_back_in_child();
   }
+}
+
+/// A call or a callback of the program's forked, and its child returns to the loop, which is the
+/// parent's. Nothing that is queued may run here a second time, and no event be taken away.
+void core::come_back_in_child() noexcept {
+  if (!adopted_) {
+    std::fprintf(
+        stderr,
+        "loopbridge: bridge '%s': a child that was forked on the loop's thread returned to "
+        "the loop, which is its parent's; end it where it was forked, by exec or _exit\n",
+        name());
+    std::terminate();
+  }
+  // The program may run its loop on, after uv_loop_fork(): without us.
+  chain_ = nullptr;
+  keep_awake(false);
 }
 
 /// Keeps the poll from blocking, and an adopted loop alive, while there is work.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "doorbell.hpp"
+#include "uncancellable.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -32,6 +33,7 @@ class uv_async_doorbell final : public doorbell_base {
 
   void ring() noexcept override {
     const int saved_errno = errno;
+    const uncancellable sending;  // it writes, and who is cancelled in there leaves it shut for all
     ringers_.fetch_add(1, std::memory_order_seq_cst);
     if (open_.load(std::memory_order_seq_cst)) uv_async_send(&async_);
     ringers_.fetch_sub(1, std::memory_order_seq_cst);

@@ -13,7 +13,7 @@ std::string at(place where) {
 
 }  // namespace
 
-std::exception_ptr make_error(failure f, place where) {
+std::exception_ptr make_error(failure f, place where) noexcept try {
   switch (f) {
     case failure::stopped:
       return std::make_exception_ptr(bridge_stopped(
@@ -29,6 +29,8 @@ std::exception_ptr make_error(failure f, place where) {
           "; resolve or reject its completer on every path, also where the work is given up"));
   }
   std::terminate();
+} catch (...) {
+  return std::current_exception();
 }
 
 void throw_stopped() {

@@ -73,8 +73,10 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
     refs_.fetch_sub(1, std::memory_order_relaxed);  // as in fire()
     return s;
   }
-  const bool ended = slot.state.wait(until);
-  const status s = ended ? slot.result : status::timed_out;
+  const bool ended = slot.state.wait(until, &core.process());
+  const status s = ended                    ? slot.result
+                   : core.is_this_process() ? status::timed_out
+                                            : status::wrong_process;
   // Of waiter and loop, the second to let go gives the slot back.
   if (slot.state.release_handle()) waits_in_use_.release(index);
   return s;

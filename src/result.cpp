@@ -5,7 +5,9 @@ namespace loopbridge::detail {
 bool result_base::wait(deadline until) {
   if (completion_.is_done()) return true;
   const blocking_wait waiting(core_);
-  return completion_.wait(until);
+  if (completion_.wait(until, &core_.process())) return true;
+  if (!core_.is_this_process()) throw_wrong_process();
+  return false;
 }
 
 bool result_base::cancel() noexcept {
@@ -53,13 +55,9 @@ void result_base::drop_handle() noexcept {
 
 void result_base::report_if_unread() noexcept {
   if (read_.load(std::memory_order_relaxed) || !core_.is_this_process()) return;
-  std::exception_ptr error;
-  try {
-    error = error_to_report();
-  } catch (...) {
-    error = std::current_exception();  // no memory to say it in
+  if (std::exception_ptr error = error_to_report(); error != nullptr) {
+    core_.unhandled(std::move(error), where_);
   }
-  if (error != nullptr) core_.unhandled(std::move(error), where_);
 }
 
 void deferred_base::finish_cancel_hook() noexcept {

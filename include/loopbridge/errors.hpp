@@ -9,7 +9,8 @@ namespace loopbridge {
 
 /// The base of every error that the library itself reports; `catch (const loopbridge::error&)`
 /// takes them all. What a callable throws arrives at its waiter as it was thrown, and
-/// `std::system_error` (a bridge that cannot start) and `std::bad_alloc` stay what they are.
+/// `std::system_error` (a bridge that cannot start) and `std::bad_alloc` stay what they are; the
+/// latter also comes in place of an error for whose message there is no memory.
 class error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -64,8 +65,9 @@ namespace detail {
 /// loop or while a bridge stops.
 enum class failure : unsigned char { stopped, cancelled, broken };
 
-/// Builds the exception for `f`; `where` is the place of submission.
-std::exception_ptr make_error(failure f, place where);
+/// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
+/// message that is std::bad_alloc.
+std::exception_ptr make_error(failure f, place where) noexcept;
 
 /// Throws the error named, with a message that names the fix. `where` is the place of submission.
 [[noreturn]] void throw_stopped();

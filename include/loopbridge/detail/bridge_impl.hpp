@@ -38,12 +38,14 @@ auto bridge::do_call(place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
   detail::core_base& c = core();
   const detail::blocking_wait waiting(c);  // throws before anything is submitted
-  detail::stack_call<detail::bound_call_of<Bound...>> s(c, where, std::forward<Bound>(bound)...);
+  detail::stack_call_frame<detail::bound_call_of<Bound...>> frame(c, where,
+                                                                  std::forward<Bound>(bound)...);
+  auto& s = frame.call();
   if (const status st = c.submit(s); st != status::accepted) {
     s.undo();
     throw_unless_accepted(st);
   }
-  s.wait_to_the_end();
+  if (!s.wait_to_the_end()) detail::throw_wrong_process();
   return s.take();
 }
 

@@ -100,4 +100,23 @@ class stack_call final : public call_with_result<Bound> {
   void destroy() noexcept override {}
 };
 
+/// A stack_call in its caller's frame. A child that was forked out of the wait keeps its hands off
+/// it: the loop's thread, which does not exist there, may have been in the middle of it.
+template <class Bound>
+class stack_call_frame {
+ public:
+  template <class... A>
+  explicit stack_call_frame(core_base& core, place where, A&&... bound)
+      : call_(std::in_place, core, where, std::forward<A>(bound)...) {}
+  ~stack_call_frame() {
+    if (call_.value.core().is_this_process()) call_.destroy();
+  }
+  stack_call_frame(const stack_call_frame&) = delete;
+  stack_call_frame& operator=(const stack_call_frame&) = delete;
+  stack_call<Bound>& call() noexcept { return call_.value; }
+
+ private:
+  until_destroyed<stack_call<Bound>> call_;
+};
+
 }  // namespace loopbridge::detail

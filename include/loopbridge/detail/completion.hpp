@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/process_mark.hpp"
 
 namespace loopbridge::detail {
 
@@ -94,9 +95,10 @@ class completion {
   /// Makes the word new for the next use of a slot. Its claimer, before anyone else sees it.
   void reset() noexcept { word_.store(queued, std::memory_order_relaxed); }
 
-  /// Waits for `done`; false: the deadline came first. Any number of waiters, any thread, and,
-  /// given a deadline, any handler.
-  bool wait(deadline until) noexcept;
+  /// Waits for `done`; false: the deadline came first, or, where `process` is given, this is not
+  /// that process: a child that a handler forked out of this very wait, where nobody will answer.
+  /// Any number of waiters, any thread, and, given a deadline, any handler.
+  bool wait(deadline until, const process_mark* process = nullptr) noexcept;
 
  private:
   static constexpr std::uint32_t phase_mask = 7;

@@ -42,6 +42,7 @@ class core_base {
   }
 
   bool is_this_process() const noexcept { return process_.is_this_process(); }
+  const process_mark& process() const noexcept { return process_; }
   bool is_closed() const noexcept { return list_.closed(); }
 
   /// Is the caller on the thread that runs this loop? Any thread, any handler. (Not a

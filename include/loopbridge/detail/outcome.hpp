@@ -59,7 +59,7 @@ class outcome {
   }
 
   /// The exception, or null if there is a value.
-  std::exception_ptr error(place where) const {
+  std::exception_ptr error(place where) const noexcept {
     if (const failure* const f = std::get_if<1>(&state_)) return make_error(*f, where);
     if (const std::exception_ptr* const thrown = std::get_if<2>(&state_)) return *thrown;
     return nullptr;

@@ -28,8 +28,8 @@ class result_base : public node {
 
   /// False: the deadline came first. Throws like blocking_wait, unless the result is there.
   bool wait(deadline until);
-  /// The same without the check, for who has made it.
-  void wait_to_the_end() noexcept { completion_.wait(no_deadline); }
+  /// The same without the check, for who has made it. False: forked meanwhile, see completion.
+  bool wait_to_the_end() noexcept { return completion_.wait(no_deadline, &core_.process()); }
   /// See eventual::cancel.
   bool cancel() noexcept;
   /// The holder of the handle lets go. What it did not read and failed reaches the hook.
@@ -53,7 +53,7 @@ class result_base : public node {
   bool start() noexcept;
 
   virtual void set_failure(failure f) noexcept = 0;
-  virtual std::exception_ptr error_to_report() const = 0;  ///< null: a value, or cancelled
+  virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
   virtual void discard_callable() noexcept = 0;
   virtual void destroy() noexcept = 0;
 
@@ -185,7 +185,7 @@ class result : public result_base {
     }
   }
 
-  std::exception_ptr error_to_report() const final {
+  std::exception_ptr error_to_report() const noexcept final {
     return outcome_.is(failure::cancelled) ? nullptr : outcome_.error(where_);
   }
 
