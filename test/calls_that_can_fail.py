@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Every function that the library calls is made to fail by a test, or is excused here, with a reason.
+
+Usage: calls_that_can_fail.py LIBRARY NM. A new call in the sources makes this fail until it has its row.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+# Failed in turn by test/faults_system_calls_test.cpp, under these names.
+FAILED = {
+    'pipe': 'pipe', 'eventfd': 'eventfd', 'mmap': 'mmap', 'mmap64': 'mmap', 'madvise': 'madvise',
+    'read': 'read', 'syscall': 'ring', '__register_atfork': '__register_atfork',
+    'pthread_atfork': '__register_atfork', 'pthread_sigmask': 'pthread_sigmask',
+    'pthread_setname_np': 'pthread_setname_np', 'uv_loop_init': 'uv_loop_init',
+    'uv_loop_close': 'uv_loop_close', 'uv_poll_init': 'uv_poll_init',
+    'uv_poll_start': 'uv_poll_start', 'uv_async_init': 'uv_async_init',
+    '_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE':
+        'pthread_create',
+}
+
+# Failed in turn by test/faults_allocation_test.cpp.
+ALLOCATES = r'_Zn[wa].*'
+
+EXCUSED = {
+    # Do not fail by their documentation.
+    'uv_(prepare|check|idle)_(init|start|stop)': 'cannot fail when given a callback',
+    'uv_(close|stop|unref|walk|is_closing|poll_stop)': 'cannot fail',
+    'uv_(err_name|strerror|handle_type_name|translate_sys_error)': 'text and numbers',
+    'uv_run': 'runs; its result is of no interest',
+    'uv_async_send': 'rings or aborts; its write is failed as "write"',
+    'pthread_self|pthread_setcancelstate|sched_yield|sigfillset|sigdelset': 'cannot fail',
+    'pthread_mutex_(lock|unlock)|pthread_once': 'fail on misuse only',
+    'sysconf': 'the page size is always known',
+    # Nothing could be done about it, and nothing depends on it.
+    'close|munmap': 'ends what is ours; after EINTR Linux has closed it',
+    'fprintf|__fprintf_chk|fputs|fwrite|stderr|write': 'a message to stderr, which may be lost',
+    'abort': 'does not return',
+    # libc and the C++ runtime, which are not given a chance to fail.
+    'mem(cpy|move|set|cmp)|str(len|cmp)|__errno_location|__libc_single_threaded': 'plain memory',
+    '__stack_chk_fail|__mem(cpy|move|set)_chk|_GLOBAL_OFFSET_TABLE_': 'hardening',
+    '__tls_get_addr': 'room for a thread_local; glibc ends the process without it',
+    '__cxa_.*|_Unwind_.*|__gxx_personality_v0|_ITM_.*|__gmon_start__': 'the C++ runtime',
+    '_Zd[la].*': 'operator delete',
+    '_ZT[ISV].*|_ZNS.*|_ZNKS.*|_ZS.*|_ZGV.*': 'the C++ library: no system calls but those above',
+}
+
+
+def main():
+    library, nm = sys.argv[1:]
+    listed = subprocess.run([nm, '--undefined-only', '--dynamic', library], check=True,
+                            capture_output=True, text=True).stdout
+    wanted = {re.split('@', line.split()[-1])[0] for line in listed.splitlines() if line.strip()}
+    test = (pathlib.Path(__file__).parent / 'faults_system_calls_test.cpp').read_text()
+    wrong = []
+    for symbol in sorted(wanted):
+        if symbol in FAILED:
+            if f'"{FAILED[symbol]}"' not in test:
+                wrong.append(f'{symbol}: said to be failed as "{FAILED[symbol]}", and is not')
+        elif not any(re.fullmatch(pattern, symbol) for pattern in [ALLOCATES, *EXCUSED]):
+            wrong.append(f'{symbol}: neither failed by a test nor excused')
+    if not wanted:
+        wrong.append('no undefined symbols: is this a shared library?')
+    print('\n'.join(wrong) or f'{len(wanted)} functions and objects, all accounted for')
+    return 1 if wrong else 0
+
+
+sys.exit(main())

@@ -1,0 +1,323 @@
+// Every allocation fails in turn: the n-th, for each n, alone or with all after it, until the work
+// succeeds. Each time there is a documented error, nothing is left behind, and the bridge goes on.
+#include <doctest/doctest.h>
+#include <uv.h>
+
+#include <cstdio>
+#include <loopbridge/loopbridge.hpp>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "support/counted.hpp"
+#include "support/doorbells.hpp"
+#include "support/failing_memory.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+#include "support/resources.hpp"
+
+TEST_SUITE_BEGIN("faults: allocation");
+
+using loopbridge::bridge;
+using loopbridge::options;
+using support::counts;
+using support::token;
+namespace memory = support::memory;
+
+namespace {
+
+/// One try with the n-th allocation failing.
+class attempt {
+ public:
+  attempt(long n, bool for_good) : n_(n), for_good_(for_good) {}
+  /// Runs `work` without that memory. True: it succeeded; false: std::bad_alloc.
+  template <class Work>
+  bool operator()(Work&& work) {
+    bool done = false;
+    memory::fail(n_, for_good_);
+    try {
+      work();
+      done = true;
+    } catch (const std::bad_alloc&) {
+    } catch (const std::system_error& e) {
+      ran_out_ = e.code() == std::errc::not_enough_memory;  // libuv's, with its text
+      others_ += ran_out_ ? 0 : 1;
+    } catch (...) {
+      ++others_;
+    }
+    failed_ = memory::recover() || failed_;
+    return done;
+  }
+  bool failed() const { return failed_; }
+  int undocumented() const { return others_; }
+
+ private:
+  const long n_;
+  const bool for_good_;
+  bool failed_ = false;
+  bool ran_out_ = false;
+  int others_ = 0;
+};
+
+/// Tries `scenario` until no allocation fails any more. `is_exact`: each try gives back the last
+/// block; else the blocks of calls are recycled, and what grows is seen over all tries.
+template <class Scenario>
+void each_allocation_failing(const char* name, Scenario&& scenario) {
+  for (const bool for_good : {false, true}) {
+    CAPTURE(for_good);
+    for (int i = 0; i < 2; ++i) {  // what is made once per process
+      attempt unharmed(0, false);
+      scenario(unharmed);
+    }
+    const long before_all = memory::outstanding;
+    long n = 1;
+    for (bool failed = true; failed; ++n) {
+      CAPTURE(n);
+      REQUIRE(n < 200);
+      const auto before = support::resources::in_use();
+      const long blocks = memory::outstanding;
+      attempt a(n, for_good);
+      scenario(a);
+      CHECK(a.undocumented() == 0);
+      CHECK(before.are_back());
+#ifdef LOOPBRIDGE_PLAIN_BLOCKS
+      CHECK(memory::outstanding == blocks);
+#else
+      (void)blocks;
+#endif
+      failed = a.failed();
+    }
+    CHECK(memory::outstanding - before_all <= 16);  // slabs, one for each size
+    std::printf("failed in turn%s: %ld allocations of: %s\n", for_good ? " and for good" : "",
+                n - 2, name);
+  }
+}
+
+options quiet(std::atomic<int>& reported) {
+  options opts = support::with_each_doorbell();
+  opts.on_unhandled_error = [&reported](const loopbridge::unhandled_error&) { ++reported; };
+  return opts;
+}
+
+}  // namespace
+
+TEST_CASE("a bridge that cannot start for want of memory throws, leaves nothing, starts later") {
+  std::atomic<int> reported{0};
+  const options opts = quiet(reported);
+  each_allocation_failing("start", [&](attempt& a) {
+    options own = opts;
+    std::optional<bridge> b;
+    const bool started = a([&] { b.emplace(std::move(own)); });
+    CHECK(started == b.has_value());
+    if (started) CHECK(b->call([] { return 7; }) == 7);
+    bridge later(opts);
+    CHECK(later.call([] { return 8; }) == 8);
+  });
+}
+
+TEST_CASE("a loop that cannot be adopted for want of memory stays usable, and can be later") {
+  std::atomic<int> reported{0};
+  const options opts = quiet(reported);
+  each_allocation_failing("adopt", [&](attempt& a) {
+    uv_loop_t loop;
+    REQUIRE(uv_loop_init(&loop) == 0);
+    options own = opts;
+    a([&] { bridge::adopt(&loop, std::move(own)); });
+    {
+      bridge b = bridge::adopt(&loop, opts);
+      int ran = 0;
+      b.post([&ran] { ++ran; });
+      uv_run(&loop, UV_RUN_NOWAIT);
+      CHECK(ran == 1);
+    }
+    uv_run(&loop, UV_RUN_NOWAIT);
+    CHECK(uv_loop_close(&loop) == 0);
+  });
+}
+
+TEST_CASE("what is refused for want of memory runs nothing, what is accepted runs once") {
+  std::atomic<int> reported{0};
+  bridge b(quiet(reported));
+  each_allocation_failing("calls of all kinds", [&](attempt& a) {
+    counts c;
+    std::atomic<int> ran{0};
+    int accepted = 0;
+    std::string answer;
+    // Longer than a std::string's own room, so that the result allocates on the loop.
+    const auto text = [] { return std::string(100, 'x'); };
+    std::optional<loopbridge::eventual<std::string>> submitted;
+    a([&] {
+      b.post([&ran, t = token(c)] { ++ran; });
+      ++accepted;
+    });
+    a([&] {
+      if (b.try_post([&ran, t = token(c)] { ++ran; }) == loopbridge::status::accepted) ++accepted;
+    });
+    a([&] { submitted.emplace(b.submit(text)); });
+    if (submitted) a([&] { answer = std::move(*submitted).get(); });
+    a([&] { answer = b.call(text); });
+    a([&] { answer = b.call_for(support::generous, text); });
+    a([&] { b.call_for(support::generous, [&ran, t = token(c)] { ++ran; }), ++accepted; });
+    submitted.reset();
+    support::catch_up(b);
+    CHECK(ran == accepted);
+    CHECK(c.alive() == 0);
+    CHECK(b.call([] { return 1; }) == 1);
+  });
+}
+
+TEST_CASE("call and the handlers' posts need no memory") {
+  std::atomic<int> reported{0};
+  bridge b(quiet(reported));
+  loopbridge::reentrant_call prepaid(b, [] {});
+  (void)b.call([] { return 0; });
+  memory::fail(1, true);
+  int sum = b.call([](int x) { return x; }, 3);
+  if (b.post_reentrant([] {}) == loopbridge::status::accepted) sum += 10;
+  if (prepaid.post() == loopbridge::status::accepted) sum += 100;
+  const int last = b.call([] { return 1000; });
+  CHECK_FALSE(memory::recover());
+  CHECK(sum + last == 1113);
+}
+
+TEST_CASE("deferreds without memory end their calls, by value, failure, cancel or timeout") {
+  std::atomic<int> reported{0};
+  bridge b(quiet(reported));
+  each_allocation_failing("deferred", [&](attempt& a) {
+    std::atomic<int> hooks{0};
+    counts c;
+    loopbridge::completer<std::string> kept;
+    const auto begin = [&] {
+      loopbridge::completer<std::string> done;
+      auto answer = done.get_deferred();
+      done.on_cancel([&hooks, t = token(c)] { ++hooks; });
+      kept = std::move(done);
+      return answer;
+    };
+    std::optional<loopbridge::eventual<std::string>> e;
+    a([&] { e.emplace(b.submit(begin)); });
+    support::catch_up(b);
+    if (kept) a([&] { kept.resolve(100, 'y'); });
+    if (e) a([&] { e->get(); });
+    e.reset();
+    a([&] {
+      e.emplace(b.submit(begin));
+      b.call([] {});
+      e->cancel();
+      try {
+        e->get();
+      } catch (const loopbridge::cancelled&) {
+      }
+    });
+    a([&] {
+      try {
+        b.call_for(std::chrono::milliseconds(1), begin);
+      } catch (const loopbridge::timed_out&) {
+      }
+    });
+    kept = {};
+    e.reset();
+    support::catch_up(b);
+    CHECK(c.alive() == 0);
+    CHECK(b.call([] { return 1; }) == 1);
+  });
+}
+
+TEST_CASE("a reentrant_call that finds no memory throws; one that is made fires") {
+  std::atomic<int> reported{0};
+  bridge b(quiet(reported));
+  each_allocation_failing("reentrant_call", [&](attempt& a) {
+    counts c;
+    std::atomic<int> ran{0};
+    std::optional<loopbridge::reentrant_call> r;
+    const bool made = a([&] {
+      r.emplace(b, [&ran, t = token(c)] { ++ran; });
+      (void)r->post();
+    });
+    support::catch_up(b);
+    CHECK(ran == (made ? 1 : 0));
+    r.reset();
+    CHECK(c.alive() == 0);
+  });
+}
+
+TEST_CASE("without memory stop, restart and destruction release every waiter and report the rest") {
+  std::atomic<int> reported{0};
+  options opts = quiet(reported);
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  each_allocation_failing("stop", [&](attempt& a) {
+    reported = 0;
+    std::optional<bridge> b(opts);
+    loopbridge::completer<int> kept;
+    auto unanswered = b->submit([&kept] { return kept.get_deferred(); });
+    loopbridge::reentrant_call prepaid(*b, [] {});
+    loopbridge::eventual<int> queued;
+    {
+      support::held_loop held(*b);
+      queued = b->submit([] { return 5; });
+      b->post([] {});
+      (void)b->post_reentrant([] {});
+      (void)prepaid.post();
+      (void)b->submit([] { return 6; });  // dropped unread
+      a([&] { b->stop_reentrant(); });
+      held.release();
+      CHECK(a([&] { b->stop(); }));
+    }
+    CHECK(reported == 4);
+    CHECK(queued.ready());
+    CHECK(unanswered.ready());
+    a([&] {
+      try {
+        unanswered.get();
+      } catch (const loopbridge::bridge_stopped&) {
+      }
+      try {
+        b->post([] {});
+      } catch (const loopbridge::bridge_stopped&) {
+      }
+    });
+    options own = opts;
+    const bool restarted = a([&] { *b = bridge(std::move(own)); });
+    if (restarted) CHECK(b->call([] { return 7; }) == 7);
+    CHECK(a([&] { b.reset(); }));
+  });
+}
+
+TEST_CASE("in a cycle of loops a wait is refused, and a bridge destroyed, also without memory") {
+  std::atomic<int> reported{0};
+  const options opts = quiet(reported);
+  each_allocation_failing("would_deadlock", [&](attempt& a) {
+    std::optional<bridge> one(opts);
+    bridge other(opts);
+    int refused = 0;
+    auto outer = one->submit([&] {
+      other.call([&] {
+        a([&] {
+          try {
+            one->call([] {});
+          } catch (const loopbridge::would_deadlock&) {
+            ++refused;
+          }
+        });
+        CHECK(refused == (a.failed() ? 0 : 1));
+        CHECK(a([&] { one.reset(); }));  // ends by itself, when this has returned
+      });
+    });
+    CHECK(outer.wait_for(support::generous));
+  });
+}
+
+TEST_CASE("libuv itself ends the process where its realloc fails" *
+          doctest::skip(support::has_asan || support::has_tsan)) {
+  CHECK(support::in_child([] {
+          uv_replace_allocator(
+              std::malloc, [](void*, std::size_t) -> void* { return nullptr; }, std::calloc,
+              std::free);
+          try {
+            const bridge b;
+          } catch (const std::exception&) {
+            return 1;
+          }
+          return 2;
+        }) == 300 + SIGABRT);
+}

@@ -1,0 +1,163 @@
+#pragma once
+
+// Stands between the program, with the library and libuv in it, and the functions below: they do
+// what they always do, but fail on request. To be included by one file of an executable, whose
+// definitions the dynamic linker prefers to libc's and libuv's.
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+#include <cstdarg>
+#include <cstring>
+
+namespace support::calls {
+
+/// The n-th call of `name` fails with `error`, where it comes from this far.
+struct fault {
+  const char* name;
+  int error;
+  long first = 1;
+  long last = 1;
+};
+
+namespace detail {
+inline std::atomic<bool> armed{false};
+inline fault wanted[2];
+inline std::atomic<long> asked[2];
+inline std::atomic<long> refused{0};
+
+/// The error with which `name` is to fail now, or 0.
+inline int error_for(const char* name) noexcept {
+  if (!armed.load(std::memory_order_acquire)) return 0;
+  for (int i = 0; i < 2; ++i) {
+    if (wanted[i].name == nullptr || std::strcmp(wanted[i].name, name) != 0) continue;
+    const long n = ++asked[i];
+    if (n < wanted[i].first || n > wanted[i].last) continue;
+    if (i == 0) ++refused;
+    return wanted[i].error;
+  }
+  return 0;
+}
+template <class F>
+F* next(const char* name) noexcept {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
+}  // namespace detail
+
+inline void fail(const fault& f, const fault& also = {nullptr, 0}) {
+  detail::wanted[0] = f;
+  detail::wanted[1] = also;
+  detail::asked[0] = detail::asked[1] = detail::refused = 0;
+  detail::armed.store(true, std::memory_order_release);
+}
+/// True: it has failed.
+inline bool recover() {
+  detail::armed = false;
+  return detail::refused != 0;
+}
+
+}  // namespace support::calls
+
+// NAME fails by setting errno and returning FAILED ...
+#define LOOPBRIDGE_FAILS_BY_ERRNO(RESULT, NAME, FAILED, PARAMETERS, ARGUMENTS)                 \
+  extern "C" RESULT NAME PARAMETERS {                                                          \
+    static constinit std::atomic<RESULT(*) PARAMETERS> real{nullptr};                          \
+    if (const int e = support::calls::detail::error_for(#NAME)) return errno = e, FAILED;      \
+    if (real.load() == nullptr) real = support::calls::detail::next<RESULT PARAMETERS>(#NAME); \
+    return real.load() ARGUMENTS;                                                              \
+  }
+// ... or by returning the error.
+#define LOOPBRIDGE_FAILS_BY_RESULT(NAME, PARAMETERS, ARGUMENTS)                             \
+  extern "C" int NAME PARAMETERS {                                                          \
+    static constinit std::atomic<int(*) PARAMETERS> real{nullptr};                          \
+    if (const int e = support::calls::detail::error_for(#NAME)) return e;                   \
+    if (real.load() == nullptr) real = support::calls::detail::next<int PARAMETERS>(#NAME); \
+    return real.load() ARGUMENTS;                                                           \
+  }
+
+// Called by us, and some by libuv too.
+LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe, -1, (int* fds) noexcept, (fds))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, eventfd, -1, (unsigned count, int flags) noexcept, (count, flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(void*, mmap, MAP_FAILED,
+                          (void* at, size_t size, int protection, int flags, int fd,
+                           off_t offset) noexcept,
+                          (at, size, protection, flags, fd, offset))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, madvise, -1, (void* at, size_t size, int advice) noexcept,
+                          (at, size, advice))
+LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, read, -1, (int fd, void* to, size_t size), (fd, to, size))
+LOOPBRIDGE_FAILS_BY_RESULT(__register_atfork,
+                           (void (*prepare)(), void (*parent)(), void (*child)(),
+                            void* of) noexcept,
+                           (prepare, parent, child, of))
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_create,
+                           (pthread_t * thread, const pthread_attr_t* attributes, void* (*f)(void*),
+                            void* data) noexcept,
+                           (thread, attributes, f, data))
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_sigmask, (int how, const sigset_t* to, sigset_t* from) noexcept,
+                           (how, to, from))
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_setname_np, (pthread_t thread, const char* name) noexcept,
+                           (thread, name))
+LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_init, (uv_loop_t * loop), (loop))
+LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_close, (uv_loop_t * loop), (loop))
+LOOPBRIDGE_FAILS_BY_RESULT(uv_poll_init, (uv_loop_t * loop, uv_poll_t* poll, int fd),
+                           (loop, poll, fd))
+LOOPBRIDGE_FAILS_BY_RESULT(uv_poll_start, (uv_poll_t * poll, int events, uv_poll_cb cb),
+                           (poll, events, cb))
+LOOPBRIDGE_FAILS_BY_RESULT(uv_async_init, (uv_loop_t * loop, uv_async_t* async, uv_async_cb cb),
+                           (loop, async, cb))
+
+// Called by libuv.
+LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, write, -1, (int fd, const void* from, size_t size),
+                          (fd, from, size))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags) noexcept, (flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_ctl, -1,
+                          (int epoll, int operation, int fd, epoll_event* event) noexcept,
+                          (epoll, operation, fd, event))
+/// libuv waits by the one or the other, depending on its version; here both are "epoll_wait".
+extern "C" int epoll_pwait(int epoll, epoll_event* events, int most, int timeout,
+                           const sigset_t* signals) {
+  if (const int e = support::calls::detail::error_for("epoll_wait")) return errno = e, -1;
+  static constinit std::atomic<int (*)(int, epoll_event*, int, int, const sigset_t*)> real{nullptr};
+  if (real.load() == nullptr) {
+    real = support::calls::detail::next<int(int, epoll_event*, int, int, const sigset_t*)>(
+        "epoll_pwait");
+  }
+  return real.load()(epoll, events, most, timeout, signals);
+}
+extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout) {
+  return epoll_pwait(epoll, events, most, timeout, nullptr);
+}
+
+/// The system calls that we make without libc: the doorbell's "write", "futex_wait", "futex_wake".
+/// A wait "fails" with error -1 by returning 0 although nobody has woken it.
+extern "C" long syscall(long number, ...) noexcept {
+  using support::calls::detail::error_for;
+  static constinit std::atomic<long (*)(long, ...)> real{nullptr};
+  va_list list;
+  va_start(list, number);
+  long a[6];
+  for (long& argument : a) argument = va_arg(list, long);
+  va_end(list);
+  int error = 0;
+  if (number == SYS_write) error = error_for("ring");
+  if (number == SYS_futex) {
+    const bool waits = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    error = error_for(waits ? "futex_wait" : "futex_wake");
+  }
+  if (error == -1) return 0;
+  if (error != 0) return errno = error, -1;
+  if (real.load() == nullptr) real = support::calls::detail::next<long(long, ...)>("syscall");
+  return real.load()(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <dirent.h>
+
+#include <chrono>
+#include <thread>
+
+#include "gate.hpp"
+
+namespace support {
+
+inline int entries_of(const char* directory) {
+  DIR* const d = opendir(directory);
+  if (d == nullptr) return -1;
+  int n = 0;
+  while (const dirent* const e = readdir(d)) n += e->d_name[0] != '.' ? 1 : 0;
+  closedir(d);
+  return n;
+}
+
+/// What a process holds of the system: to be the same before and after.
+struct resources {
+  int descriptors = 0;
+  int threads = 0;
+  bool operator==(const resources&) const = default;
+
+  static resources in_use() { return {entries_of("/proc/self/fd"), entries_of("/proc/self/task")}; }
+  /// In use again? A thread that was joined may be listed for a moment longer.
+  bool are_back() const {
+    const auto until = std::chrono::steady_clock::now() + generous;
+    while (in_use() != *this) {
+      if (std::chrono::steady_clock::now() >= until) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+};
+
+}  // namespace support
