@@ -50,6 +50,9 @@ int use(bridge& b) {
     if (b.submit([] { return 8; }).get_for(support::generous) != 8) return 2;
     let_it_sleep(b);
     if (b.call_for(support::generous, [] { return 9; }) != 9) return 3;
+    b.call([waits = support::calls::futex_waits.load()] {
+      while (support::calls::futex_waits == waits) std::this_thread::yield();  // the caller sleeps
+    });
     let_it_sleep(b);
     if (b.post_reentrant([] {}) != status::accepted) return 4;
   }

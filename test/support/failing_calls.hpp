@@ -61,6 +61,9 @@ inline void fail(const fault& f, const fault& also = {nullptr, 0}) {
   detail::asked[0] = detail::asked[1] = detail::refused = 0;
   detail::armed.store(true, std::memory_order_release);
 }
+/// How many waits of ours have come to the futex.
+inline std::atomic<long> futex_waits{0};
+
 /// True: it has failed.
 inline bool recover() {
   detail::armed = false;
@@ -154,6 +157,7 @@ extern "C" long syscall(long number, ...) noexcept {
   if (number == SYS_write) error = error_for("ring");
   if (number == SYS_futex) {
     const bool waits = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    if (waits) ++support::calls::futex_waits;
     error = error_for(waits ? "futex_wait" : "futex_wake");
   }
   if (error == -1) return 0;
