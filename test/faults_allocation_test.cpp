@@ -65,9 +65,11 @@ template <class Scenario>
 void each_allocation_failing(const char* name, Scenario&& scenario) {
   for (const bool for_good : {false, true}) {
     CAPTURE(for_good);
+    const auto at_first = support::resources::in_use();
     for (int i = 0; i < 2; ++i) {  // what is made once per process
       attempt unharmed(0, false);
       scenario(unharmed);
+      REQUIRE(at_first.threads_are_back());
     }
     const long before_all = memory::outstanding;
     long n = 1;

@@ -85,10 +85,8 @@ int life(loopbridge::doorbell kind, const fault& f, const fault& also) {
     if (support::in_child(in_child) != 0) return bad + 11;
     b.reset();
   }
-  auto after = before;
-  after.descriptors = support::resources::in_use().descriptors;
-  if (!after.are_back()) return bad + 7;  // threads
-  const int left = after.descriptors - before.descriptors - libuv_keeps;
+  if (!before.threads_are_back()) return bad + 7;
+  const int left = support::resources::in_use().descriptors - before.descriptors - libuv_keeps;
   if (left > 1) return bad + 8;
   // And another one starts, is used and ends in the same process.
   bridge again(opts);

@@ -27,8 +27,17 @@ struct resources {
   static resources in_use() { return {entries_of("/proc/self/fd"), entries_of("/proc/self/task")}; }
   /// In use again? A thread that was joined may be listed for a moment longer.
   bool are_back() const {
+    return comes_true([this] { return in_use() == *this; });
+  }
+  bool threads_are_back() const {
+    return comes_true([this] { return in_use().threads == threads; });
+  }
+
+ private:
+  template <class Condition>
+  static bool comes_true(Condition&& condition) {
     const auto until = std::chrono::steady_clock::now() + generous;
-    while (in_use() != *this) {
+    while (!condition()) {
       if (std::chrono::steady_clock::now() >= until) return false;
       std::this_thread::yield();
     }
