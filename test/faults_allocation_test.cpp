@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
@@ -65,6 +66,7 @@ template <class Scenario>
 void each_allocation_failing(const char* name, Scenario&& scenario) {
   for (const bool for_good : {false, true}) {
     CAPTURE(for_good);
+    std::thread([]() noexcept {}).join();  // with the first ThreadSanitizer starts its own
     const auto at_first = support::resources::in_use();
     for (int i = 0; i < 2; ++i) {  // what is made once per process
       attempt unharmed(0, false);
