@@ -34,6 +34,15 @@ namespace loopbridge {
 /// "Ordinary" means outside signal handlers. A bridge must outlive every call of its functions;
 /// the handles that it gives out (eventual, completer, reentrant_call) need not care.
 ///
+/// Destructors and finalizers are ordinary code where they are called like functions, as all of
+/// C++'s are, at a thread's end, at exit and in unwinding too, and those of Boehm's collector, Lua
+/// and CPython. They may call what their thread may, also in the middle of malloc or of a call of
+/// these functions. Two things bind them. A wait must not hold what the loop needs for the answer:
+/// a lock that an allocator holds while it finalizes, CPython's GIL. And a finalizer may find
+/// itself on the loop thread, because something there allocated: submitting works there, waiting
+/// throws `would_deadlock` (a reentrant_call's says so in its status). Where neither is known, or
+/// no memory may be asked for, use a reentrant_call.
+///
 /// After stop() every function refuses: with `bridge_stopped` or status::stopped. In a forked
 /// child all refuse with `wrong_process`, and nothing of the parent's is touched.
 class bridge {

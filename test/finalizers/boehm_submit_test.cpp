@@ -170,6 +170,40 @@ TEST_CASE("a finalizer that finds the pool exhausted keeps its object, and none 
   CHECK(count_of(heard, 0) == count - g.accepted);
 }
 
+TEST_CASE("finalizers post in the ordinary way too, also in the middle of another post") {
+  const support::watchdog dog;
+  constexpr int count = 10000;
+  std::vector<int> heard(count);  // the loop's
+  static boehm::searched_memory searched;
+  loopbridge::options opts = boehm::with_registered_loop();
+  opts.memory =
+      &searched;  // so that a post allocates from the collector, which may finalize others
+  loopbridge::bridge b(std::move(opts));
+  int depth = 0, nested = 0;
+  const auto post = [&](auto f) {
+    if (++depth > 1) ++nested;
+    const status s = b.try_post(f);
+    --depth;
+    return s;
+  };
+  garbage g(
+      [&](object& o) { g.note(post([&h = heard[static_cast<std::size_t>(o.id)]] { ++h; })); });
+  for (int made = 0; made < count; made += 100) {
+    GC_set_finalize_on_demand(1);
+    g.make(made, made + 100);
+    GC_gcollect();
+    GC_set_finalize_on_demand(0);  // what was found is finalized by one of the next allocations
+    for (int i = 0; i < 100; ++i) CHECK(post([] {}) == status::accepted);
+  }
+  g.collect(count);
+  CHECK(g.finalized > count * 9 / 10);
+  CHECK(nested > count / 2);
+  CHECK(g.accepted == g.finalized);
+  support::catch_up(b);
+  CHECK(count_of(heard, 1) == g.accepted);
+  CHECK(count_of(heard, 0) == count - g.accepted);
+}
+
 TEST_CASE("on demand: the notifier has the loop finalize, and finalizers submit from there") {
   const support::watchdog dog;
   constexpr int count = 30000;
