@@ -123,7 +123,7 @@ TEST_CASE("what a call has captured may submit when the call is over, refused or
   }
   SUBCASE("cancelled: where it was cancelled, though the loop is busy") {
     support::held_loop held(b);
-    auto answer = b.submit([&held, s = submits_at_end(t, said)] {});
+    auto answer = b.submit([s = submits_at_end(t, said)] {});
     bridge other;  // a wait for `b` itself would wait for the loop that is held
     every_way::target elsewhere(other, runs);
     auto cancelled = b.submit([s = submits_at_end(elsewhere, said)] {});
