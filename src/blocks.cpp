@@ -137,6 +137,11 @@ constinit shelves gone{};
 /// destructor, or, for a thread that comes here only when those have run, a pthread key's. (Objects
 /// made then are not destroyed any more. Were it all up to the key, a library that is unloaded
 /// would have to see to it that no thread still calls its destructor.)
+/// Empty slabs that a thread keeps for good: about 1 MB.
+constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
+  return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
+}
+
 struct give_back_at_thread_exit {
   shelves held;
 
@@ -157,7 +162,13 @@ struct give_back_at_thread_exit {
       }
       if (s.empty == nullptr) continue;
       slab* last = s.empty;
-      while (last->next != nullptr) last = last->next;
+      for (std::uint32_t n = 1; n < kept_slabs(c) && last->next != nullptr; ++n) last = last->next;
+      // More than that is freed: the next thread takes all that the depot has, and those that run
+      // beside it must make slabs of their own. With threads that end before they trim anything,
+      // that would go on for ever.
+      for (slab* left = std::exchange(last->next, nullptr); left != nullptr;) {
+        free_slab(std::exchange(left, left->next), c);
+      }
       depots[c].put(s.empty, last);
     }
   }
@@ -172,11 +183,6 @@ struct give_back_at_thread_exit {
     return made;
   }
 };
-
-/// Empty slabs that a thread keeps for good: about 1 MB.
-constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
-  return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
-}
 
 /// A burst must not cost its memory for ever: frees what was empty all the time since the last
 /// trimming. Not what is empty just now: while a loop lags behind, all of it is wanted again within

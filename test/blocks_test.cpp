@@ -29,6 +29,7 @@ using loopbridge::detail::release_block;
 
 std::atomic<long> entered_malloc{0};
 std::atomic<int> slabs_made{0};
+std::atomic<int> slabs_freed{0};
 /// Run where the next slab is made, as a collector's finalizer would be.
 void (*finalizer)() = nullptr;
 
@@ -74,6 +75,7 @@ struct throws_when_made {
 }
 [[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept {
   ++entered_malloc;
+  ++slabs_freed;
   std::free(p);
 }
 [[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
@@ -159,6 +161,24 @@ TEST_CASE("the memory of a burst is given back") {
     release_block(one, size, nullptr);
     release_block(two, size, nullptr);
   }
+}
+
+TEST_CASE("threads that come and go in pairs do not make slabs without end") {
+  if (support::has_asan) return;
+  constexpr std::size_t size = 1000;
+  const auto use_a_block = [](auto&& meanwhile) {
+    void* const block = allocate_block(size, nullptr);
+    meanwhile();
+    release_block(block, size, nullptr);
+  };
+  const int before = slabs_made - slabs_freed;
+  for (int pair = 0; pair < 100; ++pair) {
+    // The first thread takes every slab that there is, so the second must make one.
+    std::thread([&]() noexcept {
+      use_a_block([&] { std::thread([&]() noexcept { use_a_block([] {}); }).join(); });
+    }).join();
+  }
+  CHECK(slabs_made - slabs_freed - before < 40);  // each thread may keep 16
 }
 
 TEST_CASE("blocks may be released while a thread's own objects are destroyed") {
