@@ -49,6 +49,7 @@ void stage::settle() {
     while (world_.memory.in_use() != 0) std::this_thread::sleep_for(50us);
   }
   world_.books.settle();
+  if (world_.broken != nullptr) world_.broken->held.reset();
 }
 
 /// Every bridge has ended: every handle has its answer, and nothing can be resolved any more.
