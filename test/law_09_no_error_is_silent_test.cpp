@@ -42,6 +42,25 @@ TEST_CASE("what a posted call throws reaches the hook, with the place where it w
   CHECK(b.call([] { return 1; }) == 1);
 }
 
+TEST_CASE("a place that is passed by hand is the one that is named, by every way to submit") {
+  const support::error_log log;
+  bridge b(logged_by(log));
+  const loopbridge::place elsewhere{"elsewhere.cpp", 7};
+  b.post([] { fail("posted"); }, elsewhere);
+  CHECK(b.try_post([] { fail("tried"); }, elsewhere) == loopbridge::status::accepted);
+  (void)b.submit([] { fail("submitted"); }, elsewhere);
+  REQUIRE(log.wait_for(3));
+  for (const auto& entry : log.entries()) {
+    CHECK(entry.file == "elsewhere.cpp");
+    CHECK(entry.line == 7);
+  }
+  const auto never = [] { return loopbridge::completer<int>().get_deferred(); };
+  CHECK_THROWS_WITH_AS(b.call(never, elsewhere), doctest::Contains("elsewhere.cpp:7"),
+                       loopbridge::broken);
+  CHECK_THROWS_WITH_AS(b.call_for(support::generous, never, elsewhere),
+                       doctest::Contains("elsewhere.cpp:7"), loopbridge::broken);
+}
+
 TEST_CASE("so does what handler-side calls and cancel hooks throw") {
   const support::error_log log;
   bridge b(logged_by(log));

@@ -78,8 +78,8 @@ class bridge {
   /// `wrong_process`, std::bad_alloc, or what moving `f` throws; it runs nothing then.
   template <class F>
   void post(F&& f, place where = place::current());
-  template <class F, class Arg, class... Args>
-  requires(!std::is_same_v<std::decay_t<Arg>, place>) void post(F&& f, Arg&& arg, Args&&... args);
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  void post(F&& f, Arg&& arg, Args&&... args);
 
   /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`,
   /// `exhausted` (no memory) or `wrong_process`. Moving the callable must not throw.
@@ -92,8 +92,8 @@ class bridge {
   template <class F>
   auto submit(F&& f, place where = place::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
-  template <class F, class Arg, class... Args>
-  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto submit(F&& f, Arg&& arg, Args&&... args)
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  auto submit(F&& f, Arg&& arg, Args&&... args)
       -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>>;
 
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
@@ -102,8 +102,8 @@ class bridge {
   /// post.
   template <class F>
   auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>>;
-  template <class F, class Arg, class... Args>
-  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto call(F&& f, Arg&& arg, Args&&... args)
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  auto call(F&& f, Arg&& arg, Args&&... args)
       -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
   /// call with a deadline: when the time is up, cancels (see eventual::cancel) and throws
@@ -112,9 +112,9 @@ class bridge {
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current())
       -> detail::answer_t<detail::bound_call_of<F>>;
-  template <class Rep, class Period, class F, class Arg, class... Args>
-  requires(!std::is_same_v<std::decay_t<Arg>, place>) auto call_for(
-      std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
+  template <class Rep, class Period, class F, class Arg, class... Args,
+            detail::unless_place<Arg> = 0>
+  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
       -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
   /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable

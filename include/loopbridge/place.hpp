@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 namespace loopbridge {
 
 /// Where a call was submitted: file and line of the caller, carried along so that an error that
@@ -16,5 +18,13 @@ struct place {
     return {file, line};
   }
 };
+
+namespace detail {
+/// For overloads with arguments, so that a place passed by hand is not taken for one. Not a
+/// requires-clause: compilers before CWG 2369 (clang up to 15) would look at the function's type
+/// first, which is an error where a callable does not accept a place.
+template <class Arg>
+using unless_place = std::enable_if_t<!std::is_same_v<std::decay_t<Arg>, place>, int>;
+}  // namespace detail
 
 }  // namespace loopbridge

@@ -72,9 +72,8 @@ template <class F>
 void bridge::post(F&& f, place where) {
   do_post(where, std::forward<F>(f));
 }
-template <class F, class Arg, class... Args>
-requires(!std::is_same_v<std::decay_t<Arg>, place>) void bridge::post(F&& f, Arg&& arg,
-                                                                      Args&&... args) {
+template <class F, class Arg, class... Args, detail::unless_place<Arg>>
+void bridge::post(F&& f, Arg&& arg, Args&&... args) {
   do_post({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 
@@ -99,9 +98,8 @@ template <class F>
 auto bridge::submit(F&& f, place where) -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
   return do_submit(where, std::forward<F>(f));
 }
-template <class F, class Arg, class... Args>
-requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::submit(F&& f, Arg&& arg,
-                                                                        Args&&... args)
+template <class F, class Arg, class... Args, detail::unless_place<Arg>>
+auto bridge::submit(F&& f, Arg&& arg, Args&&... args)
     -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
   return do_submit({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
@@ -110,9 +108,8 @@ template <class F>
 auto bridge::call(F&& f, place where) -> detail::answer_t<detail::bound_call_of<F>> {
   return do_call(where, std::forward<F>(f));
 }
-template <class F, class Arg, class... Args>
-requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::call(F&& f, Arg&& arg,
-                                                                      Args&&... args)
+template <class F, class Arg, class... Args, detail::unless_place<Arg>>
+auto bridge::call(F&& f, Arg&& arg, Args&&... args)
     -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
   return do_call({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
@@ -122,9 +119,8 @@ auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place w
     -> detail::answer_t<detail::bound_call_of<F>> {
   return do_call_until(detail::deadline_after(timeout), where, std::forward<F>(f));
 }
-template <class Rep, class Period, class F, class Arg, class... Args>
-requires(!std::is_same_v<std::decay_t<Arg>, place>) auto bridge::call_for(
-    std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
+template <class Rep, class Period, class F, class Arg, class... Args, detail::unless_place<Arg>>
+auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
     -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
   return do_call_until(detail::deadline_after(timeout), {}, std::forward<F>(f),
                        std::forward<Arg>(arg), std::forward<Args>(args)...);
