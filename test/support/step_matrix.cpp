@@ -269,9 +269,10 @@ const handler stops_and_sees_the_end{
     .uses_bridge = true};
 
 namespace {
-/// Asked for a second opinion, ptrace is slow: it gets the hardest handlers only.
-bool is_left_out(const handler& h, bool may_wait) {
-  return is_second_opinion() && &h != (may_wait ? &submits_and_waits : &submits_prepaid);
+/// Asked for a second opinion, ptrace is slow: it gets the hardest handlers, and no refusals.
+bool is_left_out(const handler& h, bool may_wait, loop_is state) {
+  return is_second_opinion() &&
+         (state == loop_is::stopping || &h != (may_wait ? &submits_and_waits : &submits_prepaid));
 }
 }  // namespace
 
@@ -283,7 +284,7 @@ void step_through(const operation& o, const std::vector<const handler*>& handler
       row swept(o, kind, state);
       for (const handler* const h : handlers) {
         if ((h->waits && !may_wait) || (h->uses_bridge && o.bridge_may_go)) continue;
-        if (is_left_out(*h, may_wait)) continue;
+        if (is_left_out(*h, may_wait, state)) continue;
         swept.sweep(*h);
       }
     }

@@ -47,13 +47,13 @@ std::uintptr_t next_instruction(void*) {
 }
 #endif
 
-way way_from_environment() {
+bool is_wished(const char* what) {
   const char* const wish = std::getenv("LOOPBRIDGE_STEP_WITH");
-  const bool wants_ptrace = wish != nullptr && std::strcmp(wish, "ptrace") == 0;
-  return wants_ptrace || !has_trap_flag ? way::ptrace : way::trap_flag;
+  return wish != nullptr && std::strcmp(wish, what) == 0;
 }
+const bool may_leap = !is_wished("trap_flag");
 way& the_way() {
-  static way w = way_from_environment();
+  static way w = is_wished("ptrace") || !has_trap_flag ? way::ptrace : way::trap_flag;
   return w;
 }
 
@@ -116,14 +116,14 @@ void interruption::pop() {
 
 bool interruption::start(const boundary& at) {
   const bool traced = chosen_way() == way::ptrace;
-  if (!traced && at.address != 0) {
+  if (!traced && at.address != 0 && may_leap) {
     target_ = at.visit;
     push();
     leaps_ = breakpoint::set(depth, at.address);
     if (leaps_) return true;
     pop();
   }
-  if (at.number == 0) return false;
+  if (at.number == 0 || at.number > longest_stepped) return false;
   if (traced) tracer::of_this_thread();  // made now, so that making it is not stepped
   target_ = traced ? 1 : at.number;      // a tracer counts by itself, and sends one signal
   push();

@@ -20,7 +20,7 @@
 /// Both go through all instructions up to k, each of which costs some 20 us in a virtual machine.
 /// Where the trap flag works, one run notes which way the operation goes (a path), and a hardware
 /// breakpoint then leaps to its k-th boundary. That also stops directly after a `syscall`. If the
-/// kernel lends no breakpoint, or the operation takes another way this time, it is stepped.
+/// kernel lends no breakpoint, it is stepped.
 namespace stepping {
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -30,12 +30,16 @@ inline constexpr bool available = false;  // sanitizers' runtimes are not made t
 #endif
 
 enum class way { trap_flag, ptrace };
-/// The trap flag where there is one, unless LOOPBRIDGE_STEP_WITH says ptrace.
+/// The trap flag where there is one, unless LOOPBRIDGE_STEP_WITH says ptrace. (If it says
+/// trap_flag: that, and no breakpoints.)
 way chosen_way();
 /// Has ptrace been chosen where the trap flag would do?
 bool is_second_opinion();
 /// For the rest of the program: for tests of the stepping itself.
 void choose(way w);
+
+/// Nothing is stepped further than to this boundary.
+inline constexpr unsigned longest_stepped = 450;
 
 /// Refers to a callable. (A std::function may allocate, and handlers make these, inside malloc.)
 class call {

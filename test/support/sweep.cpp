@@ -11,14 +11,13 @@
 namespace stepping {
 namespace {
 
-/// Stepping to boundary k costs k traps, so nothing is stepped further than this; what throws goes
-/// through 20,000 instructions.
-constexpr unsigned longest_stepped = 450;
-
 /// Visits from boundary `k` until the operation has been over before that three times in a row: its
 /// way is not equally long each time.
-void step_on(unsigned k, const visit& visit, const std::function<bool()>& enough) {
-  for (unsigned over = 0; over < 3 && k <= longest_stepped && !enough(); ++k) {
+void step_on(report& r, unsigned k, unsigned stride, const visit& visit,
+             const std::function<bool()>& enough) {
+  for (unsigned over = 0; over < 3 && !enough(); k += stride) {
+    r.cut = r.cut || k > longest_stepped;
+    if (k > longest_stepped) return;
     over = visit({k, 0, 0}) ? 0 : over + 1;
   }
 }
@@ -31,6 +30,7 @@ void print(const std::string& scenario, const report& r) {
   std::printf("stepped: %-62s %6u points, %u lost, %u doubled, %u hung, %u refused",
               scenario.c_str(), r.points, r.lost, r.doubled, r.hung, r.refused);
   if (r.stride > 1) std::printf(", long ways thinned to one in %u", r.stride);
+  if (r.cut) std::printf(", the first %u", longest_stepped);
   std::printf("\n");
 }
 
@@ -39,17 +39,24 @@ bool full() {
   return how != nullptr && std::strcmp(how, "full") == 0;
 }
 
-void for_each_boundary(report& r, const path& way, const thinning& thin, const visit& visit,
+void for_each_boundary(report& r, const path& way, const thinning& wanted, const visit& visit,
                        const std::function<bool()>& enough) {
+  constexpr thinning thin_if_full{.all_up_to = 5000, .first = 1000, .rest = 1000, .offset = 0};
+  const thinning& thin = full() ? thin_if_full : wanted;
   const auto size = static_cast<unsigned>(way.size());
-  if (full() || size <= thin.all_up_to) {
+  if (size == 0) {  // not known: it is stepped
+    const unsigned stride = std::max(1U, longest_stepped / (thin.first + thin.rest));
+    r.stride = std::max(r.stride, stride);
+    return step_on(r, 1 + thin.offset % stride, stride, visit, enough);
+  }
+  if (size <= thin.all_up_to) {
     for (const boundary& at : way) {
-      if (enough()) break;
+      if (enough()) return;
       const bool came_there = visit(at);
-      // Another way this time: then to the boundary of that number.
+      // It went another way this time: then to the boundary of that number.
       if (!came_there && full() && at.number <= longest_stepped) (void)visit({at.number, 0, 0});
     }
-    step_on(size == 0 ? 1 : way.back().number + 1, visit, enough);
+    if (size <= longest_stepped) step_on(r, way.back().number + 1, 1, visit, enough);
     return;
   }
   const unsigned stride = (size - thin.first + thin.rest - 1) / thin.rest;

@@ -16,6 +16,7 @@ struct report {
   unsigned hung = 0;     ///< nested operations that waited in vain
   unsigned refused = 0;  ///< nested operations that were refused
   unsigned stride = 1;   ///< of long ways, one boundary in so many was visited
+  bool cut = false;      ///< stepped as far as longest_stepped only
 
   bool clean() const { return points > 0 && lost == 0 && doubled == 0 && hung == 0; }
 };
@@ -23,16 +24,15 @@ struct report {
 /// Prints one line, so that each run of the tests says what it covered; tools/stepping reads it.
 void print(const std::string& scenario, const report& r);
 
-/// Are all boundaries to be visited, however long it takes (LOOPBRIDGE_STEPPING=full), or are long
-/// ways thinned out?
+/// Are all boundaries to be visited, though it takes minutes (LOOPBRIDGE_STEPPING=full)?
 bool full();
 
 /// Runs an operation once with a handler at `at`. False: the handler did not run.
 using visit = std::function<bool(const boundary& at)>;
 
-/// Which boundaries of a way are visited. All, unless it is long and not full(): then the first
-/// ones, where the library's own code mostly is, and of the rest one in so many (and of loops only
-/// the first rounds).
+/// Which boundaries of a way are visited. All, unless it is long: then the first ones, where the
+/// library's own code mostly is, and of the rest one in so many (and of loops only the first
+/// rounds). If full(), no way is long but that of what throws: 20,000 instructions.
 struct thinning {
   unsigned all_up_to = 1500;  ///< a way of so many is not long
   unsigned first = 300;
