@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <random>
@@ -14,7 +15,6 @@ class choices {
   /// A number from 0 to n-1. By convention 0 is the dullest choice: it is all that bytes that have
   /// run out still give.
   virtual std::uint32_t below(std::uint32_t n) = 0;
-  virtual bool more() const { return true; }
 
   /// True once in `n` times.
   bool rarely(std::uint32_t n) { return below(n) == n - 1; }
@@ -46,7 +46,13 @@ class byte_choices final : public choices {
     if (n > 256) value = value << 8 | next();
     return value % n;
   }
-  bool more() const override { return !left_.empty(); }
+  bool more() const { return !left_.empty(); }
+  /// The next `n` bytes, for somebody else to choose by; fewer at the end.
+  std::span<const std::uint8_t> take(std::size_t n) {
+    const auto taken = left_.first(std::min(n, left_.size()));
+    left_ = left_.subspan(taken.size());
+    return taken;
+  }
 
  private:
   std::uint8_t next() {

@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
     if (elapsed >= a.seconds) break;
     report.begin_round(round);
     soak::play_round(books, counts, soak::mixed(a.seed, round), a.limits);
-    if (books.complaints() != 0) {
+    if (books.complaints() != 0 || report.has_grown()) {
       report.print_failure(nullptr);
       return 1;
     }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "../support/in_child.hpp"
 #include "watch.hpp"
 
 namespace soak {
@@ -19,13 +20,9 @@ long resident_kb() {
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-#if defined(__SANITIZE_THREAD__)
-constexpr const char* build = " --sanitizer thread";
-#elif defined(__SANITIZE_ADDRESS__)
-constexpr const char* build = " --sanitizer address";
-#else
-constexpr const char* build = "";
-#endif
+constexpr const char* build = support::has_tsan   ? " --sanitizer thread"
+                              : support::has_asan ? " --sanitizer address"
+                                                  : "";
 
 unsigned long long number(const std::atomic<std::uint64_t>& n) {
   return n.load(std::memory_order_relaxed);
@@ -49,6 +46,10 @@ void run_report::print_failure(const char* hangs) const {
   if (hangs != nullptr) std::fprintf(stderr, "WRONG: %s did not return in time\n", hangs);
   books_.print_complaints(stderr);
   if (hangs != nullptr) watch::print(stderr);
+  if (has_grown()) {
+    std::fprintf(stderr, "WRONG: %ld kB resident at round %llu, and %ld kB now\n",
+                 resident_when_warm_, number(warm_after), resident_kb());
+  }
   // The threads' decisions are the same each time, the schedule is not: so a few hundred times.
   std::fprintf(stderr,
                "seed %llu, round %llu; to repeat it:\n"
@@ -56,6 +57,12 @@ void run_report::print_failure(const char* hangs) const {
                "break; done\n",
                number(seed_), number(round_), build, number(seed_), number(round_));
   std::fflush(stderr);
+}
+
+bool run_report::has_grown() const {
+  // Sanitizers keep records of their own, and AddressSanitizer finds leaks better than this does.
+  if (support::has_asan || support::has_tsan || rounds_ < warm_after) return false;
+  return resident_kb() > 2 * resident_when_warm_ + 16 * 1024;
 }
 
 void run_report::print_success(std::uint64_t rounds) const {

@@ -16,6 +16,8 @@ class run_report {
   void begin_round(std::uint64_t round) noexcept;
   /// `hangs`: the operation that did not return in time, or null.
   void print_failure(const char* hangs) const;
+  /// Takes the process so much more memory than it did that something must leak?
+  bool has_grown() const;
   void print_success(std::uint64_t rounds) const;
 
  private:

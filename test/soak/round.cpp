@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "../support/in_child.hpp"
 #include "operations.hpp"
 #include "stage.hpp"
 
@@ -13,12 +14,6 @@ namespace {
 
 using engine = random_choices<std::mt19937_64>;
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool can_fork = false;  // ThreadSanitizer ends children that start threads
-#else
-constexpr bool can_fork = true;
-#endif
-
 }  // namespace
 
 void play_round(account& books, tally& counts, std::uint64_t seed, const round_limits& limits,
@@ -26,7 +21,7 @@ void play_round(account& books, tally& counts, std::uint64_t seed, const round_l
   const under_watch watched;
   engine c(mixed(seed, 0));
   stage s(books, counts, c, broken);
-  s.in().may_fork = can_fork && limits.forks;
+  s.in().may_fork = limits.forks && support::children_may_start_threads;
   std::barrier<> together(static_cast<std::ptrdiff_t>(limits.actors) + 1);
   std::vector<std::thread> actors;
   for (unsigned n = 1; n <= limits.actors; ++n) {

@@ -88,10 +88,11 @@ void station::run_adopted() noexcept {
   uv_timer_init(&loop_, &ticking);
   uv_timer_start(
       &ticking, [](uv_timer_t*) {}, 1, 1);
-  while (!finish_.load()) {
+  do {
     uv_run(&loop_, plan_.runs_once ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     if (!plan_.runs_once) std::this_thread::yield();
-  }
+    has_turned_.store(true);
+  } while (!finish_.load());
   bridge_.reset();  // unless it has been ended from elsewhere: here, on the loop's thread
   uv_close(reinterpret_cast<uv_handle_t*>(&ticking), nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
@@ -100,7 +101,12 @@ void station::run_adopted() noexcept {
   here.loop_of = -1;
 }
 
+void station::await_first_turn() const {
+  while (plan_.adopted && !has_turned_.load()) std::this_thread::yield();
+}
+
 void station::end(choices& c) {
+  await_first_turn();
   soak::site& books = world_.books.at(site_);
   const std::uint32_t how = c.below(4);
   const doing that("ending a bridge");

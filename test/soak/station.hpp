@@ -37,6 +37,10 @@ class station {
   int site() const noexcept { return site_; }
   const station_plan& plan() const noexcept { return plan_; }
 
+  /// Until an adopted loop has turned, the thread that made this counts as the loop's: it must not
+  /// wait for the loop, nor end the bridge.
+  void await_first_turn() const;
+
   /// Ends the bridge, in one of many ways. Nobody uses it any more, but handles.
   void end(choices& c);
 
@@ -49,6 +53,7 @@ class station {
   const int site_;
   uv_loop_t loop_{};
   std::optional<loopbridge::bridge> bridge_;
+  std::atomic<bool> has_turned_{false};
   std::atomic<bool> finish_{false};
   std::thread runner_;
 };
