@@ -1,0 +1,117 @@
+// A doorbell that is full, or that the program has closed. Run with the eventfd and, by
+// faults_doorbell_pipe_test.cpp, with the pipe that other systems use.
+#include <dirent.h>
+#include <doctest/doctest.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <atomic>
+#include <cstdint>
+#include <loopbridge/loopbridge.hpp>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "support/app_loop.hpp"
+#include "support/bridge_access.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+
+TEST_SUITE_BEGIN("faults: doorbell");
+
+using loopbridge::bridge;
+
+namespace {
+
+std::set<int> open_descriptors() {
+  std::set<int> open;
+  for (int fd = 0; fd < 256; ++fd) {
+    if (fcntl(fd, F_GETFD) != -1) open.insert(fd);
+  }
+  return open;
+}
+
+/// An adopted loop's doorbell: the descriptors that came with its bridge.
+struct adopted {
+  support::app_loop app;
+  const std::set<int> before = open_descriptors();
+  bridge b = bridge::adopt(&app.loop);
+
+  std::vector<int> doorbell() const {
+    std::vector<int> fds;
+    for (const int fd : open_descriptors()) {
+      if (before.count(fd) == 0) fds.push_back(fd);
+    }
+    return fds;
+  }
+};
+
+/// Writes until there is no room; false: it cannot be filled, or blocks.
+bool fill(const std::vector<int>& fds) {
+  for (const int fd : fds) {
+    if ((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0) return false;
+    // For an eventfd first all that it holds at once.
+    for (const std::uint64_t value : {UINT64_MAX - 1, std::uint64_t{1}}) {
+      while (write(fd, &value, sizeof(value)) > 0) {
+      }
+    }
+    if (errno != EAGAIN && errno != EBADF) return false;  // EBADF: a pipe's end for reading
+  }
+  return !fds.empty();
+}
+
+}  // namespace
+
+TEST_CASE("a full doorbell counts as rung: nobody blocks, and every call is answered") {
+  adopted a;
+  const std::vector<int> doorbell = a.doorbell();
+  for (int round = 0; round < 3; ++round) {
+    REQUIRE(fill(doorbell));
+    std::atomic<int> ran{0};
+    std::thread submitter([&]() noexcept {  // the loop does not turn: it counts as asleep
+      for (int i = 0; i < 100; ++i) a.b.post([&ran] { ++ran; });
+      const auto answer = a.b.submit([&ran] { return ++ran; });
+      (void)a.b.post_reentrant([](std::atomic<int>* n) { ++*n; }, &ran);
+      if (!answer.wait_for(support::generous)) ran = -1;
+    });
+    a.app.keep_alive();
+    while (ran < 102) uv_run(&a.app.loop, UV_RUN_ONCE);
+    submitter.join();
+    CHECK(ran == 102);
+    a.app.let_go();
+    uv_run(&a.app.loop, UV_RUN_NOWAIT);
+  }
+}
+
+TEST_CASE("threads call through it, and a stop ends it") {
+  bridge b;
+  std::atomic<long> sum{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&]() noexcept {
+      for (int i = 0; i < 500; ++i) sum += b.call_for(support::generous, [] { return 1; });
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  CHECK(sum == 1000);
+  support::held_loop held(b);
+  const auto last = b.submit([] { return 7; });
+  held.release();
+  b.stop();
+  CHECK(last.get() == 7);
+}
+
+TEST_CASE("a doorbell that the program closed ends the process at the next ring, and says why") {
+  CHECK(support::in_child([] {
+          const rlimit no_core{0, 0};
+          setrlimit(RLIMIT_CORE, &no_core);
+          adopted a;
+          for (const int fd : a.doorbell()) close(fd);
+          a.b.post([] {});
+          return 1;
+        }) == 300 + SIGABRT);
+}
