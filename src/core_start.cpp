@@ -7,6 +7,7 @@
 
 #include "core.hpp"
 #include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/errors.hpp"
 #include "uncancellable.hpp"
 #include "wait_graph.hpp"
 
@@ -187,7 +188,7 @@ void core::start_thread() {
     release_ref();
     throw;
   }
-  started.wait(no_deadline);
+  if (!started.wait(no_deadline, &process_)) throw_wrong_process();  // forked by a handler
   if (failed != nullptr) {  // on_thread_start threw, and the thread has ended its loop
     thread_.join();
     std::rethrow_exception(failed);

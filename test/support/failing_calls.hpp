@@ -61,8 +61,13 @@ inline void fail(const fault& f, const fault& also = {nullptr, 0}) {
   detail::asked[0] = detail::asked[1] = detail::refused = 0;
   detail::armed.store(true, std::memory_order_release);
 }
-/// How many waits of ours have come to the futex.
+/// How many waits of ours have come to the futex, and what else to do just before one sleeps.
 inline std::atomic<long> futex_waits{0};
+inline std::atomic<void (*)()> before_futex_wait{nullptr};
+/// How often a doorbell was rung, the self-pipe or libuv's.
+inline std::atomic<long> rings{0};
+/// What else to do before mmap.
+inline std::atomic<void (*)()> before_mmap{nullptr};
 
 /// True: it has failed.
 inline bool recover() {
@@ -92,10 +97,13 @@ inline bool recover() {
 // Called by us, and some by libuv too.
 LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe, -1, (int* fds) noexcept, (fds))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, eventfd, -1, (unsigned count, int flags) noexcept, (count, flags))
-LOOPBRIDGE_FAILS_BY_ERRNO(void*, mmap, MAP_FAILED,
-                          (void* at, size_t size, int protection, int flags, int fd,
-                           off_t offset) noexcept,
-                          (at, size, protection, flags, fd, offset))
+extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd,
+                      off_t offset) noexcept {
+  using function = void*(void*, size_t, int, int, int, off_t);
+  if (const auto hook = support::calls::before_mmap.load()) hook();
+  if (const int e = support::calls::detail::error_for("mmap")) return errno = e, MAP_FAILED;
+  return support::calls::detail::next<function>("mmap")(at, size, protection, flags, fd, offset);
+}
 LOOPBRIDGE_FAILS_BY_ERRNO(int, madvise, -1, (void* at, size_t size, int advice) noexcept,
                           (at, size, advice))
 LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, read, -1, (int fd, void* to, size_t size), (fd, to, size))
@@ -121,8 +129,11 @@ LOOPBRIDGE_FAILS_BY_RESULT(uv_async_init, (uv_loop_t * loop, uv_async_t* async, 
                            (loop, async, cb))
 
 // Called by libuv.
-LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, write, -1, (int fd, const void* from, size_t size),
-                          (fd, from, size))
+extern "C" ssize_t write(int fd, const void* from, size_t size) {
+  if (fd > STDERR_FILENO) ++support::calls::rings;
+  if (const int e = support::calls::detail::error_for("write")) return errno = e, -1;
+  return support::calls::detail::next<ssize_t(int, const void*, size_t)>("write")(fd, from, size);
+}
 LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags) noexcept, (flags))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_ctl, -1,
@@ -154,10 +165,14 @@ extern "C" long syscall(long number, ...) noexcept {
   for (long& argument : a) argument = va_arg(list, long);
   va_end(list);
   int error = 0;
-  if (number == SYS_write) error = error_for("ring");
+  if (number == SYS_write) {
+    ++support::calls::rings;
+    error = error_for("ring");
+  }
   if (number == SYS_futex) {
     const bool waits = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
     if (waits) ++support::calls::futex_waits;
+    if (const auto hook = support::calls::before_futex_wait.load(); waits && hook) hook();
     error = error_for(waits ? "futex_wait" : "futex_wake");
   }
   if (error == -1) return 0;

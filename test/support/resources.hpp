@@ -1,8 +1,11 @@
 #pragma once
 
 #include <dirent.h>
+#include <sys/types.h>
 
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "gate.hpp"
@@ -16,6 +19,15 @@ inline int entries_of(const char* directory) {
   while (const dirent* const e = readdir(d)) n += e->d_name[0] != '.' ? 1 : 0;
   closedir(d);
   return n;
+}
+
+/// Is this thread of ours asleep in the kernel? `id`: its gettid().
+inline bool sleeps(pid_t id) {
+  std::ifstream stat("/proc/self/task/" + std::to_string(id) + "/stat");
+  std::string line;
+  std::getline(stat, line);
+  const auto name_ends = line.rfind(')');
+  return name_ends != std::string::npos && line.compare(name_ends, 3, ") S") == 0;
 }
 
 /// What a process holds of the system: to be the same before and after.
