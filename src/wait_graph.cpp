@@ -35,10 +35,12 @@ wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
     for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
          v = v->next_) {
       bool in_use = false;
-      if (v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire)) {
+      if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire)) continue;
+      if (!v->is_awaited()) {
         own = v;
         break;
       }
+      v->in_use_.store(false, std::memory_order_release);
     }
   }
   if (own == nullptr) {
@@ -70,8 +72,23 @@ void wait_vertex::get_name(char (&name)[name_words * 8 + 1]) const noexcept {
   name[name_words * 8] = '\0';
 }
 
-void wait_vertex::begin_wait(wait_vertex* target) noexcept {
-  waits_for_.store(target, std::memory_order_seq_cst);
+/// Does somebody still wait for the thread that had this vertex before? Its bridge has ended, so
+/// not for long; but until then the edge must not seem to lead to the next thread.
+bool wait_vertex::is_awaited() const noexcept {
+  for (const wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
+       v = v->next_) {
+    if (v->waits_for_.load(std::memory_order_seq_cst) == this) return true;
+  }
+  return false;
+}
+
+void wait_vertex::begin_wait(const core_base& target) noexcept {
+  // Looked at again after the edge stands: a loop that has ended meanwhile took its name off the
+  // vertex before the next thread asks is_awaited(). All four are seq_cst, so one of them sees.
+  for (wait_vertex* v = target.vertex();; v = target.vertex()) {
+    waits_for_.store(v, std::memory_order_seq_cst);
+    if (target.vertex() == v) break;
+  }
   episode_.fetch_add(1, std::memory_order_seq_cst);
 }
 
@@ -125,7 +142,7 @@ blocking_wait::blocking_wait(const core_base& target) : waiter_(nullptr) {
   }
   wait_vertex* const own_vertex = wait_vertex::of_this_thread();
   if (own_vertex == nullptr) return;
-  own_vertex->begin_wait(target.vertex());
+  own_vertex->begin_wait(target);
   try {
     own_vertex->check_cycle();
   } catch (...) {

@@ -12,6 +12,7 @@ namespace loopbridge::detail {
 /// The graph finds waits that close a cycle. Only threads that run loops are in it: nobody waits
 /// for another thread through a bridge. Vertices are recycled, never freed, so that a walk over
 /// them needs no lock (a lock here could be held by code that a waiting handler has interrupted).
+/// One that somebody still waits for is not given to another thread.
 ///
 /// A walk sees each edge at a different moment. It is therefore done twice, and counts only if no
 /// edge on it changed in between: then all of them stood together, and the cycle is real.
@@ -27,7 +28,7 @@ class wait_vertex {
   /// The calling thread's vertex, or null if it runs no loop.
   static wait_vertex* of_this_thread() noexcept;
 
-  void begin_wait(wait_vertex* target) noexcept;
+  void begin_wait(const core_base& target) noexcept;
   void end_wait() noexcept;
   /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
   void check_cycle() const;
@@ -43,6 +44,7 @@ class wait_vertex {
   static constexpr unsigned name_words = 4;
   static constexpr unsigned longest_path = 64;
 
+  bool is_awaited() const noexcept;
   edge look() const noexcept;
   unsigned walk(edge (&path)[longest_path]) const noexcept;
   void set_name(const char* name) noexcept;
