@@ -25,10 +25,13 @@ namespace loopbridge::detail {
 /// Who may touch what: members below "loop thread" belong to the thread that runs the loop. The
 /// register of deferreds belongs to who holds the turn.
 ///
-/// Home of `in_turn_`: true while somebody holds the turn, that is, runs or refuses calls. The loop
+/// Home of `in_turn_`: 0, or 1 while somebody holds the turn, that is, runs or refuses calls, or 2
+/// if besides the loop's thread sleeps until it is given back, which only end_turns() does. The loop
 /// takes it for the draining part of each of its turns; for an adopted loop, a stop() on another
-/// thread may take it in between, to release the waiters. Taken with acquire (exchange), released
-/// with seq_cst: the loop looks at the list's closing after it (see after_poll).
+/// thread may take it in between, to release the waiters. Taken with acquire, released with
+/// release: the register goes along with it. Beyond that, a stop() elsewhere that finds it taken
+/// leaves the waiters to the loop. That pair is seq_cst: the stopper closes the list and then tries
+/// to take the turn; the loop gives the turn back and then looks whether the list is closed.
 class core final : public core_base {
  public:
   /// As bridge's constructor and bridge::adopt.
@@ -68,6 +71,8 @@ class core final : public core_base {
   void drain() noexcept;
   void keep_awake(bool awake) noexcept;
   void come_back_in_child() noexcept;
+  bool try_take_turn() noexcept;
+  void give_turn_back(std::memory_order order) noexcept;
 
   // core_stop.cpp
   void end_turns() noexcept;
@@ -83,7 +88,7 @@ class core final : public core_base {
   uv_loop_t own_loop_{};
   uv_loop_t* const loop_;
   const std::unique_ptr<doorbell_base> doorbell_;
-  std::atomic<bool> in_turn_{false};
+  std::atomic<std::uint32_t> in_turn_{0};
 
   // Loop thread.
   uv_prepare_t prepare_{};

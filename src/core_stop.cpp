@@ -2,6 +2,7 @@
 
 #include "core.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
 #include "loopbridge/errors.hpp"
 #include "uncancellable.hpp"
@@ -63,12 +64,17 @@ void core::end() noexcept {
 /// Ends everything on this thread, which is the loop's, outside a turn. At most once.
 void core::end_turns() noexcept {
   list_.close();
-  if (!turns_ended_ && !in_turn_.exchange(true, std::memory_order_acquire)) {
+  if (!turns_ended_) {
+    // Another thread may be releasing the waiters of an adopted loop: when this returns, that is
+    // done too, and the handles are closed.
+    while (in_turn_.exchange(2, std::memory_order_acquire) != 0) {
+      futex_wait(in_turn_, 2, no_deadline);
+    }
     draining_ = true;
     drain();
     end_on_loop();
     draining_ = false;
-    in_turn_.store(false, std::memory_order_seq_cst);
+    give_turn_back(std::memory_order_release);
   }
   if (!adopted_) close_program_handles();
 }
@@ -94,7 +100,7 @@ void core::end_on_loop() noexcept {
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all
 /// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
 void core::release_waiters_from_elsewhere() noexcept {
-  if (in_turn_.exchange(true, std::memory_order_acquire)) return;
+  if (!try_take_turn()) return;
   for (node* n = list_.take(); n != nullptr;) {
     node* const following = n->next;
     n->refuse(*this);
@@ -103,7 +109,7 @@ void core::release_waiters_from_elsewhere() noexcept {
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn
   }
-  in_turn_.store(false, std::memory_order_seq_cst);
+  give_turn_back(std::memory_order_release);
 }
 
 void core::close_handles() noexcept {

@@ -2,6 +2,7 @@
 #include <exception>
 
 #include "core.hpp"
+#include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
 #include "uncancellable.hpp"
 
@@ -37,13 +38,13 @@ void core::after_poll() noexcept {
   do {
     // Taken: another thread is ending this bridge. Its news keeps the loop turning until it is
     // done.
-    if (in_turn_.exchange(true, std::memory_order_acquire)) return;
+    if (!try_take_turn()) return;
     draining_ = true;
     drain();
     if (!is_this_process()) return;
     if (list_.closed()) end_on_loop();
     draining_ = false;
-    in_turn_.store(false, std::memory_order_seq_cst);
+    give_turn_back(std::memory_order_seq_cst);
     // A stop() on another thread that found the turn taken relies on this second look.
   } while (list_.closed() && !turns_ended_);
   if (turns_ended_ || !adopted_) return;
@@ -56,6 +57,18 @@ void core::after_poll() noexcept {
     keep_awake(true);
     doorbell_->ring();
   }
+}
+
+bool core::try_take_turn() noexcept {
+  std::uint32_t free = 0;
+  // seq_cst on behalf of release_waiters_from_elsewhere(), after its close() in the single order:
+  // if the loop has the turn, its look at closed() after giving it back comes later still.
+  return in_turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst,
+                                          std::memory_order_seq_cst);
+}
+
+void core::give_turn_back(std::memory_order order) noexcept {
+  if (in_turn_.exchange(0, order) == 2) futex_wake_all(in_turn_);
 }
 
 /// Runs the snapshot. It belongs to the core and not to this frame, so that a uv_run nested in a

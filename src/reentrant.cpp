@@ -83,7 +83,8 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
 }
 
 void reentrant_state::run_callable(core_base& core, std::uint64_t extra) noexcept {
-  const std::uint64_t firings = fired_.exchange(0, std::memory_order_acq_rel) + extra;
+  // acquire: pairs with fire(), so that the callable sees what was done before each firing.
+  const std::uint64_t firings = fired_.exchange(0, std::memory_order_acquire) + extra;
   if (firings == 0) return;  // a waiting firing has taken them along
   try {
     invoke(core.loop(), firings);

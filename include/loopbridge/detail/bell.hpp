@@ -48,10 +48,9 @@ class bell {
 
   /// Sender, after its write to the doorbell returned: nobody else needs to ring for `episode`.
   void silence(std::uint64_t episode) noexcept {
-    // release: who reads the even value may rely on the write being complete; pairs with the
-    // seq_cst load in episode_to_ring().
-    episode_.compare_exchange_strong(episode, episode + 1, std::memory_order_release,
-                                     std::memory_order_relaxed);
+    // Relaxed: the write is a system call that has returned, so the loop wakes whatever anyone
+    // reads here; and who reads the even value has pushed before the next arming (see above).
+    episode_.compare_exchange_strong(episode, episode + 1, std::memory_order_relaxed);
   }
 
  private:

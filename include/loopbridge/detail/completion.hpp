@@ -58,14 +58,14 @@ class completion {
   /// Loop: running -> waiting. True: somebody asked meanwhile to cancel.
   bool start_waiting() noexcept {
     // release: the canceller that reads `waiting` reads where the deferred is; pairs with
-    // request_cancel(). acquire: sees who asked.
-    return (word_.fetch_add(waiting - running, std::memory_order_acq_rel) & cancel_mark) != 0;
+    // request_cancel().
+    return (word_.fetch_add(waiting - running, std::memory_order_release) & cancel_mark) != 0;
   }
 
   /// Canceller: leaves the wish to cancel, and says how far the call has come.
   phase request_cancel() noexcept {
-    // acquire: pairs with start_waiting() and publish(). release: orders nothing else.
-    return phase_of(word_.fetch_or(cancel_mark, std::memory_order_acq_rel));
+    // acquire: pairs with start_waiting() and publish().
+    return phase_of(word_.fetch_or(cancel_mark, std::memory_order_acquire));
   }
 
   /// The completer: `from` -> done, and wakes all waiters. `releases_loop` also lets go of the

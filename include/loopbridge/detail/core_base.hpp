@@ -52,6 +52,7 @@ class core_base {
   }
   /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
   bool is_asleep() const noexcept { return bell_.episode_to_ring() != 0; }
+  /// seq_cst: for wait_vertex::begin_wait(), see there.
   wait_vertex* vertex() const noexcept { return vertex_.load(std::memory_order_seq_cst); }
 
   /// The pool behind bridge::post_reentrant.
@@ -104,7 +105,7 @@ class core_base {
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<pthread_t> loop_thread_{};
   static_assert(std::atomic<pthread_t>::is_always_lock_free);
-  /// That thread's place in the graph of waits; see wait_graph.hpp for the order.
+  /// That thread's place in the graph of waits: written along with loop_thread_, seq_cst.
   std::atomic<wait_vertex*> vertex_{nullptr};
   /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.
   alignas(64) std::atomic<std::uint32_t> refs_{1};

@@ -16,11 +16,12 @@ namespace loopbridge::detail {
 /// it answers, and what to run when nobody wants it any more.
 ///
 /// Home of `claim_`: open -> resolved (the completer, or its end) or open -> cancelled (a
-/// canceller, or stop). One exchange decides, so exactly one of them completes the call.
+/// canceller, or stop). One exchange decides, so exactly one of them completes the call. Relaxed:
+/// who completes knows the call by completion's word or by link_, never by the claim.
 ///
 /// Home of `link_`: 0 -> the call that is answered (attach, loop) -> settled_mark (the completer,
 /// once the outcome is stored), or 0 -> settled_mark where the completer is first. Whoever comes
-/// second of the two passes the outcome on. Both sides acq_rel: the outcome goes one way, the
+/// second of the two passes the outcome on: by release and acquire, the outcome goes one way, the
 /// call's address and core the other.
 ///
 /// Counted: the completer, the deferred or the call that it answers, the core's register, and the
@@ -31,7 +32,7 @@ class deferred_base : public node {
   bool claim_as_resolved() noexcept { return claim(claim_state::resolved); }
   bool claim_as_cancelled() noexcept { return claim(claim_state::cancelled); }
   bool is_cancelled() const noexcept {
-    return claim_.load(std::memory_order_acquire) == claim_state::cancelled;
+    return claim_.load(std::memory_order_relaxed) == claim_state::cancelled;
   }
 
   /// Sets what runs, once, on the loop, when the deferred is cancelled. Loop thread. If that has
@@ -99,9 +100,7 @@ class deferred_base : public node {
 
   bool claim(claim_state as) noexcept {
     claim_state open = claim_state::open;
-    // release: who sees the claim sees what was done before it. acquire: for is_cancelled().
-    return claim_.compare_exchange_strong(open, as, std::memory_order_acq_rel,
-                                          std::memory_order_acquire);
+    return claim_.compare_exchange_strong(open, as, std::memory_order_relaxed);
   }
 
   std::atomic<claim_state> claim_{claim_state::open};

@@ -87,6 +87,7 @@ class deferred_state final : public deferred_base {
   bool settle(Fill&& fill) noexcept {
     if (!claim_as_resolved()) return false;
     std::forward<Fill>(fill)(outcome_);
+    // Pairs with attach(): release for the outcome, acquire for the call and core_.
     const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
     if (call == 0) return true;  // the loop has yet to attach the call, and will pass it on
     core_base& core = *core_;    // read before the call can be gone
@@ -98,14 +99,16 @@ class deferred_state final : public deferred_base {
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
   bool attach(result<T>& call) noexcept {
     std::uintptr_t none = 0;
+    // Pairs with settle(): release for the call and core_, acquire for the outcome.
     return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
-                                         std::memory_order_acq_rel, std::memory_order_acquire);
+                                         std::memory_order_release, std::memory_order_acquire);
   }
   void set_core(core_base& core) noexcept { core_ = core_ptr(core); }
   outcome<T>& settled_outcome() noexcept { return outcome_; }
 
   void fail_as_stopped() noexcept override {
-    reinterpret_cast<result<T>*>(link_.load(std::memory_order_acquire))
+    // Relaxed: attached in an earlier turn, and the caller has the turn.
+    reinterpret_cast<result<T>*>(link_.load(std::memory_order_relaxed))
         ->fail_waiting(failure::stopped);
   }
 
