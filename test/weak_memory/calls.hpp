@@ -1,0 +1,168 @@
+#pragma once
+
+// Calls from several threads and handlers.
+#include <array>
+
+#include "scenario.hpp"
+
+namespace weak_calls {
+
+using namespace std::chrono_literals;
+using loopbridge::status;
+using weak::require;
+
+/// Data that goes to the loop and back: each access is checked to be ordered.
+void call_with_data(loopbridge::bridge& bridge) {
+  weak::plain<int> given(1);
+  weak::plain<int> got = bridge.call([&] { return weak::plain<int>(given + 1); });
+  require(got == 2, "a wrong answer");
+}
+
+WEAK_SCENARIO("callers are answered, whether the loop sleeps or not") {
+  loopbridge::bridge bridge;
+  const unsigned other = weak::start([&] { call_with_data(bridge); });
+  call_with_data(bridge);
+  weak::join(other);
+}
+
+WEAK_SCENARIO("what one thread posts, and then tells another to follow, runs in that order") {
+  loopbridge::bridge bridge;
+  weak::plain<int> last(0);  // of the loop's thread only
+  weak::atomic<bool> posted{false};
+  const unsigned other = weak::start([&] {
+    if (!posted.load(std::memory_order_acquire)) return;
+    bridge.post([&] { last = last == 1 ? 2 : -1; });
+  });
+  bridge.post([&] { last = 1; });
+  posted.store(true, std::memory_order_release);
+  weak::join(other);
+  const int end = bridge.call([&] { return static_cast<int>(last); });
+  require(end == 1 || end == 2, "run in another order");
+}
+
+WEAK_SCENARIO("a handler submits at any step of a call, and waits") {
+  weak::tally firings;
+  loopbridge::bridge bridge;
+  loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) { firings += n; });
+  unsigned accepted = 0;
+  weak::allow_handler([&] {
+    const status s = fired.call_for(20s);
+    require(s == status::answered || s == status::timed_out, "refused");
+    ++accepted;
+  });
+  call_with_data(bridge);
+  weak::allow_no_handler();
+  call_with_data(bridge);  // also late firings are over
+  require(firings == accepted, "a firing is lost or doubled");
+}
+
+WEAK_SCENARIO("firings of one reentrant_call by two threads and a handler are all counted") {
+  weak::tally firings;
+  loopbridge::bridge bridge;
+  loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) { firings += n; });
+  const unsigned other = weak::start([&] { require(fired.post() == status::accepted, "refused"); });
+  unsigned accepted = 1;
+  weak::allow_handler([&] {
+    require(fired.post() == status::accepted, "refused");
+    ++accepted;
+  });
+  require(fired.post() == status::accepted, "refused");
+  ++accepted;
+  weak::allow_no_handler();
+  weak::join(other);
+  bridge.call([] {});
+  require(firings == accepted, "a firing is lost or doubled");
+}
+
+WEAK_SCENARIO("what a thread did before it fired is seen by the firing that counts it") {
+  std::array<weak::plain<int>, 2> written;
+  unsigned long counted = 0;
+  loopbridge::bridge bridge;
+  loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) {
+    counted += n;
+    if (counted == 2) require(written[0] + written[1] == 2, "not seen");
+  });
+  const auto write_and_fire = [&](unsigned i) {
+    written[i] = 1;
+    require(fired.post() == status::accepted, "refused");
+  };
+  const unsigned other = weak::start([&] { write_and_fire(1); });
+  write_and_fire(0);
+  weak::join(other);
+  bridge.call([] {});
+  require(counted == 2, "a firing is lost or doubled");
+}
+
+WEAK_SCENARIO("slots of the pool go round between a thread, a handler and the loop") {
+  struct slot_user {
+    weak::plain<int> runs{0};  // of the loop's thread only
+  } user;
+  loopbridge::bridge bridge;
+  const auto post = [&] {
+    const status s = bridge.post_reentrant([](slot_user* u) { u->runs = u->runs + 1; }, &user);
+    require(s == status::accepted, "refused");
+  };
+  int posted = 1;
+  weak::allow_handler([&] {
+    post();
+    ++posted;
+  });
+  post();
+  weak::allow_no_handler();
+  require(bridge.call([&] { return static_cast<int>(user.runs); }) == posted, "lost or doubled");
+}
+
+WEAK_SCENARIO("a slot belongs to one thread at a time, and shows what its last user did") {
+  loopbridge::detail::slot_bits slots(2);
+  std::array<weak::plain<int>, 2> uses;
+  const auto use = [&] {
+    const unsigned i = slots.claim();
+    if (i == loopbridge::detail::slot_bits::none) return;
+    uses[i] = uses[i] + 1;
+    slots.release(i);
+  };
+  const unsigned other = weak::start([&] {
+    use();
+    use();
+  });
+  weak::allow_handler(use);
+  use();
+  use();
+  weak::join(other);
+}
+
+WEAK_SCENARIO("loops that call each other: at least one is told that it would never end") {
+  loopbridge::bridge a;
+  loopbridge::bridge b;
+  const auto call = [](loopbridge::bridge& other) {
+    try {
+      other.call([] {});
+    } catch (const loopbridge::would_deadlock&) {  // none where they did not meet
+    }
+  };
+  auto first = a.submit([&] { call(b); });
+  b.call([&] { call(a); });
+  first.get();
+}
+
+WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
+  loopbridge::bridge a;
+  auto ended = std::make_unique<loopbridge::bridge>();
+  bool refused = false;
+  const auto call = [&](loopbridge::bridge& other) {
+    try {
+      other.call([] {});
+    } catch (const loopbridge::would_deadlock&) {
+      refused = true;
+    } catch (const loopbridge::bridge_stopped&) {
+    }
+  };
+  auto waits = a.submit([&] { call(*ended); });
+  ended->stop();  // its thread has ended, and the next one gets its vertex
+  loopbridge::bridge next;
+  next.call([&] { call(a); });
+  waits.get();
+  require(!refused, "refused, though nobody waits in a circle");
+}
+
+}  // namespace weak_calls

@@ -1,0 +1,141 @@
+#pragma once
+
+// The whole library, compiled once more, on the executor's atomics and threads and on a simulated
+// libuv: for one test executable, which does not link the real one. What is replaced is named here;
+// everything between submit() and the answer is the library's own code, word for word.
+
+// Everything that the library includes comes before the names change their meaning.
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <memory_resource>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "atomic.hpp"
+#include "kernel.hpp"
+
+namespace std {
+using ::weak::weak_future;
+using ::weak::weak_mutex;
+using ::weak::weak_promise;
+using ::weak::weak_thread;
+template <class T>
+using weak_atomic = ::weak::atomic<T>;
+namespace chrono {
+using ::weak::weak_clock;
+}
+}  // namespace std
+
+#define atomic weak_atomic
+#define thread weak_thread
+#define mutex weak_mutex
+#define promise weak_promise
+#define future weak_future
+#define steady_clock weak_clock
+#define syscall ::weak::system_call
+#define pthread_self ::weak::this_thread_id
+#define pthread_setname_np(...) static_cast<void>(0)
+#define thread_local  // the executor's: see start_library()
+
+#include "../../src/bridge.cpp"
+#include "../../src/completion.cpp"
+#include "../../src/core_start.cpp"
+#include "../../src/core_stop.cpp"
+#include "../../src/core_turn.cpp"
+#include "../../src/errors.cpp"
+#include "../../src/reentrant.cpp"
+#include "../../src/result.cpp"
+#include "../../src/wait_graph.cpp"
+#include "loopbridge/loopbridge.hpp"
+
+namespace loopbridge::detail {
+
+// Slabs have a test of their own, on threads.
+void* allocate_block(std::size_t size, std::pmr::memory_resource*) {
+  return ::operator new(size);
+}
+void release_block(void* block, std::size_t, std::pmr::memory_resource*) noexcept {
+  ::operator delete(block);
+}
+void prepare_blocks_of_this_thread() noexcept {}
+
+namespace {
+constinit std::atomic<std::uint64_t> the_process{1};
+}
+process_mark::process_mark() : page_(&the_process), number_(1) {}
+
+/// A descriptor that the loop polls: the write keeps no state.
+class weak_doorbell final : public doorbell_base {
+ public:
+  int open(uv_loop_t* loop) noexcept override {
+    handle_.data = static_cast<doorbell_base*>(this);
+    weak::watch(loop, reinterpret_cast<uv_handle_t*>(&handle_), &bell_);
+    return 0;
+  }
+  uv_handle_t* handle() noexcept override { return reinterpret_cast<uv_handle_t*>(&handle_); }
+  void ring() noexcept override { bell_.write(); }
+  void close(uv_close_cb on_closed) noexcept override { uv_close(handle(), on_closed); }
+  bool handler_may_wait() const noexcept override { return true; }
+
+ private:
+  uv_poll_t handle_{};
+  weak::descriptor bell_;
+};
+
+std::unique_ptr<doorbell_base> doorbell_base::make(doorbell) {
+  return std::make_unique<weak_doorbell>();
+}
+
+}  // namespace loopbridge::detail
+
+namespace weak {
+
+/// Once, before the first exploration.
+inline void start_library() {
+  make_thread_local(reinterpret_cast<void**>(&loopbridge::detail::own));
+  at_thread_end([] { loopbridge::detail::vertex_of_thread(); });  // its destructor gives back
+}
+
+}  // namespace weak
+
+#undef atomic
+#undef thread
+#undef mutex
+#undef promise
+#undef future
+#undef steady_clock
+#undef syscall
+#undef pthread_self
+#undef pthread_setname_np
+#undef thread_local

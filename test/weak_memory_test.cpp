@@ -1,0 +1,112 @@
+// The library under the memory model of C++: see weak_memory/executor.hpp.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "weak_memory/calls.hpp"
+#include "weak_memory/results.hpp"
+#include "weak_memory/stop.hpp"
+
+namespace weak {
+
+void expect_clean(std::size_t scenario) {
+  [[maybe_unused]] static const bool started = (start_library(), true);
+  const limits& how_far = scenarios[scenario].how_far;
+  now_running(scenario);
+  const report r = explore(how_far, scenarios[scenario].program);
+  std::printf("explored: %6lu runs of up to %3lu choices, %s with %u deviations: %s\n", r.runs,
+              r.longest, r.exhausted ? "all" : "some", how_far.deviations,
+              scenarios[scenario].name);
+  std::fflush(stdout);
+  CHECK(r.failure == "");
+}
+
+}  // namespace weak
+
+namespace {
+
+/// What the executor cannot see, and why the order stays.
+struct kept {
+  const char* what;  ///< as weakening::name() says it
+  const char* why;
+};
+constexpr const char* node_is_reused =
+    "the loop has read the node's `next`, which is no checked data, before it is pushed again; and "
+    "operations of one thread are not reordered here, so that a firing is never counted too late";
+constexpr const char* three_meetings =
+    "it takes three meetings of four threads in a run of 300 choices; wait_vertex::begin_wait says "
+    "how the four accesses pair";
+constexpr const char* names_of_owners =
+    "orders what two owners store in name_, which is a matter of words in a message";
+constexpr kept not_seen[] = {
+    {"release -> relaxed: if (own != nullptr) own->in_use_.store", names_of_owners},
+    {"acquire -> relaxed: if (!v->in_use_.compare_exchange_strong", names_of_owners},
+    {"release -> relaxed: v->in_use_.store(false", names_of_owners},
+    {"acq_rel -> acquire: if (queued_.exchange(true", node_is_reused},
+    {"acq_rel -> release: if (queued_.exchange(true", node_is_reused},
+    {"acq_rel -> acquire: queued_.exchange(false", node_is_reused},
+    {"acq_rel -> release: queued_.exchange(false", node_is_reused},
+    {"seq_cst -> acq_rel: wait_vertex* vertex() const noexcept", three_meetings},
+    {"seq_cst -> acq_rel: vertex_.store(wait_vertex::of_loop_thread", three_meetings},
+    {"seq_cst -> acq_rel: vertex_.store(nullptr", three_meetings},
+    {"seq_cst -> acq_rel: return in_turn_.compare_exchange_strong(free, 1",
+     "success needs acquire only, but compilers warn of a failure's order that is stronger"},
+};
+
+const char* why_kept(const weak::weakening& w) {
+  for (const kept& k : not_seen) {
+    if (w.name().find(k.what) != std::string::npos) return k.why;
+  }
+  return nullptr;
+}
+
+/// The scenario that fails, and how; empty: none of them does.
+std::string caught_by(const weak::weakening& w) {
+  weak::weaken(&w);
+  std::string caught;
+  // Shortly first: mostly some scenario sees it at once, though not the first one tried.
+  for (const bool shortly : {true, false}) {
+    for (const std::size_t scenario : w.scenarios) {
+      const weak::scenario& s = weak::scenarios[scenario];
+      weak::limits how_far = s.how_far;
+      if (shortly) how_far = {.deviations = 1, .max_runs = 300, .random_runs = 300};
+      const weak::report r = weak::explore(how_far, s.program);
+      if (r.failure.empty()) continue;
+      caught = std::string(s.name) + ": " + r.failure;
+      break;
+    }
+    if (!caught.empty()) break;
+  }
+  weak::weaken(nullptr);
+  return caught;
+}
+
+}  // namespace
+
+// After the scenarios, which note the orders that they come by.
+TEST_CASE("each memory order is needed: with a weaker one some scenario fails") {
+  for (const weak::weakening& w : weak::all_weakenings()) {
+    if (const char* const why = why_kept(w); why != nullptr) {
+      std::printf("kept:     %s\n          %s\n", w.name().c_str(), why);
+      continue;
+    }
+    const std::string caught = caught_by(w);
+    std::printf("weakened: %s\n          %s\n", w.name().c_str(),
+                caught.empty() ? "NOT SEEN" : caught.c_str());
+    std::fflush(stdout);
+    CHECK_MESSAGE(!caught.empty(), w.name());
+  }
+}
+
+TEST_CASE("each place that names a memory order is come by") {
+  namespace fs = std::filesystem;
+  const fs::path source(weak::source_root);
+  for (const auto& folder : {source / "src", source / "include"}) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+      const std::string name = entry.path().filename();
+      // Not part of this executable: tested on real threads.
+      if (!entry.is_regular_file() || name == "blocks.cpp" || name == "process_mark.cpp") continue;
+      for (const std::string& place : weak::unvisited(entry.path())) CHECK(place == "");
+    }
+  }
+}
