@@ -162,6 +162,37 @@ void account::note_hook_run(id i) noexcept {
   }
 }
 
+bool account::all_have_run() const noexcept {
+  const id last = std::min<id>(next_.load(std::memory_order_relaxed), static_cast<id>(most_));
+  for (id i = 1; i < last; ++i) {
+    const std::uint32_t f = entries_[i].facts.load(std::memory_order_relaxed);
+    if ((f & accepted) == 0 || (f & (ran | cancel_won)) != 0) continue;
+    const site& s = sites_[entries_[i].site.load(std::memory_order_relaxed)];
+    if (!s.stop_begun.load(std::memory_order_relaxed)) return false;
+  }
+  return true;
+}
+
+account::loop_waits::loop_waits(account& books, int target) noexcept : books_(books) {
+  if (here.loop_of < 0 || target < 0 || target == here.loop_of) return;
+  began_ = books.tick();
+  target_ = &books.at(target);
+  target_->waiters.fetch_add(1, std::memory_order_relaxed);
+}
+
+account::loop_waits::~loop_waits() {
+  if (target_ == nullptr) return;
+  target_->last_wait_ended.store(books_.tick(), std::memory_order_relaxed);
+  target_->waiters.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool account::loop_waits::may_be_in_a_cycle() const noexcept {
+  if (target_ == nullptr) return true;  // for its own loop, or one that is not known
+  const site& own = books_.at(here.loop_of);
+  return own.waiters.load(std::memory_order_relaxed) != 0 ||
+         own.last_wait_ended.load(std::memory_order_relaxed) > began_;
+}
+
 void account::complain(const char* what, id i) noexcept {
   const unsigned n = complaints_.fetch_add(1, std::memory_order_relaxed);
   if (n >= noted_.size()) return;

@@ -50,9 +50,12 @@ inline constexpr std::uint32_t told_mask = 31u << 16;
 /// One bridge, as the account sees it.
 struct site {
   std::atomic<bool> adopted{false};
-  std::atomic<bool> runs_queued{false};            ///< options::on_stop is `run`
-  std::atomic<bool> stop_begun{false};             ///< set before whoever stops it does
-  std::atomic<bool> stop_ended{false};             ///< stop() has returned
+  std::atomic<bool> runs_queued{false};  ///< options::on_stop is `run`
+  std::atomic<bool> stop_begun{false};   ///< set before whoever stops it does
+  std::atomic<bool> stop_ended{false};   ///< stop() has returned
+  /// Loops that wait for this one, and when the last of them ceased to.
+  std::atomic<unsigned> waiters{0};
+  std::atomic<std::uint64_t> last_wait_ended{0};
   std::atomic<bool> stopped_elsewhere{false};      ///< adopted, by a stop() on another thread
   std::atomic<std::uint32_t> nameless_stopped{0};  ///< reports without a place
   std::atomic<std::uint32_t> nameless_thrown{0};
@@ -103,6 +106,12 @@ class account {
   std::uint32_t note(id i, fact f) noexcept;
   bool knows(id i, fact f) const noexcept;
   int site_of(id i) noexcept { return of(i).site.load(std::memory_order_relaxed); }
+
+  /// Is everything that was accepted by bridges that nobody stops through with its callable?
+  bool all_have_run() const noexcept;
+
+  /// On the stack of a loop's thread, while it may be waiting for another loop.
+  class loop_waits;
 
   /// Something is wrong. Any thread, any handler; `what` lives for ever.
   void complain(const char* what, id i = none) noexcept;
@@ -155,6 +164,22 @@ class account {
   totals sums_{};
   std::array<std::uint32_t, most_sites> bare_unrun_{};
   std::array<std::uint32_t, most_sites> bare_threw_{};
+};
+
+class account::loop_waits {
+ public:
+  loop_waits(account& books, int target) noexcept;
+  ~loop_waits();
+  loop_waits(const loop_waits&) = delete;
+  loop_waits& operator=(const loop_waits&) = delete;
+
+  /// May it have closed a cycle? Only if another loop has waited for this one meanwhile.
+  bool may_be_in_a_cycle() const noexcept;
+
+ private:
+  account& books_;
+  site* target_ = nullptr;
+  std::uint64_t began_ = 0;
 };
 
 }  // namespace soak

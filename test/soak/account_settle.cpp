@@ -114,7 +114,7 @@ void account::settle_site(int number) {
   bare_unrun_[n] = bare_threw_[n] = 0;
   s.stop_begun = s.stop_ended = s.stopped_elsewhere = false;
   s.nameless_stopped = s.nameless_thrown = 0;
-  s.newest_began = 0;
+  s.newest_began = s.last_wait_ended = 0;
 }
 
 }  // namespace soak

@@ -93,6 +93,7 @@ void play_bytes(account& books, tally& counts, std::span<const std::uint8_t> byt
       }
     }
     act.leave_bridges();
+    if (c.below(2) == 0) s.await_quiet();
     s.end_bridges(c);
   }
   s.stop_helping();

@@ -17,6 +17,7 @@ bool learn(world& w, id i, int target, Ask&& ask) {
     w.books.note_told(i, told_threw);
     return true;
   };
+  const account::loop_waits waiting(w.books, target);
   try {
     const answer a = std::forward<Ask>(ask)();
     if (a.of != i || a.proof != answer::proof_of(i)) {
@@ -43,7 +44,7 @@ bool learn(world& w, id i, int target, Ask&& ask) {
   } catch (const loopbridge::timed_out&) {
     count(w.counts.timeouts);
   } catch (const loopbridge::would_deadlock&) {
-    w.check_deadlock(target, i);
+    w.check_deadlock(target, waiting, i);
   } catch (const std::exception&) {
     w.books.complain("an exception that nobody threw arrived", i);
   }

@@ -19,6 +19,7 @@ struct arguments {
   std::uint64_t seed = std::random_device{}() * std::uint64_t{0x100000001} ^ std::random_device{}();
   std::uint64_t first_round = 0;
   std::uint64_t rounds = ~std::uint64_t{0};
+  std::chrono::seconds deadline{60};
   soak::round_limits limits;
 };
 
@@ -39,6 +40,8 @@ arguments parse(int argc, char** argv) {
       a.first_round = value();
     } else if (name == "--rounds") {
       a.rounds = value();
+    } else if (name == "--deadline") {
+      a.deadline = std::chrono::seconds(value());
     } else if (name == "--actors") {
       a.limits.actors = static_cast<unsigned>(value());
     } else if (name == "--operations") {
@@ -53,7 +56,7 @@ arguments parse(int argc, char** argv) {
       std::fprintf(
           stderr,
           "usage: soak [SECONDS] [--seed N] [--round FIRST] [--rounds COUNT] [--actors N]\n"
-          "            [--operations N] [--no-signals] [--no-forks]\n");
+          "            [--operations N] [--no-signals] [--no-forks] [--deadline SECONDS]\n");
       std::exit(2);
     }
   }
@@ -71,7 +74,7 @@ int main(int argc, char** argv) {
   soak::account books;
   soak::tally counts;
   soak::run_report report(a.seed, books, counts);
-  const soak::watch watching(std::chrono::seconds(60), [&](const char* what) {
+  const soak::watch watching(a.deadline, [&](const char* what) {
     report.print_failure(what);
     std::abort();
   });

@@ -44,12 +44,13 @@ void stop_station(world& w, station& s) {
     books.stopped_elsewhere.store(true, std::memory_order_relaxed);
     here.stopping |= std::uint64_t{1} << s.site();
   }
+  const account::loop_waits waiting(w.books, s.site());
   try {
     const doing that("stop");
     s.bridge().stop();
     if (!s.plan().adopted && !on_its_loop) books.stop_ended.store(true, std::memory_order_relaxed);
   } catch (const loopbridge::would_deadlock&) {
-    w.check_deadlock(s.site(), none);
+    w.check_deadlock(s.site(), waiting, none);
   }
   here.stopping &= ~(std::uint64_t{1} << s.site());
 }

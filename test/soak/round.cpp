@@ -30,13 +30,16 @@ void play_round(account& books, tally& counts, std::uint64_t seed, const round_l
       acting act(s, mixed(seed, n));
       for (unsigned left = limits.operations; left > 0; --left) perform(s.in(), own);
       act.leave_bridges();
-      together.arrive_and_wait();
+      together.arrive_and_wait();  // everybody is at rest ...
+      together.arrive_and_wait();  // ... until here
       for (unsigned left = limits.operations / 8; left > 0; --left) {
         perform_on_handles(s.in(), own);
       }
     });
   }
   s.start_helping(mixed(seed, 1000), limits.signals);
+  together.arrive_and_wait();
+  if (c.below(2) == 0 && broken == nullptr) s.await_quiet();
   together.arrive_and_wait();
   s.end_bridges(c);
   for (std::thread& t : actors) t.join();

@@ -31,6 +31,20 @@ stage::~stage() {
   stop_helping();
 }
 
+void stage::await_quiet() {
+  hush_.store(true);
+  {
+    const doing that("waiting for what was accepted to run");
+    const auto all_served = [&] {
+      return world_.books.all_have_run() &&
+             std::all_of(world_.prepaids.begin(), world_.prepaids.end(),
+                         [](const auto& p) { return p->all_served(); });
+    };
+    while (!all_served()) std::this_thread::sleep_for(50us);
+  }
+  hush_.store(false);
+}
+
 void stage::end_bridges(choices& c) {
   for (const auto& s : world_.stations) s->end(c);
 }
@@ -92,7 +106,7 @@ void stage::help(std::uint64_t seed, bool signals) noexcept {
   while (!enough_.load()) {
     std::this_thread::sleep_for(std::chrono::microseconds(50 + c.below(200)));
     for (int n = 0; n < 8; ++n) settle_pledge(world_, c);
-    if (!signals) continue;
+    if (!signals || hush_.load()) continue;
     const std::lock_guard lock(listing_);
     if (!listed_.empty()) {
       pthread_kill(listed_[c.below(static_cast<std::uint32_t>(listed_.size()))], SIGUSR1);

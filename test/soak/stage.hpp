@@ -18,6 +18,9 @@ namespace soak {
 class stage {
  public:
   stage(account& books, tally& counts, choices& c, faults* broken = nullptr);
+  /// Waits until the loops have done what they were given, with nothing else to wake them. Actors
+  /// must be at rest.
+  void await_quiet();
   /// Ends the bridges. Actors may go on with handles meanwhile.
   void end_bridges(choices& c);
   /// Nobody acts any more: looks at what was left lying and settles the account.
@@ -41,6 +44,7 @@ class stage {
   world world_;
   std::mutex listing_;
   std::vector<pthread_t> listed_;
+  std::atomic<bool> hush_{false};  ///< no signals for now
   std::atomic<bool> enough_{false};
   std::thread helper_;
 };

@@ -61,6 +61,8 @@ class station {
 /// A call paid for in advance, with its books. Fired by threads and handlers.
 struct prepaid {
   prepaid(world& w, station& s, std::uint32_t index);
+  /// Has every firing run, or is the bridge being stopped?
+  bool all_served() const noexcept;
   /// When its bridge has ended, the call is destroyed and nobody fires: does it add up?
   void settle();
 

@@ -1,5 +1,8 @@
 #include "world.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "job.hpp"
 #include "station.hpp"
 
@@ -13,12 +16,14 @@ bool world::is_leaf(int site) const noexcept {
   return ((leaves | brief_leaves.load(std::memory_order_relaxed)) >> site & 1) != 0;
 }
 
-void world::check_deadlock(int target, id i) {
+void world::check_deadlock(int target, const account::loop_waits& by, id i) {
   count(counts.deadlocks);
   if (here.loop_of < 0) {
     books.complain("would_deadlock on a thread that runs no loop", i);
   } else if (target >= 0 && here.loop_of != target && is_leaf(target)) {
     books.complain("would_deadlock, although that loop waits for nobody", i);
+  } else if (!by.may_be_in_a_cycle()) {
+    books.complain("would_deadlock, although nobody waits for the loop that waits", i);
   }
 }
 
@@ -64,10 +69,16 @@ prepaid::body::~body() {
 void prepaid::body::operator()(std::uint64_t firings) {
   if (here.loop_of != of_->site) of_->in.books.complain("a prepaid call ran on a strange thread");
   if (firings == 0) of_->in.books.complain("a prepaid call ran for no firing");
-  of_->served.fetch_add(firings, std::memory_order_relaxed);
+  const std::uint64_t before = of_->served.fetch_add(firings, std::memory_order_relaxed);
+  // Now and then long enough for others to fire meanwhile.
+  if (before % 8 == 3) std::this_thread::sleep_for(std::chrono::microseconds(50));
   if (firings % 16 != 5) return;
   count(of_->threw);
   throw job_failed(none);
+}
+
+bool prepaid::all_served() const noexcept {
+  return served >= fired + answered || in.books.at(site).stop_begun;
 }
 
 /// What ran must be what was fired. A firing that timed out may have run or not, and a stop may

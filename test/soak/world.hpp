@@ -123,7 +123,7 @@ struct world {
   }
   bool is_leaf(int site) const noexcept;
   /// A would_deadlock was thrown by a wait for `target`: may that be?
-  void check_deadlock(int target, id i);
+  void check_deadlock(int target, const account::loop_waits& by, id i);
   /// For options::on_unhandled_error.
   void on_unhandled(int site, const loopbridge::unhandled_error& e) noexcept;
 
