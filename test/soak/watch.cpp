@@ -29,11 +29,10 @@ void watch::run() {
   while (!done_.load()) {
     std::this_thread::sleep_for(pause);
     for (watched& w : all) {
+      std::int64_t since = w.since_ms.load(std::memory_order_acquire);
+      if (since == 0 || now_ms() - since < deadline_.count()) continue;
       const char* const what = w.what.load(std::memory_order_relaxed);
-      if (what == nullptr) continue;
-      std::int64_t since = w.since_ms.load(std::memory_order_relaxed);
-      if (now_ms() - since < deadline_.count()) continue;
-      // Once for each deadline; if the operation goes on meanwhile, the exchange fails.
+      // Once for each deadline; if the operation has ended meanwhile, the exchange fails.
       if (w.since_ms.compare_exchange_strong(since, now_ms())) on_hang_(what);
     }
   }
@@ -41,9 +40,10 @@ void watch::run() {
 
 void watch::print(std::FILE* to) {
   for (const watched& w : all) {
+    const std::int64_t began = w.since_ms.load();
+    if (began == 0) continue;
     const char* const what = w.what.load(std::memory_order_relaxed);
-    if (what == nullptr) continue;
-    const auto since = static_cast<long long>(now_ms() - w.since_ms.load());
+    const auto since = static_cast<long long>(now_ms() - began);
     const int loop = w.loop_of.load();
     if (loop < 0) std::fprintf(to, "  a thread is in %s since %lld ms\n", what, since);
     if (loop >= 0) std::fprintf(to, "  loop %d is in %s since %lld ms\n", loop, what, since);
@@ -70,14 +70,14 @@ doing::doing(const char* what) noexcept {
   if (mine == nullptr) return;
   before_ = mine->what.load(std::memory_order_relaxed);
   since_ = mine->since_ms.load(std::memory_order_relaxed);
-  mine->since_ms.store(now_ms(), std::memory_order_relaxed);
   mine->what.store(what, std::memory_order_relaxed);
+  mine->since_ms.store(now_ms(), std::memory_order_release);
 }
 
 doing::~doing() {
   if (mine == nullptr) return;
-  mine->what.store(before_, std::memory_order_relaxed);
   mine->since_ms.store(since_, std::memory_order_relaxed);
+  mine->what.store(before_, std::memory_order_relaxed);
 }
 
 }  // namespace soak

@@ -14,8 +14,8 @@ namespace soak {
 /// back what they found.
 struct watched {
   std::atomic<bool> taken{false};
-  std::atomic<const char*> what{nullptr};  ///< null: nothing that could hang
-  std::atomic<std::int64_t> since_ms{0};
+  std::atomic<std::int64_t> since_ms{0};   ///< 0: nothing that could hang
+  std::atomic<const char*> what{nullptr};  ///< its name
   std::atomic<int> loop_of{-1};
 };
 
