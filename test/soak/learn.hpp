@@ -3,13 +3,15 @@
 #include <exception>
 
 #include "job.hpp"
-#include "operations.hpp"
+#include "world.hpp"
 
 namespace soak {
 
 /// Thrown by an `ask` that submits, when that was refused: there will be no answer.
 struct refused_at_once {};
 
+/// Waits by `ask`, which looks at the answer of `i`, and books what it was told. `target`: the site
+/// that is waited for, or below zero if nobody is. False: there was no answer.
 template <class Ask>
 bool learn(world& w, id i, int target, Ask&& ask) {
   const auto thrown = [&](id by) {

@@ -36,10 +36,6 @@ void interrupt_oneself(world& w, choices&) {
   count(w.counts.raise);
   raise(SIGUSR1);
 }
-void post_and_interrupt(world& w, choices& c) {
-  interrupt_oneself(w, c);
-  post_one(w, c);
-}
 void stop_one(world& w, choices& c) {
   station& s = w.pick(c);
   if (c.rarely(16)) stop_station(w, s);
@@ -59,10 +55,10 @@ struct operation {
 
 // For threads of their own, and for loops that may wait for others. The first is the dullest.
 constexpr operation everything[] = {
-    {18, post_one},       {24, submit_one},       {18, call_one},          {14, call_one_for},
-    {14, look_at_handle}, {10, settle_pledge},    {6, bare_ones},          {6, fire},
-    {6, fire_and_wait},   {6, interrupt_oneself}, {2, post_and_interrupt}, {2, brief_one},
-    {1, stop_one},        {1, fork_one},
+    {18, post_one},       {24, submit_one},       {18, call_one}, {14, call_one_for},
+    {14, look_at_handle}, {10, settle_pledge},    {6, bare_ones}, {6, fire},
+    {6, fire_and_wait},   {8, interrupt_oneself}, {2, brief_one}, {1, stop_one},
+    {1, fork_one},
 };
 // For the loops of leaves, for which everybody may wait.
 constexpr operation without_waiting[] = {

@@ -32,10 +32,5 @@ void fork_child(world& w, station& s);
 
 /// Resolves, rejects or drops.
 void settle(world& w, pledge p, std::uint32_t how);
-/// Waits by `ask`, which looks at the answer of `i`, and books what it was told. False: no answer.
-template <class Ask>
-bool learn(world& w, id i, int target, Ask&& ask);
 
 }  // namespace soak
-
-#include "learn.hpp"

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <utility>
 
+#include "learn.hpp"
 #include "operations.hpp"
 
 namespace soak {

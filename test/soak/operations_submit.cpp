@@ -1,6 +1,7 @@
 #include <chrono>
 
 #include "job.hpp"
+#include "learn.hpp"
 #include "operations.hpp"
 #include "port.hpp"
 

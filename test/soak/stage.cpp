@@ -6,6 +6,7 @@
 #include <chrono>
 #include <random>
 
+#include "learn.hpp"
 #include "operations.hpp"
 
 namespace soak {
