@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "job.hpp"
 #include "operations.hpp"
 
 // What signal handlers do. Nothing here allocates, locks or throws.
