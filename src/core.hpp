@@ -26,9 +26,9 @@ namespace loopbridge::detail {
 /// register of deferreds belongs to who holds the turn.
 ///
 /// Home of `in_turn_`: 0, or 1 while somebody holds the turn, that is, runs or refuses calls, or 2
-/// if besides the loop's thread sleeps until it is given back, which only end_turns() does. The loop
-/// takes it for the draining part of each of its turns; for an adopted loop, a stop() on another
-/// thread may take it in between, to release the waiters. Taken with acquire, released with
+/// if besides the loop's thread sleeps until it is given back, which only end_turns() does. The
+/// loop takes it for the draining part of each of its turns; for an adopted loop, a stop() on
+/// another thread may take it in between, to release the waiters. Taken with acquire, released with
 /// release: the register goes along with it. Beyond that, a stop() elsewhere that finds it taken
 /// leaves the waiters to the loop. That pair is seq_cst: the stopper closes the list and then tries
 /// to take the turn; the loop gives the turn back and then looks whether the list is closed.
