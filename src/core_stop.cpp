@@ -30,7 +30,7 @@ void core::stop() {
   }
   wake();
   if (adopted_) return release_waiters_from_elsewhere();
-  const blocking_wait waiting(*this);
+  const blocking_wait waiting(*this, &ended_);
   if (!ended_.wait(no_deadline, &process_)) throw_wrong_process();  // forked by a handler
   const uncancellable joining;
   const std::lock_guard lock(joining_);

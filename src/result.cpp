@@ -4,7 +4,7 @@ namespace loopbridge::detail {
 
 bool result_base::wait(deadline until) {
   if (completion_.is_done()) return true;
-  const blocking_wait waiting(core_);
+  const blocking_wait waiting(core_, &completion_);
   if (completion_.wait(until, &core_.process())) return true;
   if (!core_.is_this_process()) throw_wrong_process();
   return false;

@@ -1,11 +1,16 @@
 #include "wait_graph.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
 
 #include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/completion.hpp"
 #include "loopbridge/errors.hpp"
 
 namespace loopbridge::detail {
@@ -35,7 +40,11 @@ wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
     for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
          v = v->next_) {
       bool in_use = false;
-      if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire)) continue;
+      // acquire, release: the owners' stores to name_ come one after the other.
+      if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
+        continue;
+      }
       if (!v->is_awaited()) {
         own = v;
         break;
@@ -82,7 +91,8 @@ bool wait_vertex::is_awaited() const noexcept {
   return false;
 }
 
-void wait_vertex::begin_wait(const core_base& target) noexcept {
+void wait_vertex::begin_wait(const core_base& target, const completion* answer) noexcept {
+  answer_.store(answer, std::memory_order_relaxed);  // published by the edge
   // Looked at again after the edge stands: a loop that has ended meanwhile took its name off the
   // vertex before the next thread asks is_awaited(). All four are seq_cst, so one of them sees.
   for (wait_vertex* v = target.vertex();; v = target.vertex()) {
@@ -92,19 +102,44 @@ void wait_vertex::begin_wait(const core_base& target) noexcept {
   episode_.fetch_add(1, std::memory_order_seq_cst);
 }
 
-void wait_vertex::end_wait() noexcept {
-  waits_for_.store(nullptr, std::memory_order_seq_cst);
-  episode_.fetch_add(1, std::memory_order_seq_cst);
+void wait_vertex::is_for(const completion& answer) noexcept {
+  answer_.store(&answer, std::memory_order_release);  // pairs with is_over()
 }
 
-wait_vertex::edge wait_vertex::look() const noexcept {
+void wait_vertex::end_wait() noexcept {
+  // answer_ stays: a look that still finds the old episode must find the old answer too.
+  waits_for_.store(nullptr, std::memory_order_relaxed);
+  episode_.fetch_add(1, std::memory_order_seq_cst);
+  while (lookers_.load(std::memory_order_seq_cst) != 0) sched_yield();
+}
+
+/// Has this wait, seen on a walk, ended, or has its answer come?
+bool wait_vertex::is_over(const edge& wait) noexcept {
+  // While it looks its thread must not be interrupted: the handler might wait for the very loop
+  // that waits in end_wait() for this to be over.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  lookers_.fetch_add(1, std::memory_order_seq_cst);
+  bool over = true;
+  if (episode_.load(std::memory_order_seq_cst) == wait.episode) {
+    const completion* const answer = answer_.load(std::memory_order_acquire);
+    over = answer != nullptr && answer->is_done();
+  }
+  lookers_.fetch_sub(1, std::memory_order_release);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return over;
+}
+
+wait_vertex::edge wait_vertex::look() noexcept {
   const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
   return {this, episode, waits_for_.load(std::memory_order_seq_cst)};
 }
 
 /// The edges from here back to here; 0 where the path ends elsewhere.
-unsigned wait_vertex::walk(edge (&path)[longest_path]) const noexcept {
-  const wait_vertex* at = this;
+unsigned wait_vertex::walk(edge (&path)[longest_path]) noexcept {
+  wait_vertex* at = this;
   for (unsigned length = 0; length < longest_path;) {
     path[length] = at->look();
     at = path[length].to;
@@ -115,11 +150,14 @@ unsigned wait_vertex::walk(edge (&path)[longest_path]) const noexcept {
   return 0;  // caught in a cycle that this thread is not part of, and whose members find it
 }
 
-void wait_vertex::check_cycle() const {
+void wait_vertex::check_cycle() {
   edge once[longest_path];
   edge again[longest_path];
   const unsigned length = walk(once);
   if (length == 0 || walk(again) != length || !std::equal(once, once + length, again)) return;
+  for (unsigned i = 1; i < length; ++i) {
+    if (once[i].from->is_over(once[i])) return;
+  }
   std::string message =
       "loopbridge: this wait would never end, because these loops would wait for "
       "each other: ";
@@ -133,7 +171,7 @@ void wait_vertex::check_cycle() const {
                        "'; on a loop thread do not wait: submit(), and go on in a callback");
 }
 
-blocking_wait::blocking_wait(const core_base& target) : waiter_(nullptr) {
+blocking_wait::blocking_wait(const core_base& target, const completion* answer) : waiter_(nullptr) {
   if (!target.is_this_process()) throw_wrong_process();
   if (target.on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: waiting for bridge '") + target.name() +
@@ -142,7 +180,7 @@ blocking_wait::blocking_wait(const core_base& target) : waiter_(nullptr) {
   }
   wait_vertex* const own_vertex = wait_vertex::of_this_thread();
   if (own_vertex == nullptr) return;
-  own_vertex->begin_wait(target);
+  own_vertex->begin_wait(target, answer);
   try {
     own_vertex->check_cycle();
   } catch (...) {
@@ -152,8 +190,13 @@ blocking_wait::blocking_wait(const core_base& target) : waiter_(nullptr) {
   waiter_ = own_vertex;
 }
 
-blocking_wait::~blocking_wait() {
+void blocking_wait::is_for(const completion& answer) noexcept {
+  if (waiter_ != nullptr) waiter_->is_for(answer);
+}
+
+void blocking_wait::end() noexcept {
   if (waiter_ != nullptr) waiter_->end_wait();
+  waiter_ = nullptr;
 }
 
 }  // namespace loopbridge::detail

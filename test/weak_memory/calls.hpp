@@ -165,4 +165,34 @@ WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
   require(!refused, "refused, though nobody waits in a circle");
 }
 
+WEAK_SCENARIO("bridges start at the same time on two threads, and each answers") {
+  const unsigned other = weak::start([] {
+    loopbridge::bridge bridge;
+    call_with_data(bridge);
+  });
+  loopbridge::bridge bridge;
+  call_with_data(bridge);
+  weak::join(other);
+}
+
+WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
+  loopbridge::bridge a;
+  loopbridge::bridge b;
+  bool refused = false;
+  auto then = a.submit([&] {
+    return b.call([&] {
+      return b.submit([&] {
+        try {
+          a.call([] {});
+        } catch (const loopbridge::would_deadlock&) {
+          refused = true;
+        }
+      });
+    });
+  });
+  auto second = std::move(then).get();
+  second.get();
+  require(!refused, "refused, though the loop that it waits for goes on");
+}
+
 }  // namespace weak_calls

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -64,6 +65,7 @@ using ::weak::weak_clock;
 #define future weak_future
 #define steady_clock weak_clock
 #define syscall ::weak::system_call
+#define sched_yield ::weak::yield
 #define pthread_self ::weak::this_thread_id
 #define pthread_setname_np(...) static_cast<void>(0)
 #define thread_local  // the executor's: see start_library()
@@ -136,6 +138,7 @@ inline void start_library() {
 #undef future
 #undef steady_clock
 #undef syscall
+#undef sched_yield
 #undef pthread_self
 #undef pthread_setname_np
 #undef thread_local

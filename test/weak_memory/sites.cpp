@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <map>
+#include <unordered_set>
 
 namespace weak {
 namespace {
@@ -29,14 +30,15 @@ const char* name_of(std::memory_order o) {
   }
 }
 
-/// The compiler's name of a file depends on where it ran.
+/// Where the library's source is: the compiler's name of it depends on where it ran. Empty for
+/// other files, the scenarios' own.
 std::string path_of(const site& s) {
   for (const char* folder : {"/include/loopbridge/", "/src/"}) {
-    if (const auto at = s.file.rfind(folder); at != std::string::npos) {
-      return LOOPBRIDGE_SOURCE_ROOT + s.file.substr(at);
+    if (const auto at = s.file.rfind(folder); at != std::string_view::npos) {
+      return LOOPBRIDGE_SOURCE_ROOT + std::string(s.file.substr(at));
     }
   }
-  return s.file;
+  return "";
 }
 
 std::string line_of(const site& s) {
@@ -50,10 +52,17 @@ std::string line_of(const site& s) {
 }  // namespace
 
 std::memory_order order_at(const site& s, std::memory_order written) {
-  if (in_force == nullptr) {
+  if (in_force != nullptr) {
+    return in_force->at.line == s.line && in_force->at == s ? in_force->instead : written;
+  }
+  // Asked at every operation, so what is noted already must be found fast.
+  static std::unordered_set<std::uintptr_t> known;
+  const auto file = reinterpret_cast<std::uintptr_t>(s.file.data());
+  if (!known.insert(((file * 4096 + s.line) * 2 + s.failure) * 64 + scenario).second) {
+    return written;
+  }
+  if (!path_of(s).empty()) {
     noted.emplace(s, note{written, {}}).first->second.scenarios.insert(scenario);
-  } else if (in_force->at == s) {
-    return in_force->instead;
   }
   return written;
 }
@@ -106,9 +115,9 @@ void weaken(const weakening* w) {
 }
 
 std::string weakening::name() const {
-  return at.file.substr(at.file.rfind('/') + 1) + ":" + std::to_string(at.line) + ": " +
-         name_of(written) + " -> " + name_of(instead) + (at.failure ? " on failure: " : ": ") +
-         line_of(at);
+  return std::string(at.file.substr(at.file.rfind('/') + 1)) + ":" + std::to_string(at.line) +
+         ": " + name_of(written) + " -> " + name_of(instead) +
+         (at.failure ? " on failure: " : ": ") + line_of(at);
 }
 
 }  // namespace weak

@@ -6,13 +6,14 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The places at which the library names a memory order, and what happens with a weaker one there.
 namespace weak {
 
 struct site {
-  std::string file;
+  std::string_view file;  ///< as the compiler names it
   std::uint32_t line = 0;
   bool failure = false;  ///< the second order of a compare_exchange
   auto operator<=>(const site&) const = default;

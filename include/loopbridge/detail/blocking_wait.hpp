@@ -4,17 +4,26 @@
 
 namespace loopbridge::detail {
 
+class completion;
+
 /// Stands on the stack while a thread blocks on a bridge, and refuses waits that cannot end.
 ///
 /// Throws would_deadlock on the bridge's own loop thread, and on the loop thread of another bridge
 /// if this wait would close a cycle of loops that wait for each other (the message names the
 /// cycle); wrong_process in a forked child. Ordinary threads; not from a handler.
+///
+/// A wait whose answer has come counts in no cycle, though its thread may have yet to wake. So it
+/// names the `answer`, which must last until end(); null: it is named later, by is_for(), before
+/// the submission of what answers.
 class blocking_wait {
  public:
-  explicit blocking_wait(const core_base& target);
-  ~blocking_wait();
+  explicit blocking_wait(const core_base& target, const completion* answer = nullptr);
+  ~blocking_wait() { end(); }
   blocking_wait(const blocking_wait&) = delete;
   blocking_wait& operator=(const blocking_wait&) = delete;
+
+  void is_for(const completion& answer) noexcept;
+  void end() noexcept;
 
  private:
   wait_vertex* waiter_;  ///< null: this thread runs no loop, so nobody can be waiting for it

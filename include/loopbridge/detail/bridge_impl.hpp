@@ -37,15 +37,17 @@ template <class... Bound>
 auto bridge::do_call(place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
   detail::core_base& c = core();
-  const detail::blocking_wait waiting(c);  // throws before anything is submitted
+  detail::blocking_wait waiting(c);  // throws before anything is submitted
   detail::stack_call_frame<detail::bound_call_of<Bound...>> frame(c, where,
                                                                   std::forward<Bound>(bound)...);
   auto& s = frame.call();
+  s.announce(waiting);
   if (const status st = c.submit(s); st != status::accepted) {
+    waiting.end();
     s.undo();
     throw_unless_accepted(st);
   }
-  if (!s.wait_to_the_end()) detail::throw_wrong_process();
+  if (!s.wait_to_the_end(waiting)) detail::throw_wrong_process();
   return s.take();
 }
 

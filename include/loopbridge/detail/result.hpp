@@ -28,8 +28,15 @@ class result_base : public node {
 
   /// False: the deadline came first. Throws like blocking_wait, unless the result is there.
   bool wait(deadline until);
-  /// The same without the check, for who has made it. False: forked meanwhile, see completion.
-  bool wait_to_the_end() noexcept { return completion_.wait(no_deadline, &core_.process()); }
+  /// The same in two steps, for a wait that was checked before there was a call: announce() before
+  /// the submission ...
+  void announce(blocking_wait& waiting) const noexcept { waiting.is_for(completion_); }
+  /// ... and this after it, which also ends `waiting`. False: forked meanwhile, see completion.
+  bool wait_to_the_end(blocking_wait& waiting) noexcept {
+    const bool answered = completion_.wait(no_deadline, &core_.process());
+    waiting.end();
+    return answered;
+  }
   /// See eventual::cancel.
   bool cancel() noexcept;
   /// The holder of the handle lets go. What it did not read and failed reaches the hook.
