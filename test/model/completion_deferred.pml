@@ -1,0 +1,115 @@
+/* The deferred that a callable may return, its completer, and the core's register of deferreds. */
+
+#define OPEN 0
+#define RESOLVED 1
+#define CANCELLED 2
+#define THE_CALL 1
+#define SETTLED 2
+
+bool made;          /* there is one */
+byte claimed;       /* deferred_base::claim_ */
+byte link;          /* deferred_base::link_ */
+byte deferred_refs; /* deferred_base::refs_ */
+bool enlisted;      /* it is in the register */
+bool source;        /* result_base::source_: the call holds it */
+bool closed;        /* the submission list is */
+bool posted;        /* the deferred is in the submission list, as a node */
+
+#define touch_deferred() assert(deferred_refs > 0)
+
+inline release_deferred()
+{
+  atomic { touch_deferred(); deferred_refs-- }
+}
+
+/* deferred_base::claim */
+inline claim(as, ok)
+{
+  atomic {
+    touch_deferred();
+    ok = (claimed == OPEN);
+    claimed = (ok -> as : claimed)
+  }
+}
+
+/* core::delist, by who holds the turn: runs the cancel hook if that is owed */
+inline delist()
+{
+  if
+  :: enlisted ->
+     atomic {
+       touch_deferred();
+       enlisted = false;
+       hooks = hooks + (claimed == CANCELLED -> 1 : 0);
+       assert(hooks <= 1)
+     };
+     release_deferred()
+  :: else
+  fi
+}
+
+/* core::delist_later, on another thread than the loop's */
+inline delist_later()
+{
+  atomic { touch_deferred(); deferred_refs++ };
+  if
+  :: atomic { !closed -> assert(!posted); posted = true }
+  :: atomic { closed -> touch_deferred(); deferred_refs-- }
+  fi
+}
+
+/* deferred_base::run and refuse */
+inline run_posted_deferred()
+{
+  posted = false;
+  delist();
+  release_deferred()
+}
+
+/* result::wait_for_answer */
+inline wait_for_answer()
+{
+  source = true;
+  atomic { deferred_refs++; enlisted = true }; /* core::enlist */
+  atomic { /* completion::start_waiting */
+    touch();
+    assert(phase(word) == RUNNING);
+    last = (word & CANCEL) != 0;
+    word = word + (WAITING - RUNNING)
+  };
+  atomic { /* deferred_state::attach */
+    touch_deferred();
+    ok = (link == 0);
+    link = (ok -> THE_CALL : link)
+  };
+  if
+  :: !ok -> delist(); complete_waiting()
+  :: ok && last ->
+     claim(CANCELLED, ok);
+     if
+     :: ok -> delist(); complete_waiting()
+     :: else
+     fi
+  :: else
+  fi;
+  last = false
+}
+
+/* core::end_on_loop */
+inline end_on_loop()
+{
+  if
+  :: posted -> run_posted_deferred()
+  :: else
+  fi;
+  if
+  :: enlisted ->
+     claim(CANCELLED, ok);
+     if
+     :: ok -> atomic { touch_deferred(); assert(link == THE_CALL) }; complete_waiting()
+     :: else
+     fi;
+     delist()
+  :: else
+  fi
+}
