@@ -77,6 +77,9 @@ inline bool recover() {
 
 }  // namespace support::calls
 
+// ThreadSanitizer calls some of these before it can bear instrumented code; its tests are skipped.
+#ifndef __SANITIZE_THREAD__
+
 // NAME fails by setting errno and returning FAILED ...
 #define LOOPBRIDGE_FAILS_BY_ERRNO(RESULT, NAME, FAILED, PARAMETERS, ARGUMENTS)                 \
   extern "C" RESULT NAME PARAMETERS {                                                          \
@@ -180,3 +183,5 @@ extern "C" long syscall(long number, ...) noexcept {
   if (real.load() == nullptr) real = support::calls::detail::next<long(long, ...)>("syscall");
   return real.load()(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
+
+#endif
