@@ -23,7 +23,8 @@
 #include "support/resources.hpp"
 #include "support/stepper.hpp"
 
-TEST_SUITE_BEGIN("faults: ends of threads");
+// AddressSanitizer takes the frames that a cancelled thread unwinds for ones that are still in use.
+TEST_SUITE_BEGIN("faults: ends of threads" * doctest::skip(support::has_asan));
 
 using loopbridge::bridge;
 using loopbridge::options;
@@ -211,7 +212,7 @@ TEST_CASE("a thread that exits with answers in its hands has them dropped; its c
 
 TEST_CASE(
     "pthread_exit in a call on the loop's thread ends the process, which would wait for ever" *
-    doctest::skip(support::has_tsan)) {
+    doctest::skip(support::has_asan || support::has_tsan)) {
   CHECK(support::in_child([] {
           const rlimit no_core{0, 0};
           setrlimit(RLIMIT_CORE, &no_core);
