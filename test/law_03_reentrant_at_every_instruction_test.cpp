@@ -85,6 +85,16 @@ TEST_CASE("reentrant_call::post() may be interrupted anywhere" * doctest::skip(!
                 .run = [](stepped_bridge& s) { expect_if_accepted(s, s.own_call->post()); }});
 }
 
+TEST_CASE(
+    "reentrant_call::post() that is added to a firing already queued may be interrupted anywhere" *
+    doctest::skip(!available)) {
+  static constexpr auto fire = [](stepped_bridge& s) { expect_if_accepted(s, s.own_call->post()); };
+  step_through({.name = "reentrant_call::post, coalesced",
+                .run = fire,
+                .enqueue = fire,
+                .states = {loop_is::held, loop_is::stopping}});
+}
+
 TEST_CASE("reentrant_call::call_for() may be interrupted anywhere, also while it waits" *
           doctest::skip(!available)) {
   step_through(

@@ -52,41 +52,23 @@ const operation cancel{.name = "cancel, queued",
                            [](stepped_bridge& s) {
                              if (!s.said) s.outer.expect(1);
                            }};
-const operation stop{.name = "stop_reentrant",
-                     .run = [](stepped_bridge& s) { s.bridge->stop_reentrant(); },
-                     .stops = true};
 
 }  // namespace
 
 TEST_CASE("a handler that submits may be interrupted by another that waits" *
           doctest::skip(!available)) {
-  for (const operation* o : {&post, &post_reentrant, &fire, &fire_and_wait, &blocking_call}) {
+  for (const operation* o : {&post, &post_reentrant, &fire, &fire_and_wait}) {
     step_through_pairs(*o, loop_is::asleep, submits, submits_and_waits);
     step_through_pairs(*o, loop_is::asleep, submits_prepaid, submits_and_waits);
   }
+  step_through_pairs(blocking_call, loop_is::asleep, submits_prepaid, submits_and_waits);
   step_through_pairs(cancel, loop_is::held, submits_prepaid, submits_and_waits);
 }
 
 TEST_CASE("a handler that waits may be interrupted by another" * doctest::skip(!available)) {
-  for (const operation* o : {&post, &fire}) {
-    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits);
-    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits_prepaid);
-    step_through_pairs(*o, loop_is::asleep, submits_and_waits, submits_and_waits);
-    step_through_pairs(*o, loop_is::held, submits_and_waits, submits_and_waits);
-  }
-}
-
-TEST_CASE("a handler that stops may be interrupted by one that submits" *
-          doctest::skip(!available)) {
-  step_through_pairs(post_reentrant, loop_is::asleep, stops, submits_prepaid);
-  step_through_pairs(post_reentrant, loop_is::held, stops, submits_and_waits);
-  step_through_pairs(stop, loop_is::asleep, submits_prepaid, submits_and_waits);
-}
-
-TEST_CASE("a handler that submits may be interrupted by one that stops" *
-          doctest::skip(!available)) {
-  step_through_pairs(post_reentrant, loop_is::asleep, submits, stops);
-  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops);
-  step_through_pairs(fire, loop_is::held, submits_and_waits, stops);
-  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops_and_sees_the_end);
+  step_through_pairs(post, loop_is::asleep, submits_and_waits, submits_and_waits);
+  step_through_pairs(fire, loop_is::asleep, submits_and_waits, submits);
+  step_through_pairs(fire, loop_is::asleep, submits_and_waits, submits_prepaid);
+  step_through_pairs(fire, loop_is::asleep, submits_and_waits, submits_and_waits);
+  step_through_pairs(fire, loop_is::held, submits_and_waits, submits_and_waits);
 }

@@ -52,9 +52,13 @@ class row {
   bool run_to(const boundary& at, call nested);
   bool interrupted(const boundary& at);
   void pairs_at(const boundary& at);
-  void note_handlers_way(const boundary& at);
   bool interrupted_twice(const boundary& at, const boundary& inner);
-  status handle(const handler& h);
+  void handle(const handler& h);
+  /// As a type, so that it is one piece of code, whether its way is noted or stepped.
+  struct first_handler {
+    row& r;
+    void operator()() const { r.handle(*r.first_); }
+  };
   void judge(bool visited);
 
   const operation& operation_;
@@ -96,11 +100,14 @@ template <class Run>
 void row::run(Run&& operate) {
   set_up();
   stepped_bridge& s = *subject_;
+  const auto start = std::chrono::steady_clock::now();
   operate([&] {
     s.stepping = true;
     operation_.run(s);
     s.stepping = false;
   });
+  // The operation itself has waited in vain, and may have gone on after its deadline.
+  if (std::chrono::steady_clock::now() - start > patience / 2) ++answers_.timed_out;
   s.settle(ends_the_bridge());
   if (operation_.look != nullptr) operation_.look(s);
 }
@@ -112,11 +119,12 @@ bool row::run_to(const boundary& at, call nested) {
   return visited;
 }
 
-status row::handle(const handler& h) {
+/// Not inlined: a way that was noted is one through this copy of the code.
+[[gnu::noinline]] void row::handle(const handler& h) {
   errno = 4242;
   const status got = h.run(*subject_);
   if (errno != 4242) errno_kept_ = false;
-  return got;
+  answers_.add(got);
 }
 
 void row::judge(bool visited) {
@@ -126,14 +134,14 @@ void row::judge(bool visited) {
     if (l->ran < l->least && s.reported == 0) ++report_.lost;
     if (l->ran > l->most) ++report_.doubled;
   }
+  report_.hung += answers_.timed_out > 0 ? 1 : 0;
   if (!visited) return;
   ++report_.points;
-  report_.hung += answers_.timed_out;
   report_.refused += answers_.refused;
 }
 
 bool row::interrupted(const boundary& at) {
-  const auto nested = [&] { answers_.add(handle(*first_)); };
+  const auto nested = [&] { handle(*first_); };
   const bool visited = run_to(at, nested);
   judge(visited);
   return visited;
@@ -141,9 +149,8 @@ bool row::interrupted(const boundary& at) {
 
 bool row::interrupted_twice(const boundary& at, const boundary& inner) {
   bool both = false;
-  const auto second = [&] { answers_.add(handle(*second_)); };
-  const auto first = [&] { answers_.add(handle(*first_)); };
-  const auto nested = [&] { both = interrupt_at(inner, first, second); };
+  const auto second = [&] { handle(*second_); };
+  const auto nested = [&] { both = interrupt_at(inner, first_handler{*this}, second); };
   const bool visited = run_to(at, nested);
   judge(visited && both);
   return both;
@@ -152,25 +159,22 @@ bool row::interrupted_twice(const boundary& at, const boundary& inner) {
 /// The first handler's way depends on where it comes in: whether it has to ring, say. So it is
 /// noted anew at each boundary; unless full(), at every fourth.
 void row::pairs_at(const boundary& at) {
-  if (outer_index_++ % 4 == 0 || full()) note_handlers_way(at);
-  if (inner_way_.empty() && chosen_way() == way::trap_flag) return;
+  if (full() || outer_index_ % 4 == 0) {
+    const bool came_there = run_to(at, [&] { note(first_handler{*this}); });
+    judge(false);
+    if (!came_there) return;
+    inner_way_ = recorded();
+  }
+  ++outer_index_;
   for_each_boundary(
       report_, inner_way_,
-      {.all_up_to = 1, .first = 0, .rest = inner_of_each_outer, .offset = outer_index_},
+      {.all_up_to = 1,
+       .first = 0,
+       .rest = inner_of_each_outer,
+       .offset = outer_index_,
+       .beyond_its_end = false},
       [&](const boundary& inner) { return interrupted_twice(at, inner); },
       [&] { return report_.hung >= enough_hangs; });
-}
-
-void row::note_handlers_way(const boundary& at) {
-  const auto nothing = [] {};
-  interruption notes(nothing);
-  const auto nested = [&] {
-    notes.start_recording();
-    answers_.add(handle(*first_));
-    notes.finish();
-  };
-  if (run_to(at, nested)) inner_way_ = recorded();
-  judge(false);
 }
 
 void row::sweep(const handler& first, const handler* second) {

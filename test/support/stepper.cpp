@@ -11,6 +11,12 @@
 #include "breakpoint.hpp"
 #include "tracer.hpp"
 
+// Code that runs between the flag and the operation has a section of its own, so that it can be
+// told from the operation.
+#define LOOPBRIDGE_STEPPER [[gnu::section("stepper_text")]]
+extern "C" const char __start_stepper_text[];
+extern "C" const char __stop_stepper_text[];
+
 namespace stepping {
 namespace {
 
@@ -19,13 +25,13 @@ constexpr bool has_trap_flag = true;
 constexpr greg_t trap_flag = 0x100;
 
 // The stack pointer steps over the red zone first, in which the compiler may keep values.
-[[gnu::noinline]] void set_trap_flag() {
+[[gnu::noinline]] LOOPBRIDGE_STEPPER void set_trap_flag() {
   asm volatile(
       "lea -128(%%rsp), %%rsp\n\t pushfq\n\t orq $0x100, (%%rsp)\n\t popfq\n\t"
       "lea 128(%%rsp), %%rsp" ::
           : "memory", "cc");
 }
-[[gnu::noinline]] void clear_trap_flag() {
+[[gnu::noinline]] LOOPBRIDGE_STEPPER void clear_trap_flag() {
   asm volatile(
       "lea -128(%%rsp), %%rsp\n\t pushfq\n\t andq $~0x100, (%%rsp)\n\t popfq\n\t"
       "lea 128(%%rsp), %%rsp" ::
@@ -114,7 +120,7 @@ void interruption::pop() {
   --depth;
 }
 
-bool interruption::start(const boundary& at) {
+LOOPBRIDGE_STEPPER bool interruption::start(const boundary& at) {
   const bool traced = chosen_way() == way::ptrace;
   if (!traced && at.address != 0 && may_leap) {
     target_ = at.visit;
@@ -135,14 +141,14 @@ bool interruption::start(const boundary& at) {
   return true;
 }
 
-void interruption::start_recording() {
+LOOPBRIDGE_STEPPER void interruption::start_recording() {
   noted_count = 0;
   records_ = true;
   push();
   if (chosen_way() == way::trap_flag) set_trap_flag();
 }
 
-bool interruption::finish() {
+LOOPBRIDGE_STEPPER bool interruption::finish() {
   if (leaps_) {
     breakpoint::clear(depth);
   } else if (chosen_way() == way::ptrace) {
@@ -160,7 +166,10 @@ path recorded() {
   const auto add = [&](unsigned number, std::uintptr_t address) {
     way.push_back({number, address, ++visits[address]});
   };
+  const auto start = reinterpret_cast<std::uintptr_t>(__start_stepper_text);
+  const auto stop = reinterpret_cast<std::uintptr_t>(__stop_stepper_text);
   for (unsigned i = 0; i < noted_count; ++i) {
+    if (noted[i] >= start && noted[i] < stop) continue;
     add(i + 1, noted[i]);
     // The trap flag is silent after a `syscall`, 0f 05; the next instruction is a boundary, too.
     constexpr unsigned char syscall_code[] = {0x0f, 0x05};
@@ -173,19 +182,23 @@ path recorded() {
   return way;
 }
 
-bool interrupt_at(const boundary& at, call operation, call nested) {
+LOOPBRIDGE_STEPPER bool interrupt_at(const boundary& at, call operation, call nested) {
   interruption once(nested);
   if (!once.start(at)) return false;
   operation();
   return once.finish();
 }
 
-path path_of(call operation) {
+LOOPBRIDGE_STEPPER void note(call operation) {
   const auto nothing = [] {};
   interruption notes(nothing);
   notes.start_recording();
   operation();
   notes.finish();
+}
+
+path path_of(call operation) {
+  note(operation);
   return recorded();
 }
 

@@ -97,13 +97,15 @@ class interruption {
   bool fired_ = false;
 };
 
+/// Runs `operation` once and notes its way. In a handler too.
+void note(call operation);
 /// The way that was noted last. Not in a handler.
 path recorded();
 
 /// Runs `operation` once with `nested` called at `at`. False: it was over before that, or `at`
 /// cannot be reached, and then it was not run.
 bool interrupt_at(const boundary& at, call operation, call nested);
-/// Runs `operation` once to note its way.
+/// Both.
 path path_of(call operation);
 
 }  // namespace stepping

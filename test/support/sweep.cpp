@@ -41,8 +41,11 @@ bool full() {
 
 void for_each_boundary(report& r, const path& way, const thinning& wanted, const visit& visit,
                        const std::function<bool()>& enough) {
-  constexpr thinning thin_if_full{.all_up_to = 5000, .first = 1000, .rest = 1000, .offset = 0};
-  const thinning& thin = full() ? thin_if_full : wanted;
+  const thinning thin = !full() ? wanted
+                                : thinning{.all_up_to = 5000,
+                                           .first = 1000,
+                                           .rest = 1000,
+                                           .beyond_its_end = wanted.beyond_its_end};
   const auto size = static_cast<unsigned>(way.size());
   if (size == 0) {  // not known: it is stepped
     const unsigned stride = std::max(1U, longest_stepped / (thin.first + thin.rest));
@@ -56,7 +59,8 @@ void for_each_boundary(report& r, const path& way, const thinning& wanted, const
       // It went another way this time: then to the boundary of that number.
       if (!came_there && full() && at.number <= longest_stepped) (void)visit({at.number, 0, 0});
     }
-    if (size <= longest_stepped) step_on(r, way.back().number + 1, 1, visit, enough);
+    if (thin.beyond_its_end && size <= longest_stepped)
+      step_on(r, way.back().number + 1, 1, visit, enough);
     return;
   }
   const unsigned stride = (size - thin.first + thin.rest - 1) / thin.rest;

@@ -37,12 +37,13 @@ struct thinning {
   unsigned all_up_to = 1500;  ///< a way of so many is not long
   unsigned first = 300;
   unsigned rest = 100;
-  unsigned offset = 0;  ///< where in the rest to begin
+  unsigned offset = 0;         ///< where in the rest to begin
+  bool beyond_its_end = true;  ///< step on: the operation may go further another time
 };
 
-/// Visits the boundaries of the way that was noted, and those after it until the operation is over
-/// before them. Ends early once `enough()`: something that hangs does so at many boundaries, and
-/// each takes its time.
+/// Visits the boundaries of the way that was noted, and perhaps those after it until the operation
+/// is over before them. Ends early once `enough()`: something that hangs does so at many
+/// boundaries, and each takes its time.
 void for_each_boundary(report& r, const path& way, const thinning& thin, const visit& visit,
                        const std::function<bool()>& enough);
 

@@ -1,0 +1,43 @@
+// Two levels of handlers, as in stepping_nested_test.cpp, one of which stops the bridge.
+#include <doctest/doctest.h>
+
+#include <loopbridge/loopbridge.hpp>
+
+#include "support/step_matrix.hpp"
+
+TEST_SUITE_BEGIN("stepping: handlers inside handlers, and a stop");
+
+using loopbridge::status;
+using namespace stepping;
+
+namespace {
+
+const operation post_reentrant{.name = "post_reentrant", .run = [](stepped_bridge& s) {
+                                 const status got = s.bridge->post_reentrant(
+                                     [](stepped_bridge* t) { ++t->outer.ran; }, &s);
+                                 if (got == status::accepted) s.outer.expect(1);
+                               }};
+// The handlers fire the same call, so that all three levels meet on its shared node.
+const operation fire{.name = "reentrant_call::post, in itself", .run = [](stepped_bridge& s) {
+                       if (s.fired->post() == status::accepted) s.nested.expect(1);
+                     }};
+const operation stop{.name = "stop_reentrant",
+                     .run = [](stepped_bridge& s) { s.bridge->stop_reentrant(); },
+                     .stops = true};
+
+}  // namespace
+
+TEST_CASE("a handler that stops may be interrupted by one that submits" *
+          doctest::skip(!available)) {
+  step_through_pairs(post_reentrant, loop_is::asleep, stops, submits_prepaid);
+  step_through_pairs(post_reentrant, loop_is::held, stops, submits_and_waits);
+  step_through_pairs(stop, loop_is::asleep, submits_prepaid, submits_and_waits);
+}
+
+TEST_CASE("a handler that submits may be interrupted by one that stops" *
+          doctest::skip(!available)) {
+  step_through_pairs(post_reentrant, loop_is::asleep, submits, stops);
+  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops);
+  step_through_pairs(fire, loop_is::held, submits_and_waits, stops);
+  step_through_pairs(fire, loop_is::asleep, submits_prepaid, stops_and_sees_the_end);
+}
