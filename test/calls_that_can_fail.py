@@ -13,7 +13,8 @@ FAILED = {
     'pipe': 'pipe', 'eventfd': 'eventfd', 'mmap': 'mmap', 'mmap64': 'mmap', 'madvise': 'madvise',
     'read': 'read', 'syscall': 'ring', '__register_atfork': '__register_atfork',
     'pthread_atfork': '__register_atfork', 'pthread_sigmask': 'pthread_sigmask',
-    'pthread_setname_np': 'pthread_setname_np', 'uv_loop_init': 'uv_loop_init',
+    'pthread_setname_np': 'pthread_setname_np', 'pthread_key_create': 'pthread_key_create',
+    'pthread_setspecific': 'pthread_setspecific', 'uv_loop_init': 'uv_loop_init',
     'uv_loop_close': 'uv_loop_close', 'uv_poll_init': 'uv_poll_init',
     'uv_poll_start': 'uv_poll_start', 'uv_async_init': 'uv_async_init',
     '_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE':

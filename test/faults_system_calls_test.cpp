@@ -180,6 +180,8 @@ TEST_CASE("what a bridge can do without, or again, nobody notices" *
   check({{"madvise", EINVAL}, "."});
   check({{"pthread_sigmask", EINVAL}, "."});
   check({{"pthread_setname_np", ERANGE}, "."});
+  check({{"pthread_key_create", EAGAIN}, "."});
+  check({{"pthread_setspecific", ENOMEM}, "."});
   check({{"uv_loop_close", UV_EBUSY}, "."});
   for (const int error : {EINTR, EAGAIN}) check({{"read", error}, "."});
   check({{"ring", EINTR}, ".", "-"});

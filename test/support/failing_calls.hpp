@@ -122,6 +122,10 @@ LOOPBRIDGE_FAILS_BY_RESULT(pthread_sigmask, (int how, const sigset_t* to, sigset
                            (how, to, from))
 LOOPBRIDGE_FAILS_BY_RESULT(pthread_setname_np, (pthread_t thread, const char* name) noexcept,
                            (thread, name))
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_key_create, (pthread_key_t * key, void (*end)(void*)) noexcept,
+                           (key, end))
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_setspecific, (pthread_key_t key, const void* value) noexcept,
+                           (key, value))
 LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_init, (uv_loop_t * loop), (loop))
 LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_close, (uv_loop_t * loop), (loop))
 LOOPBRIDGE_FAILS_BY_RESULT(uv_poll_init, (uv_loop_t * loop, uv_poll_t* poll, int fd),
