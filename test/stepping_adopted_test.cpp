@@ -1,0 +1,78 @@
+// A loop that a program runs itself, stepped through its turns. Between these it may sleep on the
+// loop's descriptor, in another loop: whatever a handler submits must be seen there.
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <uv.h>
+
+#include <loopbridge/loopbridge.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "support/app_loop.hpp"
+#include "support/loop_turn.hpp"
+#include "support/sweep.hpp"
+
+TEST_SUITE_BEGIN("stepping: adopted loops");
+
+using loopbridge::bridge;
+using loopbridge::doorbell;
+using namespace stepping;
+
+TEST_CASE("an adopted loop may be interrupted anywhere in a turn, also by its embedder" *
+          doctest::skip(!available)) {
+  for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
+    support::app_loop app;
+    std::optional<bridge> b(bridge::adopt(&app.loop, loopbridge::options{.doorbell = kind}));
+    std::unique_ptr<tally> t;
+    loopbridge::reentrant_call fired(
+        *b, [&](std::uint64_t n) { t->nested_ran += static_cast<int>(n); });
+    loopbridge::reentrant_call own(*b, [&](std::uint64_t n) { t->ran += static_cast<int>(n); });
+    app.keep_alive();
+    const auto turns = [&]() __attribute__((noinline)) {
+      // Runs the calls; then what these have left to do; then finds nothing, and would sleep.
+      for (int i = 0; i < 3; ++i) uv_run(&app.loop, UV_RUN_NOWAIT);
+    };
+    // Would a program that sleeps on the loop's descriptor, or asks how long it may, be woken?
+    const auto would_be_woken = [&] {
+      pollfd fd{uv_backend_fd(&app.loop), POLLIN, 0};
+      return uv_backend_timeout(&app.loop) == 0 || poll(&fd, 1, 0) == 1;
+    };
+    const auto visit = [&](const boundary* at, const loop_handler& h, report& r) {
+      t = std::make_unique<tally>();
+      expect_progress("an adopted loop");
+      while (would_be_woken()) uv_run(&app.loop, UV_RUN_NOWAIT);
+      mixed_calls calls;
+      calls.submit(*b, own, *t);
+      const auto nested = [&] { t->told = h.run(*b, fired, *t); };
+      bool visited = false;
+      if (at != nullptr) {
+        visited = interrupt_at(*at, turns, nested);
+      } else {
+        (void)path_of(turns);
+      }
+      for (int i = 0; i < 10 && t->nested_ran < (visited ? h.runs : 0); ++i) {
+        if (!would_be_woken()) ++r.hung;
+        uv_run(&app.loop, UV_RUN_NOWAIT);
+      }
+      if (at != nullptr && !visited) turns();  // at an unreachable boundary it was not run
+      if (!calls.all_answered()) ++r.lost;
+      judge(r, *t, visited, h.runs);
+      if (visited && t->told != h.expected) ++r.refused;
+      if (visited) ++r.points;
+      return visited;
+    };
+    for (const loop_handler& h : handlers) {
+      report r;
+      visit(nullptr, h, r);
+      visit(nullptr, h, r);
+      for_each_boundary(
+          r, recorded(), {.all_up_to = 5000}, [&](const boundary& at) { return visit(&at, h, r); },
+          [&] { return r.hung >= 3; });
+      print_and_check(
+          std::string("a turn of an adopted loop, ") + name_of(kind) + ", handler " + h.name, r);
+    }
+    b.reset();
+    app.let_go();
+  }
+}
