@@ -1,0 +1,70 @@
+#include <chrono>
+#include <cstdint>
+
+#include "loopbridge/loopbridge.hpp"
+
+// Every function that the headers say a handler may call, instantiated from them: the public ones,
+// then the parts, since those might be called from elsewhere tomorrow. check.py starts here.
+
+using loopbridge::status;
+namespace detail = loopbridge::detail;
+
+extern "C" {
+status handler_post_value(loopbridge::bridge& b, std::int64_t* sum) noexcept {
+  return b.post_reentrant([sum](std::int64_t n) { *sum += n; }, std::int64_t{1});
+}
+status handler_post(loopbridge::bridge& b, std::int64_t* sum) noexcept {
+  return b.post_reentrant([sum] { ++*sum; });
+}
+void handler_stop(loopbridge::bridge& b) noexcept {
+  b.stop_reentrant();
+}
+bool handler_stopped(const loopbridge::bridge& b) noexcept {
+  return b.stopped();
+}
+bool handler_on_loop_thread(const loopbridge::bridge& b) noexcept {
+  return b.on_loop_thread();
+}
+status handler_fire(loopbridge::reentrant_call& c) noexcept {
+  return c.post();
+}
+status handler_fire_and_wait(loopbridge::reentrant_call& c, std::int64_t ms) noexcept {
+  return c.call_for(std::chrono::milliseconds(ms));
+}
+status handler_fire_and_wait_coarse(loopbridge::reentrant_call& c, double hours) noexcept {
+  return c.call_for(std::chrono::duration<double, std::ratio<3600>>(hours));
+}
+std::uint64_t handler_coalesced(const loopbridge::reentrant_call& c) noexcept {
+  return c.coalesced();
+}
+const char* handler_status_name(status s) noexcept {
+  return loopbridge::to_string(s);
+}
+
+status handler_submit(detail::core_base& c, detail::node& n) noexcept {
+  return c.submit(n);
+}
+bool handler_push(detail::submission_list& l, detail::node& n) noexcept {
+  return l.push(n);
+}
+bool handler_close(detail::submission_list& l) noexcept {
+  return l.close() && l.closed();
+}
+void handler_bell(detail::bell& b) noexcept {
+  if (const std::uint64_t episode = b.episode_to_ring(); episode != 0) b.silence(episode);
+}
+bool handler_claim_and_release(detail::slot_pool<detail::reentrant_post>& p) noexcept {
+  detail::reentrant_post* const slot = p.claim();
+  if (slot != nullptr) p.release(*slot);
+  return slot != nullptr;
+}
+bool handler_wait(detail::completion& c, const detail::process_mark& process) noexcept {
+  return c.wait(detail::deadline_after(std::chrono::seconds(1)), &process) && c.release_handle();
+}
+bool handler_publish(detail::completion& c) noexcept {
+  return c.publish(detail::completion::running, true);
+}
+bool handler_process(const detail::core_base& c) noexcept {
+  return c.is_this_process() && c.on_loop_thread() && c.is_closed();
+}
+}
