@@ -100,7 +100,8 @@ void reentrant_state::run(core_base& core) noexcept {
 }
 
 void reentrant_state::refuse(core_base& core) noexcept {
-  if (fired_.exchange(0, std::memory_order_acq_rel) != 0) {  // else a waiting one took them along
+  // Zero if a waiting firing took them along. Relaxed: only their number matters, nothing is run.
+  if (fired_.exchange(0, std::memory_order_relaxed) != 0) {
     core.unhandled(make_error(failure::stopped, where_), where_);
   }
   release_ref();

@@ -99,7 +99,7 @@ void wait_vertex::begin_wait(const core_base& target, const completion* answer) 
     waits_for_.store(v, std::memory_order_seq_cst);
     if (target.vertex() == v) break;
   }
-  episode_.fetch_add(1, std::memory_order_seq_cst);
+  episode_.fetch_add(1, std::memory_order_seq_cst);  // pairs with look(), as the edge does
 }
 
 void wait_vertex::is_for(const completion& answer) noexcept {

@@ -38,7 +38,14 @@ constexpr const char* three_meetings =
     "how the four accesses pair";
 constexpr const char* names_of_owners =
     "orders what two owners store in name_, which is a matter of words in a message";
+constexpr const char* back_each_other_up =
+    "edge and episode back each other up: with both weaker a circle of two loops is missed";
 constexpr kept not_seen[] = {
+    {"acquire -> relaxed: for (const wait_vertex* v = all_vertices", three_meetings},
+    {"seq_cst -> acq_rel: if (v->waits_for_.load", three_meetings},
+    {"seq_cst -> acq_rel: waits_for_.store(v", back_each_other_up},
+    {"seq_cst -> acq_rel: episode_.fetch_add(1, std::memory_order_seq_cst);  // pairs with look",
+     back_each_other_up},
     {"release -> relaxed: if (own != nullptr) own->in_use_.store", names_of_owners},
     {"acquire -> relaxed: if (!v->in_use_.compare_exchange_strong", names_of_owners},
     {"release -> relaxed: v->in_use_.store(false", names_of_owners},
@@ -105,8 +112,15 @@ TEST_CASE("each place that names a memory order is come by") {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
       const std::string name = entry.path().filename();
       // Not part of this executable: tested on real threads.
-      if (!entry.is_regular_file() || name == "blocks.cpp" || name == "process_mark.cpp") continue;
-      for (const std::string& place : weak::unvisited(entry.path())) CHECK(place == "");
+      const bool elsewhere =
+          name == "blocks.cpp" || name == "process_mark.cpp" || name == "doorbell_uv_async.cpp";
+      if (!entry.is_regular_file() || elsewhere) continue;
+      for (const std::string& place : weak::unvisited(entry.path())) {
+        // An order that is passed on is come by where it is used.
+        const bool passed_on = place.find("give_turn_back(") != std::string::npos ||
+                               place.find("move_from_queued(") != std::string::npos;
+        if (!passed_on) CHECK(place == "");
+      }
     }
   }
 }
