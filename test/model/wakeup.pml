@@ -35,7 +35,8 @@ byte episode = 1; /* core::adopt: until the first turn it counts as asleep */
 byte episode; /* bell::episode_ */
 #endif
 bool rung;        /* the doorbell's descriptor is readable */
-bool in_turn;     /* core::in_turn_ */
+byte in_turn;     /* core::in_turn_ */
+bool sleeps_for_turn; /* the loop's thread does, on the address of in_turn_ */
 bool turns_ended; /* core::turns_ended_ */
 byte depth[4];    /* how many handlers stand on thread 1, 2, 3 (the loop's) */
 

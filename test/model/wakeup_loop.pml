@@ -168,16 +168,16 @@ inline after_poll()
 {
   disarm();
   do
-  :: in_turn -> /* Somebody else ends the bridge. Turns until that is done are all alike. */
-     !in_turn;
+  :: in_turn != 0 -> /* Somebody else ends the bridge. Turns until that is done are all alike. */
+     in_turn == 0;
      break
-  :: atomic { !in_turn -> in_turn = true };
+  :: atomic { in_turn == 0 -> in_turn = 1 };
      drain();
      if
      :: head & CLOSED -> end_on_loop()
      :: else
      fi;
-     in_turn = false;
+     give_turn_back();
      if
 #ifndef NO_LOOK_AFTER_TURN
      :: (head & CLOSED) && !turns_ended
@@ -202,19 +202,46 @@ inline release_waiters_from_elsewhere()
 {
   byte n, was, own_chain;
   if
-  :: atomic { !in_turn -> in_turn = true };
+  :: atomic { in_turn == 0 -> in_turn = 1 };
      take(own_chain);
      do
      :: own_chain != 0 -> end_next(own_chain)
      :: else -> break
      od;
-     in_turn = false
+     give_turn_back()
   :: else
   fi
 }
 
+inline give_turn_back()
+{
+#ifdef TURN_GIVEN_BACK_UNSEEN
+  in_turn = 0
+#else
+  if
+  :: atomic { in_turn == 2 -> in_turn = 0 };
+     sleeps_for_turn = false /* futex_wake_all */
+  :: atomic { in_turn == 1 -> in_turn = 0 }
+  fi
+#endif
+}
+
+/* core::end_turns, by a stop() on the adopted loop's own thread */
+inline end_turns()
+{
+  head = head | CLOSED;
+  do
+  :: atomic { in_turn == 0 -> in_turn = 2; break }
+  :: atomic { in_turn != 0 -> in_turn = 2 };
+     atomic { sleeps_for_turn = (in_turn == 2) }; /* futex_wait */
+     !sleeps_for_turn
+  od;
+  end_on_loop();
+  give_turn_back()
+}
+
 /* What an application may do with an adopted loop between its turns: go on, sleep in another loop
- * that polls its descriptor, or be done with it. */
+ * that polls its descriptor, be done with it, or stop the bridge there. */
 inline out_of_our_hands()
 {
   if
@@ -222,8 +249,9 @@ inline out_of_our_hands()
   :: true ->
 end_embedded:
      rung
-#ifdef STOP /* else nobody would end those who wait */
-  :: break
+#ifdef STOP
+  :: break /* where it will be stopped: nobody else would end those who wait */
+  :: true -> end_turns(); break
 #endif
   fi
 }
