@@ -76,7 +76,6 @@ WEAK_SCENARIO("an answer is read by another thread than the one that submitted")
 
 WEAK_SCENARIO("a completer on another thread against a cancel: one of them decides") {
   loopbridge::bridge bridge;
-  weak::tally hooks;
   loopbridge::completer<int> done;
   weak::plain<int> source(7);
   auto answer = bridge.submit([&, d = done.get_deferred()]() mutable { return std::move(d); });
