@@ -44,16 +44,10 @@ class completion {
   }
 
   /// Loop: queued -> running. False: it was cancelled meanwhile.
-  bool try_start() noexcept {
-    // acquire, release: the callable was published by the list; nothing new to order.
-    return move_from_queued(running, std::memory_order_relaxed);
-  }
+  bool try_start() noexcept { return move_from_queued(running); }
 
   /// Canceller: queued -> settling. False: too late, it runs or has run.
-  bool try_claim_queued() noexcept {
-    // acquire: the callable is about to be destroyed here, by another thread than its maker.
-    return move_from_queued(settling, std::memory_order_acquire);
-  }
+  bool try_claim_queued() noexcept { return move_from_queued(settling); }
 
   /// Loop: running -> waiting. True: somebody asked meanwhile to cancel.
   bool start_waiting() noexcept {
@@ -109,12 +103,12 @@ class completion {
 
   static phase phase_of(std::uint32_t word) noexcept { return phase(word & phase_mask); }
 
-  bool move_from_queued(phase to, std::memory_order order) noexcept {
+  /// Relaxed: it decides and orders nothing. The callable came to the loop by the list, and to a
+  /// canceller with the handle.
+  bool move_from_queued(phase to) noexcept {
     std::uint32_t word = word_.load(std::memory_order_relaxed);
     while (phase_of(word) == queued) {
-      if (word_.compare_exchange_weak(word, word + to, order, std::memory_order_relaxed)) {
-        return true;
-      }
+      if (word_.compare_exchange_weak(word, word + to, std::memory_order_relaxed)) return true;
     }
     return false;
   }
