@@ -34,8 +34,8 @@ constexpr const char* node_is_reused =
     "the loop has read the node's `next`, which is no checked data, before it is pushed again; and "
     "operations of one thread are not reordered here, so that a firing is never counted too late";
 constexpr const char* three_meetings =
-    "it takes three meetings of four threads in a run of 300 choices; wait_vertex::begin_wait says "
-    "how the four accesses pair";
+    "it takes three meetings of threads in a run of 300 choices; wait_vertex::begin_wait and the "
+    "home comment of lookers_ say how the four accesses pair";
 constexpr const char* names_of_owners =
     "orders what two owners store in name_, which is a matter of words in a message";
 constexpr const char* back_each_other_up =
@@ -43,7 +43,9 @@ constexpr const char* back_each_other_up =
 constexpr kept not_seen[] = {
     {"acquire -> relaxed: for (const wait_vertex* v = all_vertices", three_meetings},
     {"seq_cst -> acq_rel: if (v->waits_for_.load", three_meetings},
+    {"seq_cst -> acq_rel: if (episode_.load", three_meetings},
     {"seq_cst -> acq_rel: waits_for_.store(v", back_each_other_up},
+    {"seq_cst -> acq_rel: return {this, episode, waits_for_.load", back_each_other_up},
     {"seq_cst -> acq_rel: episode_.fetch_add(1, std::memory_order_seq_cst);  // pairs with look",
      back_each_other_up},
     {"release -> relaxed: if (own != nullptr) own->in_use_.store", names_of_owners},
