@@ -133,15 +133,15 @@ using shelves = std::array<shelf, classes>;
 /// Stands in for those of a thread that has given back what it held: only its address is used.
 constinit shelves gone{};
 
-/// Where a thread's shelves are, and what gives back all that is on them when it ends: the
-/// destructor, or, for a thread that comes here only when those have run, a pthread key's. (Objects
-/// made then are not destroyed any more. Were it all up to the key, a library that is unloaded
-/// would have to see to it that no thread still calls its destructor.)
 /// Empty slabs that a thread keeps for good: about 1 MB.
 constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
   return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
 }
 
+/// Where a thread's shelves are, and what gives back all that is on them when it ends: the
+/// destructor, or, for a thread that comes here only when those have run, a pthread key's. (Objects
+/// made then are not destroyed any more. Were it all up to the key, a library that is unloaded
+/// would have to see to it that no thread still calls its destructor.)
 struct give_back_at_thread_exit {
   shelves held;
 

@@ -80,7 +80,8 @@ void core::end_turns() noexcept {
 }
 
 void core::end_on_loop() noexcept {
-  drain();  // the list is closed: the last snapshot
+  const uncancellable running;  // as in drain(), for the hooks
+  drain();                      // the list is closed: the last snapshot
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
     // Not ours to claim: it is being resolved or cancelled by somebody, who completes the call.

@@ -115,8 +115,6 @@ void core::keep_awake(bool awake) noexcept {
 }
 
 void core::ring(std::uint64_t episode) noexcept {
-  // Asked again: a fork in a handler between submit()'s look and here must not ring the parent.
-  if (!is_this_process()) return;
   doorbell_->ring();
   bell_.silence(episode);
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/options.hpp"
 
 namespace loopbridge::detail {
@@ -22,7 +23,10 @@ class doorbell_base {
   virtual int open(uv_loop_t* loop) noexcept = 0;
   /// The handle, or null if it was not initialized. Its `data` is the doorbell_base.
   virtual uv_handle_t* handle() noexcept = 0;
-  /// Wakes the loop, unless closed. Keeps errno.
+  /// Wakes the loop, unless closed, or in a forked child. Asked here, at the last moment, because a
+  /// handler may have forked since the submission began: but for a few instructions before the
+  /// system call, the parent's loop is not rung by a child. (If it is, it finds nothing to do.)
+  /// Keeps errno.
   virtual void ring() noexcept = 0;
   /// uv_close on the handle, once no ring() can touch it any more.
   virtual void close(uv_close_cb on_closed) noexcept = 0;
@@ -30,6 +34,9 @@ class doorbell_base {
   virtual bool handler_may_wait() const noexcept = 0;
 
   void* owner = nullptr;  ///< for the close callback
+
+ protected:
+  const process_mark process_;
 };
 
 std::unique_ptr<doorbell_base> make_self_pipe();

@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "doorbell.hpp"
-#include "loopbridge/detail/process_mark.hpp"
 
 // The pipe can be asked for, so that it is tested where there is an eventfd.
 #if defined(__linux__) && !defined(LOOPBRIDGE_DOORBELL_IS_A_PIPE)
@@ -63,8 +62,9 @@ class self_pipe final : public doorbell_base {
   void ring() noexcept override {
     const int saved_errno = errno;
     const std::uint64_t one = 1;  // eight bytes: all that an eventfd takes
-    ssize_t written;
+    ssize_t written = 0;
     do {
+      if (!process_.is_this_process()) break;
 #ifdef __linux__
       // Not write(): that is a cancellation point, and a thread cancelled in it is one that never
       // gets to say that it has rung.
@@ -119,7 +119,6 @@ class self_pipe final : public doorbell_base {
 #endif
   }
 
-  const process_mark process_;
   int read_fd_ = -1;
   int write_fd_ = -1;
   bool initialized_ = false;

@@ -35,7 +35,9 @@ class uv_async_doorbell final : public doorbell_base {
     const int saved_errno = errno;
     const uncancellable sending;  // it writes, and who is cancelled in there leaves it shut for all
     ringers_.fetch_add(1, std::memory_order_seq_cst);
-    if (open_.load(std::memory_order_seq_cst)) uv_async_send(&async_);
+    if (open_.load(std::memory_order_seq_cst) && process_.is_this_process()) {
+      uv_async_send(&async_);
+    }
     ringers_.fetch_sub(1, std::memory_order_seq_cst);
     errno = saved_errno;
   }

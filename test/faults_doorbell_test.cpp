@@ -72,12 +72,15 @@ TEST_CASE("a full doorbell counts as rung: nobody blocks, and every call is answ
   for (int round = 0; round < 3; ++round) {
     REQUIRE(fill(doorbell));
     std::atomic<int> ran{0};
+    const support::gate submitted;
     std::thread submitter([&]() noexcept {  // the loop does not turn: it counts as asleep
       for (int i = 0; i < 100; ++i) a.b.post([&ran] { ++ran; });
       const auto answer = a.b.submit([&ran] { return ++ran; });
       (void)a.b.post_reentrant([](std::atomic<int>* n) { ++*n; }, &ran);
+      submitted.open();
       if (!answer.wait_for(support::generous)) ran = -1;
     });
+    CHECK(submitted.wait());  // before a turn empties it
     a.app.keep_alive();
     while (ran < 102) uv_run(&a.app.loop, UV_RUN_ONCE);
     submitter.join();

@@ -101,32 +101,42 @@ seen fork_at_each_instruction(bridge& b, const std::function<bool()>& operation)
 
 constexpr bool unsteppable = !stepping::available;
 
-void check(const char* name, const seen& s) {
+/// `late`: how many rings may come from a child. Only the last instructions before the system call
+/// do that; libuv takes more of them.
+void check(const char* name, const seen& s, int late) {
   std::printf("forked in a handler at %d instructions of %s; %d late rings\n", s.points, name,
               s.late_rings);
   CHECK(s.points > 20);
   CHECK(s.bad_children == 0);
   CHECK(s.wrong_answers == 0);
-  CHECK(s.late_rings < s.points / 2);
+  CHECK(s.late_rings <= late);
 }
 
 }  // namespace
 
 TEST_CASE("a fork at any instruction of a post or submit leaves the call to the parent" *
           doctest::skip(unsteppable)) {
-  bridge b(support::with_each_doorbell());
+  const loopbridge::options opts = support::with_each_doorbell();
+  const int late = opts.doorbell == loopbridge::doorbell::self_pipe ? 8 : 24;
+  bridge b(opts);
   std::atomic<int> ran{0};
   int asked = 0;
-  check("post", fork_at_each_instruction(b, [&] {
-          b.post([&ran] { ++ran; });
-          ++asked;
-          return true;
-        }));
-  check("submit", fork_at_each_instruction(b, [&] {
-          const auto answer = b.submit([&ran] { ++ran; });
-          ++asked;
-          return true;
-        }));
+  check("post",
+        fork_at_each_instruction(b,
+                                 [&] {
+                                   b.post([&ran] { ++ran; });
+                                   ++asked;
+                                   return true;
+                                 }),
+        late);
+  check("submit",
+        fork_at_each_instruction(b,
+                                 [&] {
+                                   const auto answer = b.submit([&ran] { ++ran; });
+                                   ++asked;
+                                   return true;
+                                 }),
+        late);
   b.call([] {});
   CHECK(ran == asked);
 }

@@ -178,22 +178,36 @@ TEST_CASE("a cancel neither ends a loop's thread nor cuts a call on an adopted l
   b.call([] { (void)fcntl(0, F_GETFD), pthread_testcancel(); });  // both cancellation points
   CHECK(b.call_for(support::generous, [] { return 7; }) == 7);
 
-  support::app_loop app;
-  bridge adopted = bridge::adopt(&app.loop);
-  std::atomic<int> ran{0};
-  adopted.post([&ran] {
-    pthread_cancel(pthread_self());  // not before: libuv's poll is a cancellation point too
-    pthread_testcancel();
-    ++ran;
-  });
-  cancellable t([&] {
-    uv_run(&app.loop, UV_RUN_NOWAIT);
-    adopted.stop();
-    pthread_testcancel();
-  });
-  CHECK(t.was_cancelled());
-  CHECK(ran == 1);
-  CHECK(adopted.stopped());
+  for (const bool stopped_inside : {false, true}) {
+    CAPTURE(stopped_inside);
+    support::app_loop app;
+    bridge adopted = bridge::adopt(&app.loop);
+    std::atomic<int> ran{0};
+    std::atomic<int> hooks{0};
+    loopbridge::completer<int> done;
+    const auto unanswered = adopted.submit([&] {
+      done.on_cancel([&hooks] {
+        pthread_testcancel();
+        ++hooks;
+      });
+      return done.get_deferred();
+    });
+    adopted.post([&] {
+      pthread_cancel(pthread_self());  // not before: libuv's poll is a cancellation point too
+      pthread_testcancel();
+      ++ran;
+      if (stopped_inside) adopted.stop();
+    });
+    cancellable t([&] {
+      uv_run(&app.loop, UV_RUN_NOWAIT);
+      adopted.stop();
+      pthread_testcancel();
+    });
+    CHECK(t.was_cancelled());
+    CHECK(ran == 1);
+    CHECK(hooks == 1);
+    CHECK_THROWS_AS(unanswered.get(), loopbridge::bridge_stopped);
+  }
 }
 
 TEST_CASE("a thread that exits with answers in its hands has them dropped; its calls run") {

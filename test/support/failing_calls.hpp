@@ -165,6 +165,7 @@ extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
 /// A wait "fails" with error -1 by returning 0 although nobody has woken it.
 extern "C" long syscall(long number, ...) noexcept {
   using support::calls::detail::error_for;
+  if (number == SYS_write) ++support::calls::rings;
   static constinit std::atomic<long (*)(long, ...)> real{nullptr};
   va_list list;
   va_start(list, number);
@@ -172,10 +173,7 @@ extern "C" long syscall(long number, ...) noexcept {
   for (long& argument : a) argument = va_arg(list, long);
   va_end(list);
   int error = 0;
-  if (number == SYS_write) {
-    ++support::calls::rings;
-    error = error_for("ring");
-  }
+  if (number == SYS_write) error = error_for("ring");
   if (number == SYS_futex) {
     const bool waits = (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
     if (waits) ++support::calls::futex_waits;

@@ -134,6 +134,7 @@ void run_once(const std::function<void()>& program) {
   swapcontext(&world.outside, &world.current->context);
   std::memcpy(abi::__cxa_get_globals(), outside, sizeof outside);
   world.current = nullptr;
+  for (void** const word : world.thread_words) *word = nullptr;  // of a thread that was cut off
 }
 
 }  // namespace
