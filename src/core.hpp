@@ -62,8 +62,6 @@ class core final : public core_base {
   void open_handles();
   void start_thread();
   void thread_main(completion& started, std::exception_ptr& failed) noexcept;
-  void note_loop_thread() noexcept;
-  void forget_loop_thread() noexcept;
 
   // core_turn.cpp
   void before_poll() noexcept;

@@ -225,17 +225,4 @@ void core::thread_main(completion& started, std::exception_ptr& failed) noexcept
   }
 }
 
-/// The calling thread runs the loop.
-void core::note_loop_thread() noexcept {
-  vertex_.store(wait_vertex::of_loop_thread(name()), std::memory_order_seq_cst);
-  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
-}
-
-/// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
-/// which would then seem to be this one.
-void core::forget_loop_thread() noexcept {
-  vertex_.store(nullptr, std::memory_order_seq_cst);
-  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
-}
-
 }  // namespace loopbridge::detail

@@ -99,7 +99,7 @@ void wait_vertex::begin_wait(const core_base& target, const completion* answer) 
     waits_for_.store(v, std::memory_order_seq_cst);
     if (target.vertex() == v) break;
   }
-  episode_.fetch_add(1, std::memory_order_seq_cst);  // pairs with look(), as the edge does
+  episode_.fetch_add(1, std::memory_order_release);  // pairs with look()
 }
 
 void wait_vertex::is_for(const completion& answer) noexcept {
@@ -134,10 +134,12 @@ bool wait_vertex::is_over(const edge& wait) noexcept {
 
 wait_vertex::edge wait_vertex::look() noexcept {
   const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
-  return {this, episode, waits_for_.load(std::memory_order_seq_cst)};
+  // acquire: with a new edge comes the new answer_; the old one may be gone.
+  return {this, episode, waits_for_.load(std::memory_order_acquire)};
 }
 
-/// The edges from here back to here; 0 where the path ends elsewhere.
+/// The edges from here back to here; 0 where the path ends elsewhere. It looks at its own episode
+/// first: of several threads that close a cycle, the one that does so last sees all the others'.
 unsigned wait_vertex::walk(edge (&path)[longest_path]) noexcept {
   wait_vertex* at = this;
   for (unsigned length = 0; length < longest_path;) {
@@ -169,6 +171,17 @@ void wait_vertex::check_cycle() {
   get_name(name);
   throw would_deadlock(message + "'" + name +
                        "'; on a loop thread do not wait: submit(), and go on in a callback");
+}
+
+void core_base::note_loop_thread() noexcept {
+  // release: pairs with vertex(). An adopted loop may begin to turn while others use the bridge.
+  vertex_.store(wait_vertex::of_loop_thread(name()), std::memory_order_release);
+  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+}
+
+void core_base::forget_loop_thread() noexcept {
+  vertex_.store(nullptr, std::memory_order_seq_cst);
+  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
 }
 
 blocking_wait::blocking_wait(const core_base& target, const completion* answer) : waiter_(nullptr) {

@@ -21,12 +21,14 @@ class completion;
 /// these waits has been answered: its thread would wake, and go on.
 ///
 /// Home of the atomics: `waits_for_` and `episode_` are written by the vertex's own thread only, at
-/// the start and the end of a wait; all are seq_cst, so that of two threads that close a cycle
-/// together at least one sees it. `in_use_` is taken and given back by the threads that own it.
-/// `answer_` is what is waited for, once that is known, and set with release by its own thread;
-/// others look at it only while they are counted in `lookers_`, whose end end_wait() awaits: so
-/// what it points to is still there. `lookers_` and `episode_` are seq_cst: who looks counts itself
-/// and then sees the old episode, or end_wait() has changed that and then sees who looks.
+/// the start and the end of a wait. Who waits changes its episode, reads it with seq_cst and then,
+/// so, those of the others: of several threads that close a cycle, at least one sees it. The edge
+/// is seq_cst for is_awaited(), see begin_wait(). `in_use_` is taken and given back by the threads
+/// that own it. `answer_` is what is waited for, once that is known, and set with release by its
+/// own thread; others look at it only while they are counted in `lookers_`, whose end end_wait()
+/// awaits: so what it points to is still there. `lookers_` and `episode_` are seq_cst: who looks
+/// counts itself and then sees the old episode, or end_wait() has changed that and then sees who
+/// looks.
 class wait_vertex {
  public:
   /// The calling thread's vertex; made or recycled at the first call. Null where there is no memory

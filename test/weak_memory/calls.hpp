@@ -131,40 +131,6 @@ WEAK_SCENARIO("a slot belongs to one thread at a time, and shows what its last u
   weak::join(other);
 }
 
-WEAK_SCENARIO("loops that call each other: at least one is told that it would never end") {
-  loopbridge::bridge a;
-  loopbridge::bridge b;
-  const auto call = [](loopbridge::bridge& other) {
-    try {
-      other.call([] {});
-    } catch (const loopbridge::would_deadlock&) {  // none where they did not meet
-    }
-  };
-  auto first = a.submit([&] { call(b); });
-  b.call([&] { call(a); });
-  first.get();
-}
-
-WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
-  loopbridge::bridge a;
-  auto ended = std::make_unique<loopbridge::bridge>();
-  bool refused = false;
-  const auto call = [&](loopbridge::bridge& other) {
-    try {
-      other.call([] {});
-    } catch (const loopbridge::would_deadlock&) {
-      refused = true;
-    } catch (const loopbridge::bridge_stopped&) {
-    }
-  };
-  auto waits = a.submit([&] { call(*ended); });
-  ended->stop();  // its thread has ended, and the next one gets its vertex
-  loopbridge::bridge next;
-  next.call([&] { call(a); });
-  waits.get();
-  require(!refused, "refused, though nobody waits in a circle");
-}
-
 WEAK_SCENARIO("bridges start at the same time on two threads, and each answers") {
   const unsigned other = weak::start([] {
     loopbridge::bridge bridge;
@@ -173,26 +139,6 @@ WEAK_SCENARIO("bridges start at the same time on two threads, and each answers")
   loopbridge::bridge bridge;
   call_with_data(bridge);
   weak::join(other);
-}
-
-WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
-  loopbridge::bridge a;
-  loopbridge::bridge b;
-  bool refused = false;
-  auto then = a.submit([&] {
-    return b.call([&] {
-      return b.submit([&] {
-        try {
-          a.call([] {});
-        } catch (const loopbridge::would_deadlock&) {
-          refused = true;
-        }
-      });
-    });
-  });
-  auto second = std::move(then).get();
-  second.get();
-  require(!refused, "refused, though the loop that it waits for goes on");
 }
 
 }  // namespace weak_calls

@@ -91,6 +91,11 @@ class core_base {
   void wake() noexcept {
     if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
   }
+  /// The calling thread runs the loop.
+  void note_loop_thread() noexcept;
+  /// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
+  /// which would then seem to be this one.
+  void forget_loop_thread() noexcept;
   /// Writes the doorbell, then silences the episode. Any thread, any handler; errno is kept.
   virtual void ring(std::uint64_t episode) noexcept = 0;
   virtual void destroy() noexcept = 0;
@@ -105,7 +110,8 @@ class core_base {
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<pthread_t> loop_thread_{};
   static_assert(std::atomic<pthread_t>::is_always_lock_free);
-  /// That thread's place in the graph of waits: written along with loop_thread_, seq_cst.
+  /// That thread's place in the graph of waits: written along with loop_thread_; taken away with
+  /// seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};
   /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.
   alignas(64) std::atomic<std::uint32_t> refs_{1};

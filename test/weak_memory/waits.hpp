@@ -1,0 +1,170 @@
+#pragma once
+
+// Loops that wait for each other: whole bridges, and the graph by itself, where all that can happen
+// is soon tried.
+#include <memory>
+
+#include "scenario.hpp"
+
+namespace weak_waits {
+
+using loopbridge::would_deadlock;
+using loopbridge::detail::blocking_wait;
+using loopbridge::detail::completion;
+using loopbridge::detail::wait_vertex;
+using weak::require;
+
+/// A core as the graph knows it: a thread that runs a loop. There is no loop.
+class loop_in_name final : public loopbridge::detail::core_base {
+ public:
+  loop_in_name() : core_base(nullptr, nullptr) {}
+  void runs_here() { note_loop_thread(); }
+  void ends_here() { forget_loop_thread(); }
+
+  bool handler_may_wait() const noexcept override { return true; }
+  const char* name() const noexcept override { return "loop"; }
+  loopbridge::loop_ref loop() const noexcept override { std::terminate(); }
+  void unhandled(std::exception_ptr, loopbridge::place) noexcept override {}
+  void enlist(loopbridge::detail::deferred_base&) noexcept override {}
+  void delist_later(loopbridge::detail::deferred_base&) noexcept override {}
+  void delist(loopbridge::detail::deferred_base&) noexcept override {}
+
+ private:
+  void ring(std::uint64_t) noexcept override {}
+  void destroy() noexcept override {}
+};
+
+/// Waits for `target`, if that is not refused, until `over`.
+template <class Over>
+bool waits_for(const loop_in_name& target, Over&& over) {
+  try {
+    const auto answer = std::make_unique<completion>();  // no stack, whose reuse would hide more
+    const blocking_wait waiting(target, answer.get());
+    over();
+    return true;
+  } catch (const would_deadlock&) {
+    return false;
+  }
+}
+
+WEAK_SCENARIO("of two loops that begin to wait for each other, one is told", {.deviations = 3}) {
+  loop_in_name a;
+  loop_in_name b;
+  a.runs_here();
+  int standing = 0;
+  int told = 0;
+  const auto wait_for = [&](const loop_in_name& other) {
+    const bool waited = waits_for(other, [&] {
+      ++standing;
+      weak::block("a wait that stands for ever", [&] { return standing + told == 2; });
+    });
+    if (!waited) ++told;
+  };
+  unsigned b_runs = 0;
+  const unsigned other = weak::start([&] {
+    b.runs_here();
+    b_runs = weak::start([] {});
+    wait_for(a);
+  });
+  weak::block("the other's start", [&] { return b_runs != 0; });
+  weak::join(b_runs);  // as one sees the start of a bridge
+  wait_for(b);
+  weak::join(other);
+  require(standing < 2, "both wait for ever");
+}
+
+WEAK_SCENARIO("a look at another loop's wait is over before that waiter goes on",
+              {.deviations = 3}) {
+  loop_in_name a;
+  loop_in_name b;
+  a.runs_here();
+  const unsigned other = weak::start([&] {
+    b.runs_here();
+    waits_for(a, [] {});
+    waits_for(a, [] {});  // its answer is another
+  });
+  waits_for(b, [] {});
+  weak::join(other);
+}
+
+WEAK_SCENARIO("the vertex of a loop that has ended is not recycled while somebody waits for it",
+              {.deviations = 3}) {
+  loop_in_name a;
+  loop_in_name ended;
+  loop_in_name next;
+  a.runs_here();
+  bool refused = false;
+  unsigned runs = 0;
+  const unsigned first = weak::start([&] {
+    ended.runs_here();
+    runs = weak::start([] {});
+    weak::yield();
+    ended.ends_here();
+  });
+  const unsigned second = weak::start([&] {
+    weak::join(first);
+    next.runs_here();
+    refused = !waits_for(a, [] {});
+  });
+  weak::block("the first's start", [&] { return runs != 0; });
+  weak::join(runs);
+  require(waits_for(ended, [] {}), "refused, though nobody waits in a circle");
+  weak::join(second);
+  require(!refused, "refused, though nobody waits in a circle");
+}
+
+WEAK_SCENARIO("loops that call each other: at least one is told that it would never end") {
+  loopbridge::bridge a;
+  loopbridge::bridge b;
+  const auto call = [](loopbridge::bridge& other) {
+    try {
+      other.call([] {});
+    } catch (const loopbridge::would_deadlock&) {  // none where they did not meet
+    }
+  };
+  auto first = a.submit([&] { call(b); });
+  b.call([&] { call(a); });
+  first.get();
+}
+
+WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
+  loopbridge::bridge a;
+  auto ended = std::make_unique<loopbridge::bridge>();
+  bool refused = false;
+  const auto call = [&](loopbridge::bridge& other) {
+    try {
+      other.call([] {});
+    } catch (const loopbridge::would_deadlock&) {
+      refused = true;
+    } catch (const loopbridge::bridge_stopped&) {
+    }
+  };
+  auto waits = a.submit([&] { call(*ended); });
+  ended->stop();  // its thread has ended, and the next one gets its vertex
+  loopbridge::bridge next;
+  next.call([&] { call(a); });
+  waits.get();
+  require(!refused, "refused, though nobody waits in a circle");
+}
+
+WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
+  loopbridge::bridge a;
+  loopbridge::bridge b;
+  bool refused = false;
+  auto then = a.submit([&] {
+    return b.call([&] {
+      return b.submit([&] {
+        try {
+          a.call([] {});
+        } catch (const loopbridge::would_deadlock&) {
+          refused = true;
+        }
+      });
+    });
+  });
+  auto second = std::move(then).get();
+  second.get();
+  require(!refused, "refused, though the loop that it waits for goes on");
+}
+
+}  // namespace weak_waits
