@@ -66,6 +66,9 @@ class core final : public core_base {
   // core_turn.cpp
   void before_poll() noexcept;
   void after_poll() noexcept;
+  void run_turn() noexcept;
+  bool stay_awake() noexcept;
+  void note_sleep() noexcept;
   void drain() noexcept;
   void keep_awake(bool awake) noexcept;
   void come_back_in_child() noexcept;
@@ -82,6 +85,7 @@ class core final : public core_base {
 
   options opts_;
   slot_pool<reentrant_post> pool_;
+  spinners spinners_;
   const bool adopted_;
   uv_loop_t own_loop_{};
   uv_loop_t* const loop_;
@@ -89,6 +93,8 @@ class core final : public core_base {
   std::atomic<std::uint32_t> in_turn_{0};
 
   // Loop thread.
+  deadline asleep_since_{};     ///< if it spins
+  bool found_nothing_ = false;  ///< it has just spun, and comes round once more before it sleeps
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_idle_t idle_{};       ///< active: there is work, so the poll must not block

@@ -80,7 +80,7 @@ class inherited_mask {
 }  // namespace
 
 core::core(options&& opts, uv_loop_t* adopted)
-    : core_base(opts.memory, &pool_),
+    : core_base(opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
       opts_(std::move(opts)),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),

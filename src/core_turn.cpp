@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "core.hpp"
 #include "loopbridge/detail/completion.hpp"
@@ -9,32 +10,86 @@
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
 // polls, then calls after_poll (a uv_check_t):
 //
-//   before_poll   arm the bell, look at the list once more; if there is work, do not block
+//   before_poll   perhaps look for work a moment longer, and run it; then arm the bell, look at the
+//                 list once more; if there is work, do not block
 //   poll          I/O is served in every turn, however much is queued
 //   after_poll    disarm the bell, take one snapshot of the list, run it
 //
 // While the loop is busy the bell is even all the time, and no sender makes a system call.
 namespace loopbridge::detail {
+namespace {
+/// I/O is served at least this often, however busy the loop is.
+constexpr std::chrono::microseconds longest_without_poll{200};
+}  // namespace
 
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
   if (chain_ != nullptr) return keep_awake(true);  // a nested uv_run: its after_poll goes on
+  if (stay_awake()) return keep_awake(true);
+  if (turns_ended_) return;
   bell_.arm();
   const bool work = list_.has_news();
   if (work) bell_.disarm();
   keep_awake(work);
+  if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
+}
+
+/// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did, so
+/// the loop must come round before it sleeps, for what the calls have started, and for the
+/// program's own prepare and check handles. The bell is silent meanwhile: nobody rings.
+bool core::stay_awake() noexcept {
+  // Not for the owner of an adopted loop, whose time it is; nor inside a callable.
+  if (spinning_ == nullptr || adopted_ || draining_) return false;
+  spinner& own = spinning_->loop;
+  if (std::exchange(found_nothing_, false) || !own.is_worth_it()) return false;
+  const deadline until = spinner::clock::now() + longest_without_poll;
+  const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
+  bool ran = false;
+  while (own.spin(shares_cpu, deadline::max(), [this] { return list_.has_news(); })) {
+    run_turn();
+    if (turns_ended_) return false;
+    ran = true;
+    if (spinner::clock::now() >= until) return true;
+  }
+  found_nothing_ = ran;
+  return ran;
+}
+
+/// What the sleep that has just ended says of spinning: did work come soon?
+void core::note_sleep() noexcept {
+  if (asleep_since_ == deadline{}) return;
+  const deadline since = std::exchange(asleep_since_, deadline{});
+  spinning_->loop.note_cpu();
+  spinning_->loop.slept(list_.has_news() ? spinner::clock::now() - since
+                                         : deadline::duration::max());
 }
 
 void core::after_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   bell_.disarm();
+  if (spinning_ != nullptr) note_sleep();
   if (draining_) {  // nested
     drain();
     // The bridge ends only when the callable that called uv_run returns: help it to.
     if (list_.closed()) uv_stop(loop_);
     return;
   }
+  run_turn();
+  if (turns_ended_ || !adopted_) return;
+  // Whether an adopted loop turns again at once only its owner knows: it may be embedded in another
+  // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
+  // and work that is there already must be visible to such a poll.
+  bell_.arm();
+  if (list_.has_news()) {
+    bell_.disarm();
+    keep_awake(true);
+    doorbell_->ring();
+  }
+}
+
+/// Runs one snapshot, and ends the bridge if it was stopped.
+void core::run_turn() noexcept {
   do {
     // Taken: another thread is ending this bridge. Its news keeps the loop turning until it is
     // done.
@@ -47,16 +102,6 @@ void core::after_poll() noexcept {
     give_turn_back(std::memory_order_seq_cst);
     // A stop() on another thread that found the turn taken relies on this second look.
   } while (list_.closed() && !turns_ended_);
-  if (turns_ended_ || !adopted_) return;
-  // Whether an adopted loop turns again at once only its owner knows: it may be embedded in another
-  // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
-  // and work that is there already must be visible to such a poll.
-  bell_.arm();
-  if (list_.has_news()) {
-    bell_.disarm();
-    keep_awake(true);
-    doorbell_->ring();
-  }
 }
 
 bool core::try_take_turn() noexcept {

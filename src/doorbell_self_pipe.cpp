@@ -10,6 +10,7 @@
 // The pipe can be asked for, so that it is tested where there is an eventfd.
 #if defined(__linux__) && !defined(LOOPBRIDGE_DOORBELL_IS_A_PIPE)
 #define LOOPBRIDGE_HAS_EVENTFD 1
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #endif
 #ifdef __linux__
@@ -51,7 +52,9 @@ class self_pipe final : public doorbell_base {
       // In a child that runs an adopted loop on: the descriptor is shared, the ring the parent's.
       if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);
       if (status < 0) end_as_broken();
+      if (self.edge_triggered_) return;  // there is nothing to silence
       self.read_all();
+      self.trigger_by_edges();
     });
   }
 
@@ -61,32 +64,52 @@ class self_pipe final : public doorbell_base {
 
   void ring() noexcept override {
     const int saved_errno = errno;
-    const std::uint64_t one = 1;  // eight bytes: all that an eventfd takes
-    ssize_t written = 0;
-    do {
-      if (!process_.is_this_process()) break;
-#ifdef __linux__
-      // Not write(): that is a cancellation point, and a thread cancelled in it is one that never
-      // gets to say that it has rung.
-      written = syscall(SYS_write, write_fd_, &one, sizeof(one));
-#else
-      written = write(write_fd_, &one, sizeof(one));
-#endif
-    } while (written < 0 && errno == EINTR);
-    // EAGAIN: full, so it is readable, which is all that a ring wants.
-    if (written < 0 && errno != EAGAIN) end_as_broken();
+    while (process_.is_this_process() && !write_once()) {
+    }
     errno = saved_errno;
   }
 
-  void close(uv_close_cb on_closed) noexcept override {
-    uv_close(handle(), on_closed);
-  }
+  void close(uv_close_cb on_closed) noexcept override { uv_close(handle(), on_closed); }
 
-  bool handler_may_wait() const noexcept override {
-    return true;
-  }
+  bool handler_may_wait() const noexcept override { return true; }
 
  private:
+  /// False: once more.
+  bool write_once() noexcept {
+    const std::uint64_t one = 1;  // eight bytes: all that an eventfd takes
+#ifdef __linux__
+    // Not write(): that is a cancellation point, and a thread cancelled in it is one that never
+    // gets to say that it has rung.
+    const auto written = syscall(SYS_write, write_fd_, &one, sizeof(one));
+#else
+    const auto written = write(write_fd_, &one, sizeof(one));
+#endif
+    if (written >= 0) return true;
+    if (errno == EINTR) return false;
+    if (errno != EAGAIN) end_as_broken();
+#ifdef LOOPBRIDGE_HAS_EVENTFD
+    // Full, by somebody else's doing, so this was no edge. What is read away here was an edge that
+    // the loop may not have seen; the next write is one for both.
+    std::uint64_t held;
+    (void)!syscall(SYS_read, read_fd_, &held, sizeof(held));
+    return false;
+#else
+    return true;  // full, so it is readable, which is all that a ring wants
+#endif
+  }
+
+  /// Makes each write wake the loop without a read in between: a system call less for each sleep.
+  /// libuv has no way to ask for it, but registers a descriptor once, and leaves it so.
+  void trigger_by_edges() noexcept {
+#ifdef LOOPBRIDGE_HAS_EVENTFD
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.fd = read_fd_;  // as libuv has it
+    // A ring since the read is not lost: the kernel looks at the descriptor anew.
+    edge_triggered_ = epoll_ctl(uv_backend_fd(poll_.loop), EPOLL_CTL_MOD, read_fd_, &event) == 0;
+#endif
+  }
+
   int open_descriptors() noexcept {
 #ifdef LOOPBRIDGE_HAS_EVENTFD
     read_fd_ = write_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -122,6 +145,7 @@ class self_pipe final : public doorbell_base {
   int read_fd_ = -1;
   int write_fd_ = -1;
   bool initialized_ = false;
+  bool edge_triggered_ = false;  ///< loop thread
   uv_poll_t poll_{};
 };
 

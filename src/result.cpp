@@ -5,9 +5,24 @@ namespace loopbridge::detail {
 bool result_base::wait(deadline until) {
   if (completion_.is_done()) return true;
   const blocking_wait waiting(core_, &completion_);
-  if (completion_.wait(until, &core_.process())) return true;
+  if (wait_for_completion(until)) return true;
   if (!core_.is_this_process()) throw_wrong_process();
   return false;
+}
+
+/// Awake for a moment, if that pays, then asleep.
+bool result_base::wait_for_completion(deadline until) noexcept {
+  core_base::spinners* const spinning = core_.spinning();
+  if (spinning == nullptr) return completion_.wait(until, &core_.process());
+  spinner& own = spinning->waiters;
+  const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
+  if (own.is_worth_it() && own.spin(shares_cpu, until, [this] { return completion_.is_done(); })) {
+    return true;
+  }
+  const deadline begun = spinner::clock::now();
+  const bool done = completion_.wait(until, &core_.process());
+  own.slept(spinner::clock::now() - begun);
+  return done;
 }
 
 bool result_base::cancel() noexcept {

@@ -54,7 +54,9 @@ struct adopted {
 bool fill(const std::vector<int>& fds) {
   for (const int fd : fds) {
     if ((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0) return false;
-    // For an eventfd first all that it holds at once.
+    // For an eventfd first all that it holds at once, from nothing.
+    std::uint64_t held;
+    (void)!read(fd, &held, sizeof(held));
     for (const std::uint64_t value : {UINT64_MAX - 1, std::uint64_t{1}}) {
       while (write(fd, &value, sizeof(value)) > 0) {
       }

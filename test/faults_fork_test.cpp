@@ -200,9 +200,9 @@ TEST_CASE("an adopted loop may run on in a child, without its parent's bridge") 
     timer.data = &ticks;
     uv_timer_start(
         &timer, [](uv_timer_t* t) { ++*static_cast<int*>(t->data); }, 0, 1);
-    while (!*over) uv_run(&app.loop, UV_RUN_ONCE);  // beside the parent's, which is being rung
-    if (ticks == 0) failed = 2;
-    if (b.try_post([] {}) != status::wrong_process) failed = 3;
+    while (!*over || ticks == 0)
+      uv_run(&app.loop, UV_RUN_ONCE);  // beside the parent's, which is being rung
+    if (b.try_post([] {}) != status::wrong_process) failed = 2;
     _exit(failed);
   }
   std::atomic<int> answered{0};

@@ -183,6 +183,7 @@ TEST_CASE("what a bridge can do without, or again, nobody notices" *
   check({{"pthread_key_create", EAGAIN}, "."});
   if (!support::has_asan) check({{"pthread_setspecific", ENOMEM}, "."});  // which calls it too
   check({{"uv_loop_close", UV_EBUSY}, "."});
+  check({{"epoll_ctl_mod", ENOMEM}, ".", "-"});
   for (const int error : {EINTR, EAGAIN}) check({{"read", error}, "."});
   check({{"ring", EINTR}, ".", "-"});
   check({{"write", EINTR}, "."});

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "support/bridge_access.hpp"
 #include "support/loop_turn.hpp"
 #include "support/stepped_bridge.hpp"
 #include "support/sweep.hpp"
@@ -72,8 +73,9 @@ bool comes_true(Condition&& condition) {
 /// wake-up, into a callable of the next turn; or to the thread's end, if the handler stops it.
 class own_loop {
  public:
-  explicit own_loop(doorbell kind)
-      : bridge_(loopbridge::options{.doorbell = kind, .on_thread_exit = [this] { finish(); }}) {
+  explicit own_loop(doorbell kind, loopbridge::spinning spin = loopbridge::spinning::off)
+      : bridge_(loopbridge::options{
+            .doorbell = kind, .spin = spin, .on_thread_exit = [this] { finish(); }}) {
     bridge_.call([this] { loop_thread_.emplace(); });
   }
 
@@ -102,10 +104,12 @@ class own_loop {
     std::atomic<bool> queued{false};
     std::atomic<bool> started{false};
     visited_ = finished_ = false;
+    auto* const spinners = loopbridge::bridge_access::core(bridge_).spinning();
     bridge_.post([&] {  // holds the loop until all is queued that this turn shall run
       while (!queued) std::this_thread::yield();
     });
     bridge_.post([&] {
+      if (spinners != nullptr) spinners->loop.trust();
       if (start(step)) step_ = &step;
       started = true;
     });
@@ -170,5 +174,22 @@ TEST_CASE("a bridge's own thread may be interrupted anywhere in a turn" *
           std::string("a turn of the bridge's thread, ") + name_of(kind) + ", handler " + h->name,
           r);
     }
+  }
+}
+
+// As many of its looks as come by: a spin takes its time, not a number of instructions.
+TEST_CASE("a bridge's own thread may be interrupted anywhere in a turn in which it spins" *
+          doctest::skip(!available)) {
+  std::optional<own_loop> loop(std::in_place, doorbell::self_pipe, loopbridge::spinning::adaptive);
+  loop->way();
+  const path way = loop->way();
+  for (const loop_handler* const h : {&handlers[1], &stops}) {
+    report r;
+    const auto visit = [&](const boundary& at) {
+      if (h->stops) loop.emplace(doorbell::self_pipe, loopbridge::spinning::adaptive);
+      return loop->visit(at, *h, r);
+    };
+    for_each_boundary(r, way, {.all_up_to = 1000}, visit, [&] { return r.hung >= 3; });
+    print_and_check(std::string("a turn of a bridge's thread that spins, handler ") + h->name, r);
   }
 }

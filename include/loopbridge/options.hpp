@@ -26,6 +26,16 @@ enum class doorbell {
   uv_async,
 };
 
+/// Whether a thread that waits, and the loop when it runs dry, look again and again for a moment
+/// before they sleep.
+enum class spinning {
+  /// Where it has paid lately: for at most 50 us, and not where a third thread wants the CPU. An
+  /// idle bridge costs nothing. A call's answer comes in half the time where caller and loop share
+  /// a CPU, and in a small part of it where they do not, for some CPU time more.
+  adaptive,
+  off,
+};
+
 /// What stop() does with calls that were accepted but have not started.
 enum class queued_calls {
   run,     ///< they run, in order, before the loop ends
@@ -53,6 +63,9 @@ struct options {
   std::string name = "loopbridge";
 
   loopbridge::doorbell doorbell = doorbell::self_pipe;
+
+  /// Not on handlers' waits, nor by the thread of an adopted loop, whose time is its owner's.
+  spinning spin = spinning::adaptive;
 
   /// Slots of the pool behind post_reentrant(): how many such calls may be queued at once. More
   /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64. The

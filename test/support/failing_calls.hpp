@@ -143,9 +143,14 @@ extern "C" ssize_t write(int fd, const void* from, size_t size) {
 }
 LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags) noexcept, (flags))
-LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_ctl, -1,
-                          (int epoll, int operation, int fd, epoll_event* event) noexcept,
-                          (epoll, operation, fd, event))
+/// Of its operations "epoll_ctl_mod" is the library's.
+extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  using support::calls::detail::error_for;
+  const char* const name = operation == EPOLL_CTL_MOD ? "epoll_ctl_mod" : "epoll_ctl";
+  if (const int e = error_for(name)) return errno = e, -1;
+  return support::calls::detail::next<int(int, int, int, epoll_event*)>("epoll_ctl")(
+      epoll, operation, fd, event);
+}
 /// libuv waits by the one or the other, depending on its version; here both are "epoll_wait".
 extern "C" int epoll_pwait(int epoll, epoll_event* events, int most, int timeout,
                            const sigset_t* signals) {

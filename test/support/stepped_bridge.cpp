@@ -31,6 +31,7 @@ bool thread_state::is_asleep() const {
 loopbridge::options stepped_bridge::options_for(loopbridge::doorbell kind) {
   loopbridge::options opts;
   opts.doorbell = kind;
+  opts.spin = loopbridge::spinning::off;  // its length would be another each time
   opts.on_unhandled_error = [this](const loopbridge::unhandled_error&) { ++reported; };
   opts.on_thread_exit = [this] { loop_has_ended = true; };
   return opts;

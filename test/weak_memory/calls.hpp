@@ -5,6 +5,9 @@
 
 #include "scenario.hpp"
 
+// After the library, on which it depends.
+#include "../support/bridge_access.hpp"
+
 namespace weak_calls {
 
 using namespace std::chrono_literals;
@@ -19,14 +22,14 @@ void call_with_data(loopbridge::bridge& bridge) {
 }
 
 WEAK_SCENARIO("callers are answered, whether the loop sleeps or not") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   const unsigned other = weak::start([&] { call_with_data(bridge); });
   call_with_data(bridge);
   weak::join(other);
 }
 
 WEAK_SCENARIO("what one thread posts, and then tells another to follow, runs in that order") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   weak::plain<int> last(0);  // of the loop's thread only
   weak::atomic<bool> posted{false};
   const unsigned other = weak::start([&] {
@@ -42,7 +45,7 @@ WEAK_SCENARIO("what one thread posts, and then tells another to follow, runs in 
 
 WEAK_SCENARIO("a handler submits at any step of a call, and waits") {
   weak::tally firings;
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) { firings += n; });
   unsigned accepted = 0;
   weak::allow_handler([&] {
@@ -58,7 +61,7 @@ WEAK_SCENARIO("a handler submits at any step of a call, and waits") {
 
 WEAK_SCENARIO("firings of one reentrant_call by two threads and a handler are all counted") {
   weak::tally firings;
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) { firings += n; });
   const unsigned other = weak::start([&] { require(fired.post() == status::accepted, "refused"); });
   unsigned accepted = 1;
@@ -77,7 +80,7 @@ WEAK_SCENARIO("firings of one reentrant_call by two threads and a handler are al
 WEAK_SCENARIO("what a thread did before it fired is seen by the firing that counts it") {
   std::array<weak::plain<int>, 2> written;
   unsigned long counted = 0;
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   loopbridge::reentrant_call fired(bridge, [&](std::uint64_t n) {
     counted += n;
     if (counted == 2) require(written[0] + written[1] == 2, "not seen");
@@ -97,7 +100,7 @@ WEAK_SCENARIO("slots of the pool go round between a thread, a handler and the lo
   struct slot_user {
     weak::plain<int> runs{0};  // of the loop's thread only
   } user;
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   const auto post = [&] {
     const status s = bridge.post_reentrant([](slot_user* u) { u->runs = u->runs + 1; }, &user);
     require(s == status::accepted, "refused");
@@ -133,11 +136,38 @@ WEAK_SCENARIO("a slot belongs to one thread at a time, and shows what its last u
 
 WEAK_SCENARIO("bridges start at the same time on two threads, and each answers") {
   const unsigned other = weak::start([] {
-    loopbridge::bridge bridge;
+    loopbridge::bridge bridge(weak::asleep());
     call_with_data(bridge);
   });
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   call_with_data(bridge);
+  weak::join(other);
+}
+
+/// A bridge where both sides spin from the start.
+struct awake {
+  awake() {
+    auto& spinning = *loopbridge::bridge_access::core(bridge).spinning();
+    spinning.loop.trust();
+    spinning.waiters.trust();
+  }
+  loopbridge::bridge bridge;
+};
+
+WEAK_SCENARIO("callers are answered where they and the loop spin before they sleep") {
+  awake a;
+  const unsigned other = weak::start([&] { call_with_data(a.bridge); });
+  call_with_data(a.bridge);
+  weak::join(other);
+}
+
+WEAK_SCENARIO("a stop finds the loop spinning, or falling asleep") {
+  awake a;
+  const unsigned other = weak::start([&] { a.bridge.stop(); });
+  try {
+    call_with_data(a.bridge);
+  } catch (const loopbridge::bridge_stopped&) {
+  }
   weak::join(other);
 }
 

@@ -92,6 +92,19 @@ void release_block(void* block, std::size_t, std::pmr::memory_resource*) noexcep
 }
 void prepare_blocks_of_this_thread() noexcept {}
 
+// Of spin.cpp. A spin ends after a few looks.
+int current_cpu() noexcept {
+  return 0;
+}
+void pause_cpu() noexcept {
+  weak::weak_clock::passed() += std::chrono::microseconds(20);
+  weak::yield();
+}
+void yield_cpu() noexcept {
+  weak::weak_clock::passed() += std::chrono::microseconds(4);
+  weak::yield();
+}
+
 namespace {
 constinit std::atomic<std::uint64_t> the_process{1};
 }

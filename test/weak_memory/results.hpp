@@ -32,7 +32,7 @@ end end_of(Wait wait) {
 }
 
 WEAK_SCENARIO("a cancel against the loop: the call runs or ends as cancelled, never both") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   weak::tally runs;
   auto answer = bridge.submit([&runs, t = tracked()] {
     ++runs;
@@ -46,7 +46,7 @@ WEAK_SCENARIO("a cancel against the loop: the call runs or ends as cancelled, ne
 }
 
 WEAK_SCENARIO("a call that times out is cancelled, or its answer is taken") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   weak::tally runs;
   const end e = end_of([&] {
     return bridge.call_for(20s, [&runs, t = tracked()] {
@@ -60,13 +60,13 @@ WEAK_SCENARIO("a call that times out is cancelled, or its answer is taken") {
 }
 
 WEAK_SCENARIO("a handle that is dropped at any time frees the call, or leaves that to the loop") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   (void)bridge.submit([t = tracked()] { return tracked(); });
   bridge.call([] {});
 }
 
 WEAK_SCENARIO("an answer is read by another thread than the one that submitted") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   auto answer = bridge.submit([] { return tracked(); });
   const unsigned other = weak::start([a = std::make_shared<decltype(answer)>(std::move(answer))] {
     require(std::move(*a).get().value == 7, "a wrong answer");
@@ -75,7 +75,7 @@ WEAK_SCENARIO("an answer is read by another thread than the one that submitted")
 }
 
 WEAK_SCENARIO("a completer on another thread against a cancel: one of them decides") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   loopbridge::completer<int> done;
   weak::plain<int> source(7);
   auto answer = bridge.submit([&, d = done.get_deferred()]() mutable { return std::move(d); });
@@ -94,7 +94,7 @@ WEAK_SCENARIO("a completer on another thread against a cancel: one of them decid
 
 WEAK_SCENARIO(
     "a deferred's cancel hook runs on the loop once if it was cancelled, and is destroyed") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   weak::tally hooks;
   void* completer = nullptr;
   auto answer = bridge.submit([&] {
@@ -121,7 +121,7 @@ WEAK_SCENARIO(
 }
 
 WEAK_SCENARIO("a result that another thread resolves reaches the waiter whole") {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   loopbridge::completer<tracked> done;
   auto answer = bridge.submit([d = done.get_deferred()]() mutable { return std::move(d); });
   const unsigned other = weak::start([&] { require(done.resolve(tracked()), "refused"); });
@@ -130,7 +130,7 @@ WEAK_SCENARIO("a result that another thread resolves reaches the waiter whole") 
 }
 
 WEAK_SCENARIO("a cancel finds the deferred that the loop has made meanwhile", {.deviations = 3}) {
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   void* completer = nullptr;
   auto answer = bridge.submit([&] {
     loopbridge::completer<int> done;
@@ -153,7 +153,7 @@ WEAK_SCENARIO("a completer elsewhere finds the call that the loop has attached m
   auto d = done.get_deferred();
   const unsigned other = weak::start([&] { require(done.resolve(7), "refused"); });
   {
-    loopbridge::bridge bridge;
+    loopbridge::bridge bridge(weak::asleep());
     const int got = bridge.call([&] { return std::move(d); });
     require(got == 7, "a wrong answer");
   }

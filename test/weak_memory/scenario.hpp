@@ -25,6 +25,11 @@ inline std::size_t add(const char* name, void (*program)(), limits how_far = {})
 
 void expect_clean(std::size_t scenario);
 
+/// Options of bridges on which nobody spins: the meetings with sleep are those that are delicate.
+inline loopbridge::options asleep() {
+  return {.spin = loopbridge::spinning::off};
+}
+
 /// The project's folder.
 inline constexpr const char* source_root = LOOPBRIDGE_SOURCE_ROOT;
 

@@ -38,7 +38,7 @@ class account {
 WEAK_SCENARIO("a stop against a call and a post: accepted means run, refused is said at once") {
   account a;
   {
-    loopbridge::bridge bridge;
+    loopbridge::bridge bridge(weak::asleep());
     const unsigned other = weak::start([&] {
       a.post(bridge);
       a.call(bridge);
@@ -52,7 +52,7 @@ WEAK_SCENARIO("a stop against a call and a post: accepted means run, refused is 
 WEAK_SCENARIO("a stop by a handler, at any step of a call") {
   account a;
   {
-    loopbridge::bridge bridge;
+    loopbridge::bridge bridge(weak::asleep());
     weak::allow_handler([&] { bridge.stop_reentrant(); });
     a.call(bridge);
     weak::allow_no_handler();
@@ -62,8 +62,9 @@ WEAK_SCENARIO("a stop by a handler, at any step of a call") {
 
 WEAK_SCENARIO("a stop that refuses releases whoever waits") {
   weak::tally ended;
-  loopbridge::bridge bridge(
-      {.on_unhandled_error = quiet, .on_stop = loopbridge::queued_calls::refuse});
+  loopbridge::bridge bridge({.spin = loopbridge::spinning::off,
+                             .on_unhandled_error = quiet,
+                             .on_stop = loopbridge::queued_calls::refuse});
   const unsigned other = weak::start([&] {
     try {
       bridge.call([data = weak::plain<int>(1)] {});
@@ -78,7 +79,7 @@ WEAK_SCENARIO("a stop that refuses releases whoever waits") {
 
 WEAK_SCENARIO("two threads stop a bridge, and both find it ended") {
   weak::plain<int> runs(0);
-  loopbridge::bridge bridge;
+  loopbridge::bridge bridge(weak::asleep());
   bridge.post([&] { runs = 1; });
   const auto stop = [&] {
     bridge.stop();
@@ -91,7 +92,7 @@ WEAK_SCENARIO("two threads stop a bridge, and both find it ended") {
 
 WEAK_SCENARIO("a deferred that nobody resolves ends when the bridge does") {
   loopbridge::completer<weak::plain<int>> done;
-  loopbridge::bridge bridge({.on_unhandled_error = quiet});
+  loopbridge::bridge bridge({.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
   auto answer = bridge.submit([d = done.get_deferred()]() mutable { return std::move(d); });
   bool resolved = false;
   const unsigned other = weak::start([&] { resolved = done.resolve(7); });
@@ -114,7 +115,8 @@ WEAK_SCENARIO("handles outlive the bridge; a firing is run, reported or refused"
   status posted = status::stopped;
   {
     loopbridge::bridge bridge(
-        {.on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reports; }});
+        {.spin = loopbridge::spinning::off,
+         .on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reports; }});
     fired = std::make_unique<loopbridge::reentrant_call>(bridge,
                                                          [&](std::uint64_t n) { firings += n; });
     other = weak::start([&] {
@@ -149,7 +151,8 @@ WEAK_SCENARIO("an adopted loop runs what is accepted, and its end releases who w
   account a;
   app_loop app;
   {
-    loopbridge::bridge bridge = loopbridge::bridge::adopt(&app.loop, {.on_unhandled_error = quiet});
+    loopbridge::bridge bridge = loopbridge::bridge::adopt(
+        &app.loop, {.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
     const unsigned other = weak::start([&] {
       a.call(bridge);
       a.call(bridge);
@@ -164,8 +167,10 @@ WEAK_SCENARIO("an adopted loop runs what is accepted, and its end releases who w
 WEAK_SCENARIO("a stop elsewhere against an adopted loop's turn: one of them releases who waits",
               {.deviations = 3}) {
   app_loop app;
-  loopbridge::bridge bridge = loopbridge::bridge::adopt(
-      &app.loop, {.on_unhandled_error = quiet, .on_stop = loopbridge::queued_calls::refuse});
+  loopbridge::bridge bridge =
+      loopbridge::bridge::adopt(&app.loop, {.spin = loopbridge::spinning::off,
+                                            .on_unhandled_error = quiet,
+                                            .on_stop = loopbridge::queued_calls::refuse});
   app.turn();
   const unsigned caller = weak::start([&] {
     try {
@@ -184,7 +189,8 @@ WEAK_SCENARIO("a stop elsewhere against an adopted loop's turn: one of them rele
 WEAK_SCENARIO("the register of deferreds goes to who stops elsewhere, and back to the loop",
               {.deviations = 3}) {
   app_loop app;
-  loopbridge::bridge bridge = loopbridge::bridge::adopt(&app.loop, {.on_unhandled_error = quiet});
+  loopbridge::bridge bridge = loopbridge::bridge::adopt(
+      &app.loop, {.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
   const unsigned stopper = weak::start([&] { bridge.stop(); });
   void* completer = nullptr;
   bool stopped = false;

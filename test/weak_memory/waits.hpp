@@ -17,7 +17,7 @@ using weak::require;
 /// A core as the graph knows it: a thread that runs a loop. There is no loop.
 class loop_in_name final : public loopbridge::detail::core_base {
  public:
-  loop_in_name() : core_base(nullptr, nullptr) {}
+  loop_in_name() : core_base(nullptr, nullptr, nullptr) {}
   void runs_here() { note_loop_thread(); }
   void ends_here() { forget_loop_thread(); }
 
@@ -114,8 +114,8 @@ WEAK_SCENARIO("the vertex of a loop that has ended is not recycled while somebod
 }
 
 WEAK_SCENARIO("loops that call each other: at least one is told that it would never end") {
-  loopbridge::bridge a;
-  loopbridge::bridge b;
+  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge b(weak::asleep());
   const auto call = [](loopbridge::bridge& other) {
     try {
       other.call([] {});
@@ -128,8 +128,8 @@ WEAK_SCENARIO("loops that call each other: at least one is told that it would ne
 }
 
 WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
-  loopbridge::bridge a;
-  auto ended = std::make_unique<loopbridge::bridge>();
+  loopbridge::bridge a(weak::asleep());
+  auto ended = std::make_unique<loopbridge::bridge>(weak::asleep());
   bool refused = false;
   const auto call = [&](loopbridge::bridge& other) {
     try {
@@ -141,15 +141,15 @@ WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
   };
   auto waits = a.submit([&] { call(*ended); });
   ended->stop();  // its thread has ended, and the next one gets its vertex
-  loopbridge::bridge next;
+  loopbridge::bridge next(weak::asleep());
   next.call([&] { call(a); });
   waits.get();
   require(!refused, "refused, though nobody waits in a circle");
 }
 
 WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
-  loopbridge::bridge a;
-  loopbridge::bridge b;
+  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge b(weak::asleep());
   bool refused = false;
   auto then = a.submit([&] {
     return b.call([&] {

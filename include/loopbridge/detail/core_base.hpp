@@ -10,6 +10,7 @@
 #include "loopbridge/detail/bell.hpp"
 #include "loopbridge/detail/node.hpp"
 #include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/spin.hpp"
 #include "loopbridge/detail/submission_list.hpp"
 #include "loopbridge/loop_ref.hpp"
 #include "loopbridge/place.hpp"
@@ -61,6 +62,13 @@ class core_base {
   /// May a handler wait, as far as the doorbell is concerned?
   virtual bool handler_may_wait() const noexcept = 0;
 
+  /// The two sides' judgement of spinning; null where the bridge is not to spin.
+  struct spinners {
+    alignas(64) spinner loop;
+    alignas(64) spinner waiters;
+  };
+  spinners* spinning() const noexcept { return spinning_; }
+
   std::pmr::memory_resource* memory() const noexcept { return memory_; }
   virtual const char* name() const noexcept = 0;
 
@@ -83,8 +91,8 @@ class core_base {
   }
 
  protected:
-  core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots)
-      : memory_(memory), reentrant_slots_(slots) {}
+  core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots, spinners* spinning)
+      : memory_(memory), reentrant_slots_(slots), spinning_(spinning) {}
   virtual ~core_base() = default;
 
   /// Rings if the loop sleeps: what every change of the list is followed by.
@@ -106,6 +114,7 @@ class core_base {
   process_mark process_;
   std::pmr::memory_resource* const memory_;
   slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/core.hpp
+  spinners* const spinning_;                          ///< the core's, too
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<pthread_t> loop_thread_{};

@@ -33,7 +33,7 @@ class result_base : public node {
   void announce(blocking_wait& waiting) const noexcept { waiting.is_for(completion_); }
   /// ... and this after it, which also ends `waiting`. False: forked meanwhile, see completion.
   bool wait_to_the_end(blocking_wait& waiting) noexcept {
-    const bool answered = completion_.wait(no_deadline, &core_.process());
+    const bool answered = wait_for_completion(no_deadline);
     waiting.end();
     return answered;
   }
@@ -54,6 +54,7 @@ class result_base : public node {
     if (source_ != nullptr) source_->release_ref();
   }
 
+  bool wait_for_completion(deadline until) noexcept;
   /// `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
   void complete(completion::phase from) noexcept;
   /// For run() and refuse(): false if the call was cancelled while queued, and is let go.

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace loopbridge::detail {
+
+/// What spinning needs of the machine; in src/spin.cpp.
+int current_cpu() noexcept;  ///< -1: unknown
+void pause_cpu() noexcept;   ///< inside a loop that looks again and again
+void yield_cpu() noexcept;   ///< keeps errno
+
+/// Whether it pays to wait awake for a moment before sleeping: one side's judgement, of the loop or
+/// of all who wait for it.
+///
+/// Falling asleep and being woken costs a microsecond or two on one CPU, and thirty or more where
+/// an idle one must be woken. Spinning avoids it, but only if the other side answers soon; if it
+/// runs on the same CPU, only if it is let in (yield); and not at all if a third thread wants the
+/// CPU. So each side keeps a score, and learns without spinning: a sleep that turned out short
+/// speaks for it, a long one against, a spin that found nothing more so. A spin in which the clock
+/// jumps shows a neighbour who took the CPU, and ends spinning for a while.
+///
+/// Any thread; not from a handler. Home of the atomics: all who wait share them, all are relaxed,
+/// for they are advice: who reads an old value sleeps or spins once too often.
+class spinner {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  /// Shall the caller spin now?
+  bool is_worth_it() const noexcept {
+    if (score_.load(std::memory_order_relaxed) <= 0) return false;
+    const std::int64_t off_until = off_until_.load(std::memory_order_relaxed);
+    // Never yet, mostly: spares the look at the clock, which costs as much as half a call.
+    return off_until == 0 || clock::now().time_since_epoch().count() >= off_until;
+  }
+
+  /// Looks until `ready`, or `until`, or no longer. Does the other side share this CPU?
+  template <class Ready>
+  bool spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
+    // Most spins that succeed do so within the first looks, before the clock is needed.
+    for (unsigned looks = 0; looks < looks_per_clock; ++looks) {
+      if (ready()) return learn(1), true;
+      if (shares_cpu) break;
+      pause_cpu();
+    }
+    clock::time_point now = clock::now();
+    const auto end = std::min(now + (shares_cpu ? longest_yield : longest_pause), until);
+    for (unsigned looks = 1; now < end; ++looks) {
+      if (ready()) return learn(1), true;
+      if (shares_cpu) {
+        yield_cpu();
+      } else {
+        pause_cpu();
+        if (looks % looks_per_clock != 0) continue;
+      }
+      const clock::time_point before = now;
+      now = clock::now();
+      if (now - before > neighbours_turn) return step_back(now), ready();
+    }
+    learn(shares_cpu ? -1 : -4);
+    return ready();
+  }
+
+  /// The caller has slept instead.
+  void slept(clock::duration how_long) noexcept { learn(how_long < short_sleep ? 1 : -1); }
+
+  /// Where the side was last seen; -1: not yet.
+  int cpu() const noexcept { return cpu_.load(std::memory_order_relaxed); }
+  int note_cpu() noexcept {
+    const int here = current_cpu();
+    if (cpu() != here) cpu_.store(here, std::memory_order_relaxed);  // spares the cache line
+    return here;
+  }
+
+  /// For tests: as if it had always paid.
+  void trust() noexcept { score_.store(most, std::memory_order_relaxed); }
+
+ private:
+  // Found by measuring, on two CPUs of a virtual machine; docs/performance.md says what they buy.
+  static constexpr int most = 8;
+  static constexpr unsigned looks_per_clock = 16;
+  static constexpr std::chrono::microseconds longest_yield{10};
+  static constexpr std::chrono::microseconds longest_pause{50};
+  static constexpr std::chrono::microseconds short_sleep{100};
+  static constexpr std::chrono::microseconds neighbours_turn{500};
+  static constexpr std::int64_t first_break = 10'000'000;  ///< in the clock's nanoseconds
+  static constexpr std::int64_t longest_break = 2'000'000'000;
+
+  void learn(int by) noexcept {
+    const int score = score_.load(std::memory_order_relaxed);
+    const int better = std::clamp(score + by, -most, most);
+    if (better != score) score_.store(better, std::memory_order_relaxed);
+  }
+
+  /// A neighbour has the CPU: no spinning for a while, longer each time. (By time, and not by the
+  /// number of waits, so that finding out whether he is gone costs next to nothing.)
+  void step_back(clock::time_point now) noexcept {
+    const std::int64_t at = now.time_since_epoch().count();
+    const bool again = at - off_until_.load(std::memory_order_relaxed) < 2 * longest_break;
+    const std::int64_t next =
+        again ? std::min(16 * break_.load(std::memory_order_relaxed), longest_break) : first_break;
+    break_.store(next, std::memory_order_relaxed);
+    off_until_.store(at + next, std::memory_order_relaxed);
+  }
+
+  std::atomic<int> score_{0};
+  std::atomic<int> cpu_{-1};
+  std::atomic<std::int64_t> off_until_{0};
+  std::atomic<std::int64_t> break_{first_break};
+};
+
+}  // namespace loopbridge::detail

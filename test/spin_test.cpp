@@ -1,0 +1,179 @@
+#include <doctest/doctest.h>
+#include <errno.h>
+#include <time.h>
+#include <uv.h>
+
+#include <atomic>
+#include <chrono>
+#include <loopbridge/loopbridge.hpp>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "support/app_loop.hpp"
+#include "support/bridge_access.hpp"
+#include "support/doorbells.hpp"
+#include "support/gate.hpp"
+
+TEST_SUITE_BEGIN("spin");
+
+using namespace std::chrono_literals;
+using loopbridge::bridge;
+using loopbridge::bridge_access;
+using loopbridge::options;
+using loopbridge::detail::spinner;
+
+namespace {
+
+constexpr auto forever = spinner::clock::time_point::max();
+
+/// Both sides spin from the start.
+void trust(const bridge& b) {
+  auto& spinning = *bridge_access::core(b).spinning();
+  spinning.loop.trust();
+  spinning.waiters.trust();
+}
+
+void sleep_through(std::chrono::nanoseconds time) {
+  const timespec t{0, static_cast<long>(time.count())};
+  nanosleep(&t, nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("a side spins once its sleeps have been short, and no longer when they are long") {
+  spinner s;
+  CHECK_FALSE(s.is_worth_it());
+  s.slept(10us);
+  CHECK(s.is_worth_it());
+  s.slept(1s);
+  CHECK_FALSE(s.is_worth_it());
+  for (int i = 0; i < 100; ++i) s.slept(10us);
+  for (int i = 0; i < 8; ++i) s.slept(1s);  // its memory is short
+  CHECK_FALSE(s.is_worth_it());
+}
+
+TEST_CASE(
+    "a spin that finds nothing ends by itself, and costs more trust than a short sleep gains") {
+  spinner s;
+  s.trust();
+  CHECK_FALSE(s.spin(false, forever, [] { return false; }));
+  CHECK_FALSE(s.spin(false, forever, [] { return false; }));
+  CHECK_FALSE(s.is_worth_it());
+  s.trust();
+  CHECK_FALSE(s.spin(true, forever, [] { return false; }));  // by yielding: costs less
+  CHECK(s.is_worth_it());
+}
+
+TEST_CASE("a spin looks once more after its time, and ends at its deadline") {
+  for (const bool shares_cpu : {false, true}) {
+    CAPTURE(shares_cpu);
+    spinner s;
+    int looks = 0;
+    CHECK(s.spin(shares_cpu, spinner::clock::time_point{}, [&] { return ++looks > 0; }));
+    CHECK(looks == 1);
+    const int most = 18;  // before the clock is asked, and the last one
+    looks = 0;
+    CHECK_FALSE(s.spin(shares_cpu, spinner::clock::time_point{}, [&] { return ++looks > most; }));
+  }
+}
+
+TEST_CASE("who finds the CPU taken by a neighbour does not spin for a while") {
+  spinner s;
+  s.trust();
+  int looks = 0;
+  s.spin(true, forever, [&] {
+    if (++looks == 3) sleep_through(2ms);
+    return false;
+  });
+  s.trust();
+  CHECK_FALSE(s.is_worth_it());
+  CHECK(looks <= 4);
+}
+
+TEST_CASE("a spin keeps errno, also where it yields") {
+  spinner s;
+  errno = 1234;
+  s.spin(true, forever, [] { return false; });
+  CHECK(errno == 1234);
+}
+
+TEST_CASE("a bridge that is not to spin has nobody who could") {
+  options opts;
+  opts.spin = loopbridge::spinning::off;
+  const bridge b(opts);
+  CHECK(bridge_access::core(b).spinning() == nullptr);
+}
+
+TEST_CASE("calls are answered in order where both sides spin, by several threads") {
+  bridge b(support::with_each_doorbell());
+  std::atomic<int> wrong{0};
+  const auto call_often = [&]() noexcept {
+    for (int i = 0; i < 2000; ++i) {
+      if (i % 100 == 0) trust(b);
+      int posted = 0;
+      b.post([&posted, i] { posted = i; });
+      if (b.call([&posted] { return posted; }) != i) ++wrong;
+    }
+  };
+  std::thread other(call_often);
+  call_often();
+  other.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a loop that is kept from sleeping serves its timers meanwhile") {
+  bridge b;
+  std::atomic<int> ticks{0};
+  b.call([&](loopbridge::loop_ref loop) {
+    auto* const timer = new uv_timer_t;
+    uv_timer_init(loop.get(), timer);
+    timer->data = &ticks;
+    uv_timer_start(
+        timer,
+        [](uv_timer_t* t) {
+          if (++*static_cast<std::atomic<int>*>(t->data) < 5) return;
+          uv_close(reinterpret_cast<uv_handle_t*>(t),
+                   [](uv_handle_t* h) { delete reinterpret_cast<uv_timer_t*>(h); });
+        },
+        1, 1);
+  });
+  const auto until = spinner::clock::now() + support::generous;
+  while (ticks < 5 && spinner::clock::now() < until) {
+    trust(b);
+    b.call([] {});
+  }
+  CHECK(ticks >= 5);
+}
+
+TEST_CASE(
+    "a bridge that spins is stopped from elsewhere, from its own loop, and by a handler's way") {
+  for (int i = 0; i < 300; ++i) {
+    bridge b;
+    trust(b);
+    b.call([] {});
+    if (i % 3 == 0) {
+      b.stop();
+    } else if (i % 3 == 1) {
+      b.call([&b] { b.stop(); });
+    } else {
+      b.stop_reentrant();
+    }
+    CHECK_THROWS_AS(b.submit([] {}).get(), loopbridge::bridge_stopped);
+  }
+}
+
+TEST_CASE("an adopted loop's thread does not spin, those who wait for it may") {
+  support::app_loop app;
+  bridge b = bridge::adopt(&app.loop);
+  trust(b);
+  app.keep_alive();
+  std::thread caller([&]() noexcept {
+    for (int i = 0; i < 100; ++i) b.call([] {});
+    b.post([&app] { app.let_go(); });
+  });
+  uv_run(&app.loop, UV_RUN_DEFAULT);
+  caller.join();
+  CHECK(bridge_access::core(b).spinning()->loop.cpu() >= -1);
+  b.stop();
+}
