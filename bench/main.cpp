@@ -1,91 +1,30 @@
-// Ours beside the way everybody writes it, in one table. See usage() for the options.
+// Ours beside its peers and the floors, in one table. See settings.cpp for the options.
 #include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "call_round_trip.hpp"
-#include "contenders/loopbridge.hpp"
-#include "contenders/naive.hpp"
-#include "measurement.hpp"
+#include "catalogue.hpp"
+#include "entry.hpp"
 #include "placement.hpp"
-#include "post_cost.hpp"
 #include "report.hpp"
-#include "throughput.hpp"
+#include "settings.hpp"
 
 namespace bench {
+
+std::vector<entry>& field() {
+  static std::vector<entry> everybody;
+  return everybody;
+}
+
 namespace {
-
-struct settings {
-  std::size_t rounds = 9;
-  double scale = 1;
-  bool json = false;
-  std::string only;
-};
-
-[[noreturn]] void usage(int status) {
-  std::fputs(
-      "usage: bench [--rounds N] [--quick] [--only TEXT] [--json]\n"
-      "  --rounds N   how often each contender is measured, in turns (9; 5 or more to trust it)\n"
-      "  --quick      5 rounds of a tenth of the length: does it work, is anything far off?\n"
-      "  --only TEXT  only the measurements with TEXT in their name\n"
-      "  --json       every value of every round instead of the table\n",
-      status == 0 ? stdout : stderr);
-  std::exit(status);
-}
-
-settings parse(int argc, char** argv) {
-  settings s;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view arg = argv[i];
-    const char* const value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (arg == "--quick") {
-      s.rounds = 5;
-      s.scale = 0.1;
-    } else if (arg == "--json") {
-      s.json = true;
-    } else if (arg == "--rounds" && value != nullptr) {
-      s.rounds = std::strtoul(value, nullptr, 10);
-      if (s.rounds == 0) usage(2);
-      ++i;
-    } else if (arg == "--only" && value != nullptr) {
-      s.only = value;
-      ++i;
-    } else {
-      usage(arg == "--help" ? 0 : 2);
-    }
-  }
-  return s;
-}
-
-/// The first is the baseline, the second is the one that the verdicts are about.
-template <contender... Contenders>
-struct field {
-  static std::vector<std::string> names() { return {std::string(Contenders::name)...}; }
-
-  static std::vector<measurement> measurements() {
-    std::vector<measurement> all;
-    const auto add = [&](auto m) { all.push_back(measure_all<Contenders...>(m)); };
-    add(post_cost_loop_held{});
-    add(post_cost_loop_awake{});
-    for (const unsigned producers : {1u, 2u, 4u}) add(throughput{producers});
-    add(call_round_trip{.where = placement::same_cpu, .calls = 10'000});
-    if (usable_cpus() > 1) add(call_round_trip{.where = placement::cross_cpu, .calls = 2'000});
-    add(call_round_trip{.where = placement::free, .calls = 4'000});
-    add(call_round_trip{.where = placement::free, .callers = 4, .calls = 2'000});
-    return all;
-  }
-};
-
-using everybody = field<naive, loopbridge_self_pipe, loopbridge_uv_async>;
 
 #ifdef __clang__
 constexpr const char* compiler = "clang++ " __clang_version__;
@@ -102,11 +41,13 @@ std::vector<std::string> remarks(const settings& s) {
                 "16 bytes.",
                 usable_cpus(), load[0], uv_version_string(), compiler, s.rounds);
   std::vector<std::string> all{
-      text, "Medians over the rounds; the ratio (to naive) is the median of each round's own."};
+      text,
+      "Medians over the rounds; the ratio, of the first column to naive's, is the median of each "
+      "round's own."};
 #ifndef __OPTIMIZE__
   all.push_back("Built without optimisation: these figures mean nothing. See tools/bench.");
 #endif
-  if (s.scale < 1) all.push_back("--quick: short runs, so rough figures.");
+  if (!s.full) all.push_back("Quick: short runs, so rough figures. --full takes its time.");
   if (usable_cpus() < 2) all.push_back("One CPU: nothing was measured across CPUs.");
   return all;
 }
@@ -135,38 +76,56 @@ class progress {
   std::size_t done_ = 0;
 };
 
-std::vector<std::size_t> shuffled(std::size_t count, std::mt19937& random) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::shuffle(order.begin(), order.end(), random);
-  return order;
+/// One thing to do in a round: a row of the report, and what fills it.
+struct job {
+  const entry* who;
+  const entry::run* run;
+  report::row* row;
+};
+
+/// The report, empty, and the jobs of each of its blocks.
+std::vector<std::vector<job>> lay_out(report& r, const settings& s) {
+  for_each_measure([&](const auto& m) { r.blocks.push_back({{m.name(), m.figures()}, {}}); });
+  std::sort(field().begin(), field().end(), [](const entry& a, const entry& b) {
+    return a.is != b.is ? a.is < b.is : a.name < b.name;
+  });
+  std::vector<std::vector<job>> jobs(r.blocks.size());
+  for (std::size_t b = 0; b < r.blocks.size(); ++b) {
+    report::block& block = r.blocks[b];
+    if (block.what.name.find(s.only) == std::string::npos) continue;
+    for (const entry& e : field()) {
+      if (e.is != role::baseline && e.name.find(s.of) == std::string::npos) continue;
+      for (const entry::run& run : e.runs) {
+        if (run.what.name != block.what.name) continue;
+        const std::vector<double> unknown(s.rounds, std::numeric_limits<double>::quiet_NaN());
+        block.rows.push_back({e.name, e.is, {block.what.figures.size(), unknown}});
+        jobs[b].push_back({&e, &run, nullptr});
+      }
+    }
+    for (std::size_t i = 0; i < jobs[b].size(); ++i) jobs[b][i].row = &block.rows[i];
+  }
+  std::erase_if(jobs, [](const std::vector<job>& of) { return of.empty(); });
+  return jobs;
 }
 
 report run(const settings& s) {
-  report r{everybody::names(), remarks(s), {}};
-  std::vector<measurement> measurements = everybody::measurements();
-  std::erase_if(measurements, [&](const measurement& m) {
-    return m.figures.front().name.find(s.only) == std::string::npos;
-  });
-  std::vector<std::size_t> first_row;
-  for (const measurement& m : measurements) {
-    first_row.push_back(r.rows.size());
-    for (const figure& f : m.figures) {
-      r.rows.push_back({f, std::vector<std::vector<double>>(r.contenders.size())});
-    }
-  }
-  // Contenders take turns within each measurement, so that what the machine does meanwhile hits
-  // all of them; the orders are shuffled, so that nobody always comes after the same one.
+  report r{remarks(s), {}};
+  std::vector<std::vector<job>> jobs = lay_out(r, s);
+  std::size_t all = 0;
+  for (const std::vector<job>& of : jobs) all += of.size();
+  // Contenders take turns within each measure, so that what the machine does meanwhile hits all of
+  // them; the orders are shuffled, so that nobody always comes after the same one.
   std::mt19937 random{std::random_device{}()};
-  progress shown(s.rounds * measurements.size() * r.contenders.size());
+  progress shown(s.rounds * all);
   for (std::size_t round = 0; round < s.rounds; ++round) {
-    for (const std::size_t m : shuffled(measurements.size(), random)) {
-      for (const std::size_t c : shuffled(r.contenders.size(), random)) {
-        shown.step(round, measurements[m].figures.front().name, r.contenders[c]);
-        const std::vector<double> values = measurements[m].runs[c](s.scale);
-        for (std::size_t v = 0; v < values.size(); ++v) {
-          r.rows[first_row[m] + v].values[c].push_back(values[v]);
-        }
+    std::shuffle(jobs.begin(), jobs.end(), random);
+    for (std::vector<job>& of : jobs) {
+      std::shuffle(of.begin(), of.end(), random);
+      for (const job& j : of) {
+        shown.step(round, j.run->what.name, j.who->name);
+        if (round >= j.run->rounds) continue;
+        const std::vector<double> values = j.run->measure(s.each);
+        for (std::size_t f = 0; f < values.size(); ++f) j.row->values[f][round] = values[f];
       }
     }
   }
@@ -179,8 +138,9 @@ report run(const settings& s) {
 int main(int argc, char** argv) {
   try {
     const bench::settings s = bench::parse(argc, argv);
+    bench::enter_python();
     const bench::report r = bench::run(s);
-    s.json ? bench::print_json(r) : bench::print_table(r);
+    bench::print_table(r);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench: %s\n", e.what());
     return 1;

@@ -53,7 +53,7 @@ unsigned usable_cpus() {
 
 void pin_this_thread(placement p, end_of_call end) {
   if (p == placement::free) return set_mask(usable());
-  const bool second = p == placement::cross_cpu && end == end_of_call::loop;
+  const bool second = p == placement::cross_cpu && end == end_of_call::loop && usable_cpus() > 1;
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(nth_usable_cpu(second ? 1 : 0), &one);

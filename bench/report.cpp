@@ -1,6 +1,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -12,100 +13,103 @@ namespace {
 using cells = std::vector<std::string>;
 
 std::string number(double value) {
+  if (std::isnan(value)) return "-";
   char text[32];
-  std::snprintf(text, sizeof(text), "%.*f", value < 10 ? 2 : value < 100 ? 1 : 0, value);
+  std::snprintf(text, sizeof(text), "%.*f", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value);
   return text;
 }
 
-/// "ours is 1.90x faster, in 9 of 9 rounds": the last part says how far to trust the first.
-std::string verdict(const comparison& c, better direction) {
-  const double factor = direction == better::lower ? 1 / c.ratio : c.ratio;
-  const bool faster = factor >= 1;
-  const std::size_t rounds = faster ? c.rounds_won : c.rounds - c.rounds_won;
-  return "ours is " + number(faster ? factor : 1 / factor) + "x " + (faster ? "faster" : "slower") +
-         ", in " + std::to_string(rounds) + " of " + std::to_string(c.rounds) + " rounds";
+std::string ratio(double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof(text), value < 0.095 ? "%.3f" : "%.2f", value);
+  return text;
 }
 
-cells header_of(const report& r) {
-  cells header{"", "unit", "better is", r.contenders.front()};
-  for (std::size_t i = 1; i < r.contenders.size(); ++i) {
-    header.push_back(r.contenders[i]);
-    header.push_back("ratio");
-  }
-  header.push_back("verdict");
+std::string column(const figure& f) {
+  if (f.unit.empty()) return f.name;
+  return f.name + " " + f.unit;
+}
+
+cells header_of(const report::block& b) {
+  cells header{b.what.name};
+  for (const figure& f : b.what.figures) header.push_back(column(f));
+  header.insert(header.begin() + 2, "ratio");
   return header;
 }
 
-cells line_of(const report::row& row) {
-  const std::vector<double>& baseline = row.values.front();
-  cells line{row.what.name, row.what.unit, row.what.direction == better::lower ? "lower" : "higher",
-             number(median(baseline))};
-  for (std::size_t i = 1; i < row.values.size(); ++i) {
-    const comparison c = compare(row.values[i], baseline, row.what.direction);
-    line.push_back(number(c.median));
-    line.push_back(number(c.ratio));
-  }
-  line.push_back(verdict(compare(row.values[1], baseline, row.what.direction), row.what.direction));
+cells line_of(const report::block& b, const report::row& row) {
+  cells line{"  " + row.contender};
+  for (const std::vector<double>& values : row.values) line.push_back(number(median(values)));
+  const auto naive = std::find_if(b.rows.begin(), b.rows.end(),
+                                  [](const report::row& r) { return r.is == role::baseline; });
+  const bool has_naive = naive != b.rows.end();
+  line.insert(line.begin() + 2,
+              has_naive ? ratio(paired_ratio(row.values[0], naive->values[0])) : "");
   return line;
 }
 
-void print_line(const cells& line, const std::vector<std::size_t>& widths) {
-  constexpr std::size_t first_number = 3;
-  std::string text;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const std::string padding(widths[i] - line[i].size(), ' ');
-    const bool to_the_right = i >= first_number && i + 1 < line.size();
-    text += to_the_right ? padding + line[i] : line[i] + padding;
-    text += "  ";
+void print_lines(const std::vector<cells>& lines) {
+  constexpr std::size_t name_width = 44;
+  std::vector<std::size_t> widths(lines.front().size(), 6);
+  widths[0] = name_width;
+  for (const cells& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
-  text.erase(text.find_last_not_of(' ') + 1);
-  std::puts(text.c_str());
-}
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
+  for (const cells& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::string padding(widths[i] - line[i].size(), ' ');
+      text += i == 0 ? line[i] + padding : "  " + padding + line[i];
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    std::puts(text.c_str());
   }
-  return result + '"';
 }
 
 }  // namespace
 
-void print_table(const report& r) {
-  for (const std::string& remark : r.remarks) std::puts(remark.c_str());
-  std::puts("");
-  std::vector<cells> lines{header_of(r)};
-  for (const report::row& row : r.rows) lines.push_back(line_of(row));
-  std::vector<std::size_t> widths(lines.front().size());
-  for (const cells& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+std::string to_string(role is) {
+  switch (is) {
+    case role::floor:
+      return "floor";
+    case role::baseline:
+      return "baseline";
+    case role::ours:
+      return "ours";
+    case role::peer:
+      return "peer";
   }
-  for (const cells& line : lines) print_line(line, widths);
+  return "";
 }
 
-void print_json(const report& r) {
-  std::puts("{\"remarks\": [");
-  for (std::size_t i = 0; i < r.remarks.size(); ++i) {
-    std::printf("%s  %s", i != 0 ? ",\n" : "", quoted(r.remarks[i]).c_str());
+const report::block* report::find(std::string_view measure) const {
+  for (const block& b : blocks) {
+    if (b.what.name == measure) return &b;
   }
-  std::puts("],\n\"rows\": [");
-  for (std::size_t i = 0; i < r.rows.size(); ++i) {
-    const report::row& row = r.rows[i];
-    std::printf("%s  {\"name\": %s, \"unit\": %s, \"better\": \"%s\", \"rounds\": {",
-                i != 0 ? ",\n" : "", quoted(row.what.name).c_str(), quoted(row.what.unit).c_str(),
-                row.what.direction == better::lower ? "lower" : "higher");
-    for (std::size_t c = 0; c < row.values.size(); ++c) {
-      std::printf("%s\n    %s: [", c != 0 ? "," : "", quoted(r.contenders[c]).c_str());
-      for (std::size_t v = 0; v < row.values[c].size(); ++v) {
-        std::printf("%s%.6g", v != 0 ? ", " : "", row.values[c][v]);
-      }
-      std::printf("]");
+  return nullptr;
+}
+
+const std::vector<double>* values_of(const report::block& b, std::string_view contender,
+                                     std::string_view figure) {
+  for (const report::row& row : b.rows) {
+    if (row.contender != contender) continue;
+    for (std::size_t f = 0; f < b.what.figures.size(); ++f) {
+      if (b.what.figures[f].name == figure) return &row.values[f];
     }
-    std::printf("}}");
   }
-  std::puts("\n]}");
+  return nullptr;
+}
+
+void print_table(const report& r) {
+  for (const std::string& remark : r.remarks) std::puts(remark.c_str());
+  for (const report::block& b : r.blocks) {
+    if (b.rows.empty()) continue;
+    std::puts("");
+    std::vector<cells> lines{header_of(b)};
+    for (const report::row& row : b.rows) lines.push_back(line_of(b, row));
+    print_lines(lines);
+  }
 }
 
 }  // namespace bench

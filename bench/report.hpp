@@ -1,25 +1,41 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "measurement.hpp"
+#include "entry.hpp"
 
 namespace bench {
 
-/// All that was measured: for each figure and each contender one value per round.
+/// All that was measured.
 struct report {
-  std::vector<std::string> contenders;  ///< the first is the baseline, the second is ours
-  std::vector<std::string> remarks;     ///< about the machine and the run
   struct row {
-    figure what;
-    std::vector<std::vector<double>> values;  ///< [contender][round]
+    std::string contender;
+    role is = role::peer;
+    std::vector<std::vector<double>> values;  ///< [figure][round]; NaN: not measured in that round
   };
-  std::vector<row> rows;
+  struct block {
+    measure_info what;
+    std::vector<row> rows;  ///< floors, naive, ours, peers
+  };
+
+  std::vector<std::string> remarks;  ///< about the machine and the run
+  std::vector<block> blocks;
+
+  const block* find(std::string_view measure) const;
 };
 
+/// The row's values of a figure, or null.
+const std::vector<double>* values_of(const report::block& b, std::string_view contender,
+                                     std::string_view figure);
+
+std::string to_string(role is);
+
+/// Every row of every block.
 void print_table(const report& r);
-/// Every value of every round, for other programs.
-void print_json(const report& r);
+/// Every value of every round, and the verdicts.
+void write_json(const report& r, const std::string& file);
 
 }  // namespace bench

@@ -1,25 +1,16 @@
 #pragma once
 
-#include <cstddef>
 #include <vector>
-
-#include "measurement.hpp"
 
 namespace bench {
 
-/// The value that `percent` of the others do not exceed. NaN of none.
+/// The value that `percent` of the others do not exceed. NaN of none. A value that is NaN was not
+/// measured, and is left out.
 double percentile(std::vector<double> values, double percent);
 double median(std::vector<double> values);
 
-/// How one contender did beside the baseline. Rounds are compared with themselves: the load of the
-/// machine changes between rounds, and within one it is much the same for all.
-struct comparison {
-  double median = 0;
-  double ratio = 1;  ///< median over the rounds of (ours / baseline)
-  std::size_t rounds = 0;
-  std::size_t rounds_won = 0;
-};
-comparison compare(const std::vector<double>& ours, const std::vector<double>& baseline,
-                   better direction);
+/// The median over the rounds of (one / other). Rounds are compared with themselves: the load of
+/// the machine changes between rounds, and within one it is much the same for all.
+double paired_ratio(const std::vector<double>& one, const std::vector<double>& other);
 
 }  // namespace bench

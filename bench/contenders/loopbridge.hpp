@@ -1,17 +1,20 @@
 #pragma once
 
 #include <loopbridge/bridge.hpp>
+#include <loopbridge/reentrant_call.hpp>
 #include <string_view>
 #include <utility>
 
+#include "../contender.hpp"
+
 namespace bench {
 
-/// Ours, with one doorbell or the other.
-template <loopbridge::doorbell Doorbell>
-class loopbridge_with {
+/// Ours, in one of its modes: a name, and what it changes of the options.
+template <class Mode>
+class loopbridge_as {
  public:
-  static constexpr std::string_view name =
-      Doorbell == loopbridge::doorbell::self_pipe ? "loopbridge" : "with uv_async";
+  static constexpr std::string_view name = Mode::name;
+  static constexpr role is = role::ours;
 
   template <class F>
   void post(F&& f) {
@@ -21,18 +24,39 @@ class loopbridge_with {
   auto call(F&& f) {
     return bridge_.call(std::forward<F>(f));
   }
-
- private:
-  static loopbridge::options set_up() {
-    loopbridge::options opts;
-    opts.doorbell = Doorbell;
-    return opts;
+  template <class F>
+  auto submit(F&& f) {
+    return bridge_.submit(std::forward<F>(f));
+  }
+  template <class F>
+  void with_loop(F&& f) {
+    bridge_.call([&](loopbridge::loop_ref loop) { f(loop.get()); });
   }
 
-  loopbridge::bridge bridge_{set_up()};
+  /// For what only ours have: the ways of handlers, and deferred answers.
+  loopbridge::bridge& bridge() { return bridge_; }
+
+ private:
+  static loopbridge::options options() {
+    loopbridge::options o;
+    Mode::set(o);
+    return o;
+  }
+
+ protected:
+  loopbridge::bridge bridge_{options()};
 };
 
-using loopbridge_self_pipe = loopbridge_with<loopbridge::doorbell::self_pipe>;
-using loopbridge_uv_async = loopbridge_with<loopbridge::doorbell::uv_async>;
+struct by_default {
+  static constexpr std::string_view name = "loopbridge";
+  static void set(loopbridge::options&) {}
+};
+struct by_uv_async {
+  static constexpr std::string_view name = "loopbridge, uv_async";
+  static void set(loopbridge::options& o) { o.doorbell = loopbridge::doorbell::uv_async; }
+};
+
+using loopbridge_default = loopbridge_as<by_default>;
+using loopbridge_uv_async = loopbridge_as<by_uv_async>;
 
 }  // namespace bench

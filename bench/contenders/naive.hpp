@@ -1,16 +1,16 @@
 #pragma once
 
-#include <uv.h>
-
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <string_view>
-#include <thread>
 #include <type_traits>
 #include <utility>
+
+#include "../contender.hpp"
+#include "uv_loop_thread.hpp"
 
 namespace bench {
 
@@ -18,26 +18,11 @@ namespace bench {
 ///
 /// It is the baseline, so it gets every advantage of its kind: the lock is held for the push and
 /// for the swap only, closures of 16 bytes fit into std::function without an allocation, and the
-/// promise is the caller's own, not shared.
+/// promise of a call is the caller's own, not shared.
 class naive {
  public:
   static constexpr std::string_view name = "naive";
-
-  naive() {
-    if (uv_loop_init(&loop_) != 0) std::abort();
-    if (uv_async_init(&loop_, &wake_,
-                      [](uv_async_t* h) { static_cast<naive*>(h->data)->run_all(); }) != 0) {
-      std::abort();
-    }
-    wake_.data = this;
-    thread_ = std::thread([this] { uv_run(&loop_, UV_RUN_DEFAULT); });
-  }
-
-  ~naive() {
-    post([this] { uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr); });
-    thread_.join();
-    uv_loop_close(&loop_);
-  }
+  static constexpr role is = role::baseline;
 
   template <class F>
   void post(F&& f) {
@@ -45,29 +30,45 @@ class naive {
       const std::lock_guard lock(mutex_);
       queue_.emplace_back(std::forward<F>(f));
     }
-    uv_async_send(&wake_);
+    loop_.wake();
   }
 
   template <class F>
   std::invoke_result_t<F&> call(F&& f) {
     std::promise<std::invoke_result_t<F&>> answer;
     auto answered = answer.get_future();
-    post([&] {
-      try {
-        if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
-          f();
-          answer.set_value();
-        } else {
-          answer.set_value(f());
-        }
-      } catch (...) {
-        answer.set_exception(std::current_exception());
-      }
-    });
+    post([&] { fulfil(answer, f); });
     return answered.get();
   }
 
+  template <class F>
+  std::future<std::invoke_result_t<F&>> submit(F f) {
+    auto answer = std::make_shared<std::promise<std::invoke_result_t<F&>>>();
+    auto answered = answer->get_future();
+    post([answer = std::move(answer), f]() mutable { fulfil(*answer, f); });
+    return answered;
+  }
+
+  template <class F>
+  void with_loop(F&& f) {
+    call([&] { f(loop_.loop()); });
+  }
+
  private:
+  template <class R, class F>
+  static void fulfil(std::promise<R>& answer, F& f) {
+    try {
+      if constexpr (std::is_void_v<R>) {
+        f();
+        answer.set_value();
+      } else {
+        answer.set_value(f());
+      }
+    } catch (...) {
+      answer.set_exception(std::current_exception());
+    }
+  }
+
   void run_all() {
     std::deque<std::function<void()>> batch;
     {
@@ -77,11 +78,9 @@ class naive {
     for (std::function<void()>& f : batch) f();
   }
 
-  uv_loop_t loop_{};
-  uv_async_t wake_{};
   std::mutex mutex_;
   std::deque<std::function<void()>> queue_;  ///< under mutex_
-  std::thread thread_;
+  uv_loop_thread loop_{[this] { run_all(); }};
 };
 
 }  // namespace bench

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <event2/event.h>
+#include <event2/thread.h>
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "../contender.hpp"
+#include "replying.hpp"
+
+namespace bench {
+
+/// libevent with its locks on: event_active() wakes the loop; the queue is naive's.
+class libevent : public replying<libevent> {
+ public:
+  static constexpr std::string_view name = "libevent";
+  static constexpr role is = role::peer;
+
+  libevent() {
+    abort_unless(evthread_use_pthreads() == 0);
+    base_ = event_base_new();
+    abort_unless(base_ != nullptr);
+    wake_ = event_new(
+        base_, -1, EV_PERSIST,
+        [](evutil_socket_t, short, void* self) { static_cast<libevent*>(self)->run_all(); }, this);
+    abort_unless(wake_ != nullptr);
+    thread_ = std::thread([this] { event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY); });
+  }
+  ~libevent() {
+    post([this] { event_base_loopbreak(base_); });
+    thread_.join();
+    event_free(wake_);
+    event_base_free(base_);
+  }
+  libevent(const libevent&) = delete;
+  libevent& operator=(const libevent&) = delete;
+
+  template <class F>
+  void post(F&& f) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.emplace_back(std::forward<F>(f));
+    }
+    event_active(wake_, 0, 0);
+  }
+
+ private:
+  void run_all() {
+    std::deque<std::function<void()>> batch;
+    {
+      const std::lock_guard lock(mutex_);
+      batch.swap(queue_);
+    }
+    for (std::function<void()>& f : batch) f();
+  }
+
+  event_base* base_ = nullptr;
+  event* wake_ = nullptr;
+  std::mutex mutex_;
+  std::deque<std::function<void()>> queue_;  ///< under mutex_
+  std::thread thread_;
+};
+
+}  // namespace bench

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../costs.hpp"
+#include "../futex.hpp"
+#include "../measure.hpp"
+#include "../statistics.hpp"
+
+namespace bench {
+
+/// A thousand posts to a loop that sleeps, until the last one has run.
+struct burst {
+  static constexpr std::size_t posts = 1000;
+
+  std::string name() const { return "burst of 1000, loop asleep before"; }
+  std::vector<figure> figures() const {
+    return {{"median", "ns each"},
+            {"p99", "ns each"},
+            {"writes", "per burst"},
+            {"allocations", "per burst"},
+            {"CPU", "ns each"}};
+  }
+  template <class C>
+  static constexpr bool fits = posting<C>;
+
+  template <class C>
+  std::vector<double> run(effort e) const {
+    C c;
+    auto&& p = producer_of(c);
+    std::uint64_t sum = 0;
+    for (int warm = 0; warm < 3; ++warm) one_burst(p, sum);
+    std::vector<double> times;
+    const auto end = in_seconds(e.seconds);
+    const costs before = costs::so_far();
+    while (times.size() < 10 || clock::now() < end) times.push_back(one_burst(p, sum));
+    const costs used = costs::so_far() - before;
+    require_sum(sum, (times.size() + 3) * (posts - 1));
+    const auto bursts = static_cast<double>(times.size());
+    return {median(times), percentile(times, 99), static_cast<double>(used.writes) / bursts,
+            static_cast<double>(used.allocations) / bursts, used.cpu_ns / bursts / posts};
+  }
+
+ private:
+  template <class Producer>
+  static double one_burst(Producer& p, std::uint64_t& sum) {
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+    one_event done;
+    const auto start = clock::now();
+    for (std::size_t n = 1; n < posts; ++n) p.post(add_to{&sum, 1});
+    p.post([&done] { done.set(); });
+    done.wait();
+    return nanoseconds_since(start) / posts;
+  }
+};
+
+}  // namespace bench

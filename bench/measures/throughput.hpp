@@ -1,0 +1,103 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../costs.hpp"
+#include "../futex.hpp"
+#include "../measure.hpp"
+
+namespace bench {
+
+/// How many posted calls are through per second, from the first post until the last one has run;
+/// what one costs of all threads' CPU time, which tells the same with less noise where other
+/// programs take part of the machine; and how evenly the producers get on.
+struct throughput {
+  unsigned producers;
+
+  std::string name() const {
+    return "throughput, " + std::to_string(producers) +
+           (producers == 1 ? " producer" : " producers");
+  }
+  std::vector<figure> figures() const {
+    return {{"throughput", "M/s", better::higher},
+            {"CPU", "ns"},
+            {"writes", "per 1 M"},
+            {"allocations", "per 1000"},
+            {"slowest/fastest", "", better::higher}};
+  }
+  template <class C>
+  static constexpr bool fits = posting<C>;
+
+  template <class C>
+  std::vector<double> run(effort e) const {
+    C c;
+    std::uint64_t sum = 0;
+    std::atomic<unsigned> warm{0};
+    std::atomic<bool> go{false};
+    std::vector<result> results(producers);
+    std::vector<std::thread> threads;
+    // The slow ones would take minutes for the fast ones' counts: each posts until its time is up.
+    const std::size_t each = e.most / producers;
+    for (unsigned i = 0; i < producers; ++i) {
+      threads.emplace_back([&, i] {
+        auto&& p = producer_of(c);
+        result warming = post_for(p, sum, each / 10, in_seconds(e.seconds / 4));
+        warm.fetch_add(1);
+        warm.notify_all();
+        go.wait(false);
+        results[i] = post_for(p, sum, each, in_seconds(4 * e.seconds));
+        results[i].all = warming.posts + results[i].posts;
+      });
+    }
+    for (unsigned n = warm; n != producers; n = warm) warm.wait(n);
+    const costs before = costs::so_far();
+    const auto start = clock::now();
+    go.store(true);
+    go.notify_all();
+    for (std::thread& t : threads) t.join();
+    const double nanoseconds = nanoseconds_since(start);
+    const costs used = costs::so_far() - before;
+
+    double posts = 0;
+    std::uint64_t all = 0;
+    std::vector<double> rates;
+    for (const result& r : results) {
+      posts += static_cast<double>(r.posts);
+      all += r.all;
+      rates.push_back(static_cast<double>(r.posts) / r.nanoseconds);
+    }
+    require_sum(sum, all);
+    const auto [slowest, fastest] = std::minmax_element(rates.begin(), rates.end());
+    return {posts / nanoseconds * 1e3, used.cpu_ns / posts,
+            static_cast<double>(used.writes) / posts * 1e6,
+            static_cast<double>(used.allocations) / posts * 1e3, *slowest / *fastest};
+  }
+
+ private:
+  struct result {
+    std::size_t posts = 0;
+    std::size_t all = 0;  ///< with those for warming
+    double nanoseconds = 0;
+  };
+
+  template <class Producer>
+  static result post_for(Producer& p, std::uint64_t& sum, std::size_t most, clock::time_point end) {
+    result r;
+    const auto start = clock::now();
+    do {
+      for (int n = 0; n < 500; ++n) p.post(add_to{&sum, 1});
+      r.posts += 500;
+    } while (r.posts < most && clock::now() < end);
+    r.nanoseconds = nanoseconds_since(start);
+    one_event done;
+    p.post([&done] { done.set(); });
+    done.wait();
+    return r;
+  }
+};
+
+}  // namespace bench
