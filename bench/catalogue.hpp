@@ -1,8 +1,12 @@
 #pragma once
 
 #include "measures/burst.hpp"
+#include "measures/echo_round_trip.hpp"
 #include "measures/handler.hpp"
+#include "measures/idle.hpp"
+#include "measures/io_latency.hpp"
 #include "measures/lifetime.hpp"
+#include "measures/memory.hpp"
 #include "measures/post_cost.hpp"
 #include "measures/round_trip.hpp"
 #include "measures/throughput.hpp"
@@ -29,7 +33,12 @@ void for_each_measure(Visit&& visit) {
   for (const unsigned producers : {1u, 2u, 4u, 8u}) visit(throughput{producers});
   visit(burst{});
   visit(from_handler{});
+  visit(io_latency{});
+  visit(echo_round_trip{});
   visit(lifetime{});
+  visit(idle{});
+  visit(memory_per_call{});
+  for (const unsigned producers : {1u, 4u}) visit(peak_memory{producers});
 }
 
 }  // namespace bench

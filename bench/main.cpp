@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catalogue.hpp"
+#include "child.hpp"
 #include "entry.hpp"
 #include "placement.hpp"
 #include "report.hpp"
@@ -86,6 +87,11 @@ struct job {
 /// The report, empty, and the jobs of each of its blocks.
 std::vector<std::vector<job>> lay_out(report& r, const settings& s) {
   for_each_measure([&](const auto& m) { r.blocks.push_back({{m.name(), m.figures()}, {}}); });
+  for (const entry& e : field()) {  // with measures that nobody else has
+    for (const entry::run& run : e.runs) {
+      if (r.find(run.what.name) == nullptr) r.blocks.push_back({run.what, {}});
+    }
+  }
   std::sort(field().begin(), field().end(), [](const entry& a, const entry& b) {
     return a.is != b.is ? a.is < b.is : a.name < b.name;
   });
@@ -132,12 +138,26 @@ report run(const settings& s) {
   return r;
 }
 
+/// In a process that another one has started: see child.hpp.
+void run_as_child(const settings& s) {
+  for (const entry& e : field()) {
+    for (const entry::run& run : e.runs) {
+      if (e.name != s.child_of || run.what.name != s.child_measure) continue;
+      print_values(run.in_child(s.each));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bench
 
 int main(int argc, char** argv) {
   try {
     const bench::settings s = bench::parse(argc, argv);
+    if (!s.child_of.empty()) {
+      bench::run_as_child(s);
+      return 0;
+    }
     bench::enter_python();
     const bench::report r = bench::run(s);
     bench::print_table(r);

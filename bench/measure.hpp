@@ -22,8 +22,9 @@ struct figure {
 
 /// How much may be spent on one run of one contender.
 struct effort {
-  double seconds = 0.1;          ///< for what repeats something small
-  std::size_t most = 1'000'000;  ///< of whatever is repeated
+  double seconds = 0.03;       ///< for what repeats something small
+  double idle_seconds = 2;     ///< for what does nothing
+  std::size_t most = 400'000;  ///< of whatever is repeated
 };
 
 /// Something to measure, as the classes in measures/ do:

@@ -11,7 +11,7 @@ namespace {
   std::fputs(
       "usage: bench [--quick | --full] [--rounds N] [--only TEXT] [--of TEXT] [--json FILE]\n"
       "  --quick      under two minutes, rough figures: is anything far off? (the default)\n"
-      "  --full       9 rounds, ten times as long each: figures to quote\n"
+      "  --full       9 rounds, three times as long each: figures to quote\n"
       "  --rounds N   how often each contender is measured, in turns\n"
       "  --only TEXT  only the measures with TEXT in their name\n"
       "  --of TEXT    only naive and the contenders with TEXT in their name\n"
@@ -37,7 +37,7 @@ settings parse(int argc, char** argv) {
       s.full = false;
     } else if (arg == "--full") {
       s.rounds = 9;
-      s.each = {0.1, 1'000'000};
+      s.each = {0.1, 10, 1'000'000};
       s.full = true;
     } else if (arg == "--rounds") {
       s.rounds = std::strtoul(value(), nullptr, 10);
@@ -51,6 +51,9 @@ settings parse(int argc, char** argv) {
     } else if (arg == "--child") {  // by ourselves: see child.hpp
       s.child_measure = value();
       s.child_of = value();
+      s.each.seconds = std::strtod(value(), nullptr);
+      s.each.idle_seconds = std::strtod(value(), nullptr);
+      s.each.most = std::strtoul(value(), nullptr, 10);
     } else {
       usage(arg == "--help" ? 0 : 2);
     }

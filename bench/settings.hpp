@@ -9,7 +9,7 @@ namespace bench {
 
 struct settings {
   std::size_t rounds = 3;
-  effort each{0.03, 400'000};
+  effort each;
   bool full = false;
   std::string only;      ///< measures with this in their name; empty: all
   std::string of;        ///< contenders with this in their name; empty: all

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <loopbridge/bridge.hpp>
+#include <loopbridge/deferred.hpp>
 #include <loopbridge/reentrant_call.hpp>
 #include <string_view>
 #include <utility>
@@ -33,7 +34,18 @@ class loopbridge_as {
     bridge_.call([&](loopbridge::loop_ref loop) { f(loop.get()); });
   }
 
-  /// For what only ours have: the ways of handlers, and deferred answers.
+  /// begin(done, data) begins something on the loop that will call done(data).
+  template <class Begin>
+  void call_later(Begin&& begin) {
+    bridge_.call([&begin] {
+      loopbridge::completer<void> done;
+      auto answer = done.get_deferred();
+      begin([](void* d) { loopbridge::completer<void>::from(d).resolve(); }, done.release());
+      return answer;
+    });
+  }
+
+  /// For what only ours have: the ways of handlers.
   loopbridge::bridge& bridge() { return bridge_; }
 
  private:

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <algorithm>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../child.hpp"
+#include "../futex.hpp"
+#include "../measure.hpp"
+
+namespace bench {
+
+/// What a posted call occupies while it is queued, everything included: growth of the process.
+struct memory_per_call {
+  static constexpr std::size_t rounds = 3;
+
+  std::string name() const { return "memory of a queued call"; }
+  std::vector<figure> figures() const { return {{"memory", "bytes"}}; }
+  /// Who is bounded would make the one who posts wait.
+  template <class C>
+  static constexpr bool fits = posting<C> && !requires {
+    C::bounded;
+  };
+
+  template <class C>
+  std::vector<double> run(effort e) const {
+    return ask_child(name(), C::name, e);
+  }
+
+  template <class C>
+  std::vector<double> run_in_child(effort) const {
+    constexpr std::size_t posts = 200'000;
+    C c;
+    auto&& p = producer_of(c);
+    std::binary_semaphore held{0};
+    std::binary_semaphore let_go{0};
+    p.post([&held, &let_go] {
+      held.release();
+      let_go.acquire();
+    });
+    held.acquire();
+    std::uint64_t sum = 0;
+    const double before = resident();
+    for (std::size_t n = 0; n < posts; ++n) p.post(add_to{&sum, 1});
+    const double grown = resident() - before;
+    one_event done;
+    p.post([&done] { done.set(); });
+    let_go.release();
+    done.wait();
+    require_sum(sum, posts);
+    return {grown / posts};
+  }
+};
+
+/// How large the process grows while producers post as fast as they can: the loop may fall behind.
+struct peak_memory {
+  static constexpr std::size_t rounds = 3;
+  unsigned producers;
+
+  std::string name() const {
+    return "peak memory, 5 M posts (quick: 2 M), " + std::to_string(producers) +
+           (producers == 1 ? " producer" : " producers");
+  }
+  std::vector<figure> figures() const { return {{"growth", "MB"}, {"time", "s"}}; }
+  template <class C>
+  static constexpr bool fits = posting<C>;
+
+  template <class C>
+  std::vector<double> run(effort e) const {
+    return ask_child(name(), C::name, e);
+  }
+
+  template <class C>
+  std::vector<double> run_in_child(effort e) const {
+    const std::size_t each = 5 * e.most / producers;
+    const auto limit = in_seconds(5);  // the slow ones would take long, and do not grow
+    std::uint64_t sum = 0;
+    std::vector<std::size_t> posted(producers);
+    C c;
+    c.call([] {});
+    const double before = resident();
+    const auto start = clock::now();
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < producers; ++i) {
+      threads.emplace_back([&, i] {
+        auto&& p = producer_of(c);
+        for (; posted[i] < each && clock::now() < limit; posted[i] += 500) {
+          for (int n = 0; n < 500; ++n) p.post(add_to{&sum, 1});
+        }
+        one_event done;
+        p.post([&done] { done.set(); });
+        done.wait();
+      });
+    }
+    for (std::thread& t : threads) t.join();
+    const double seconds = nanoseconds_since(start) / 1e9;
+    std::uint64_t all = 0;
+    for (const std::size_t n : posted) all += n;
+    require_sum(sum, all);
+    return {(peak_resident() - before) / 1e6, seconds};
+  }
+};
+
+}  // namespace bench
