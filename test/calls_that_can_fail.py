@@ -33,6 +33,7 @@ EXCUSED = {
     'uv_backend_fd': 'a number',
     'sched_getcpu': 'advice, and unknown is an answer',
     'uv_run': 'runs; its result is of no interest',
+    'uv_available_parallelism': 'a number, at least 1',
     'uv_async_send': 'rings or aborts; its write is failed as "write"',
     'pthread_self|pthread_setcancelstate|sched_yield|sigfillset|sigdelset': 'cannot fail',
     'pthread_mutex_(lock|unlock)|pthread_once': 'fail on misuse only',

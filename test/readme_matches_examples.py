@@ -9,7 +9,7 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-examples = ["hello", "blocking_program", "worker_threads", "signal_handler"]
+examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "many_loops"]
 
 
 def shown(name):

@@ -155,6 +155,7 @@ class bridge {
   bool on_loop_thread() const noexcept;
 
  private:
+  friend class bridge_group;
   friend class reentrant_call;
   friend struct bridge_access;
 

@@ -2,6 +2,7 @@
 
 // Everything that users include.
 #include "loopbridge/bridge.hpp"          // IWYU pragma: export
+#include "loopbridge/bridge_group.hpp"    // IWYU pragma: export
 #include "loopbridge/deferred.hpp"        // IWYU pragma: export
 #include "loopbridge/errors.hpp"          // IWYU pragma: export
 #include "loopbridge/eventual.hpp"        // IWYU pragma: export

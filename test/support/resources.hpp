@@ -30,6 +30,17 @@ inline bool sleeps(pid_t id) {
   return name_ends != std::string::npos && line.compare(name_ends, 3, ") S") == 0;
 }
 
+/// Waits for it, looking again and again; false: it did not come true.
+template <class Condition>
+[[nodiscard]] bool comes_true(Condition&& condition) {
+  const auto until = std::chrono::steady_clock::now() + generous;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 /// What a process holds of the system: to be the same before and after.
 struct resources {
   int descriptors = 0;
@@ -43,17 +54,6 @@ struct resources {
   }
   bool threads_are_back() const {
     return comes_true([this] { return in_use().threads == threads; });
-  }
-
- private:
-  template <class Condition>
-  static bool comes_true(Condition&& condition) {
-    const auto until = std::chrono::steady_clock::now() + generous;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() >= until) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 };
 
