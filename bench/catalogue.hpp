@@ -38,6 +38,7 @@ void for_each_measure(Visit&& visit) {
   visit(lifetime{});
   visit(idle{});
   visit(memory_per_call{});
+  visit(memory_per_producer{});
   for (const unsigned producers : {1u, 4u}) visit(peak_memory{producers});
 }
 

@@ -17,6 +17,7 @@
 #include "placement.hpp"
 #include "report.hpp"
 #include "settings.hpp"
+#include "targets.hpp"
 
 namespace bench {
 
@@ -160,7 +161,10 @@ int main(int argc, char** argv) {
     }
     bench::enter_python();
     const bench::report r = bench::run(s);
+    const std::vector<bench::verdict> verdicts = bench::judge(r);
     bench::print_table(r);
+    bench::print_verdicts(r, verdicts);
+    if (!s.json.empty()) bench::write_json(r, verdicts, s.json);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench: %s\n", e.what());
     return 1;

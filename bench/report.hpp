@@ -9,6 +9,8 @@
 
 namespace bench {
 
+struct verdict;
+
 /// All that was measured.
 struct report {
   struct row {
@@ -35,7 +37,7 @@ std::string to_string(role is);
 
 /// Every row of every block.
 void print_table(const report& r);
-/// Every value of every round, and the verdicts.
-void write_json(const report& r, const std::string& file);
+/// Every value of every round, and the verdicts, for bench/plot.py.
+void write_json(const report& r, const std::vector<verdict>& verdicts, const std::string& file);
 
 }  // namespace bench

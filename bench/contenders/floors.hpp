@@ -17,6 +17,11 @@
 
 namespace bench {
 
+/// What is handed over: it lies on the caller's stack, with the answer.
+struct floor_job {
+  void (*run)(floor_job*);
+};
+
 /// Two threads that hand one call to and fro, for one caller: no queue, no closing, no errors. What
 /// is left is how `Wake` tells the other thread. Nobody can do better in the same way.
 template <class Wake>
@@ -38,52 +43,55 @@ class floor_of {
   template <class F>
   std::invoke_result_t<F&> call(F&& f) {
     using result = std::invoke_result_t<F&>;
-    std::conditional_t<std::is_void_v<result>, char, result> value{};
-    auto job = [&] {
+    struct job : floor_job {
+      std::remove_reference_t<F>* f;
+      std::conditional_t<std::is_void_v<result>, char, result> value{};
+    } here{};
+    here.f = &f;
+    here.run = [](floor_job* j) {
+      auto* const self = static_cast<job*>(j);
       if constexpr (std::is_void_v<result>) {
-        f();
+        (*self->f)();
       } else {
-        value = f();
+        self->value = (*self->f)();
       }
     };
-    job_ = &job;
-    run_ = [](void* j) { (*static_cast<decltype(job)*>(j))(); };
-    wake_.request();
-    wake_.await_answer();
-    if constexpr (!std::is_void_v<result>) return value;
+    wake_.request(&here);
+    if constexpr (!std::is_void_v<result>) return here.value;
   }
 
  private:
   void serve() {
     while (!ended_) {
-      wake_.await_request();
-      run_(job_);
+      floor_job* const job = wake_.await_request();
+      job->run(job);
       wake_.answer();
     }
   }
 
   Wake wake_;
-  void* job_ = nullptr;
-  void (*run_)(void*) = nullptr;
   bool ended_ = false;  ///< the thread's
   std::thread thread_;
 };
 
-/// Both sides look again and again, and do `Between` meanwhile.
+/// Both sides look at one word again and again, and do `Between` meanwhile.
 template <void (*Between)()>
 class by_looking {
  public:
-  void request() { turn_.store(loops, std::memory_order_release); }
-  void await_request() { await(loops); }
-  void answer() { turn_.store(callers, std::memory_order_release); }
-  void await_answer() { await(callers); }
+  void request(floor_job* job) {
+    job_.store(job, std::memory_order_release);
+    while (job_.load(std::memory_order_acquire) != nullptr) Between();
+  }
+  floor_job* await_request() {
+    while (true) {
+      if (floor_job* const job = job_.load(std::memory_order_acquire)) return job;
+      Between();
+    }
+  }
+  void answer() { job_.store(nullptr, std::memory_order_release); }
 
  private:
-  static constexpr int callers = 0, loops = 1;
-  void await(int turn) {
-    while (turn_.load(std::memory_order_acquire) != turn) Between();
-  }
-  alignas(64) std::atomic<int> turn_{callers};
+  alignas(64) std::atomic<floor_job*> job_{nullptr};
 };
 
 inline void yield() {
@@ -125,31 +133,30 @@ class by_epoll {
   by_epoll(const by_epoll&) = delete;
   by_epoll& operator=(const by_epoll&) = delete;
 
-  void request() {
-    answered_.store(waiting, std::memory_order_relaxed);
+  void request(floor_job* job) {
+    one_event done;
+    done_ = &done;
+    job_ = job;
+    // The write orders what is before it, but the language does not know that.
+    std::atomic_thread_fence(std::memory_order_release);
     const std::uint64_t one = 1;
     abort_unless(write(bell_, &one, sizeof(one)) == sizeof(one));
+    done.wait();
   }
-  void await_request() {
+  floor_job* await_request() {
     epoll_event event{};
     while (epoll_wait(epoll_, &event, 1, -1) != 1) {
     }
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return job_;
   }
-  void answer() {
-    answered_.store(done, std::memory_order_release);
-    syscall(SYS_futex, &answered_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-  }
-  void await_answer() {
-    while (answered_.load(std::memory_order_acquire) == waiting) {
-      syscall(SYS_futex, &answered_, FUTEX_WAIT_PRIVATE, waiting, nullptr, nullptr, 0);
-    }
-  }
+  void answer() { done_->set(); }
 
  private:
-  static constexpr std::uint32_t waiting = 0, done = 1;
   const int bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  std::atomic<std::uint32_t> answered_{waiting};
+  floor_job* job_ = nullptr;
+  one_event* done_ = nullptr;
 };
 
 using floor_by_epoll = floor_of<by_epoll>;

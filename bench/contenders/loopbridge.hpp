@@ -59,9 +59,13 @@ class loopbridge_as {
   loopbridge::bridge bridge_{options()};
 };
 
-struct by_default {
+struct by_default {  // which spins adaptively
   static constexpr std::string_view name = "loopbridge";
   static void set(loopbridge::options&) {}
+};
+struct by_blocking {
+  static constexpr std::string_view name = "loopbridge, no spin";
+  static void set(loopbridge::options& o) { o.spin = loopbridge::spinning::off; }
 };
 struct by_uv_async {
   static constexpr std::string_view name = "loopbridge, uv_async";
@@ -69,6 +73,7 @@ struct by_uv_async {
 };
 
 using loopbridge_default = loopbridge_as<by_default>;
+using loopbridge_blocking = loopbridge_as<by_blocking>;
 using loopbridge_uv_async = loopbridge_as<by_uv_async>;
 
 }  // namespace bench

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <algorithm>
+#include <memory>
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -51,6 +51,45 @@ struct memory_per_call {
     done.wait();
     require_sum(sum, posts);
     return {grown / posts};
+  }
+};
+
+/// What a thread's way to post occupies, once it is used: a lane, a token.
+struct memory_per_producer {
+  static constexpr std::size_t rounds = 3;
+
+  std::string name() const { return "memory of a producer"; }
+  std::vector<figure> figures() const { return {{"memory", "KiB"}}; }
+  template <class C>
+  static constexpr bool fits = requires(C& c) {
+    c.producer();
+  };
+
+  template <class C>
+  std::vector<double> run(effort e) const {
+    return ask_child(name(), C::name, e);
+  }
+
+  template <class C>
+  std::vector<double> run_in_child(effort) const {
+    constexpr std::size_t producers = 64;
+    constexpr std::size_t posts = 10'000;  // through all of a ring, several times
+    C c;
+    c.call([] {});
+    std::uint64_t sum = 0;
+    std::vector<std::unique_ptr<decltype(c.producer())>> all;
+    all.reserve(producers);
+    const double before = resident();
+    for (std::size_t i = 0; i < producers; ++i) {
+      all.emplace_back(new decltype(c.producer())(c.producer()));
+      for (std::size_t n = 0; n < posts; ++n) all.back()->post(add_to{&sum, 1});
+      one_event done;
+      all.back()->post([&done] { done.set(); });
+      done.wait();
+    }
+    const double grown = resident() - before;
+    require_sum(sum, producers * posts);
+    return {grown / producers / 1024};
   }
 };
 

@@ -1,0 +1,102 @@
+// The targets, all in one place. They are printed with each run; nothing depends on them.
+#include "targets.hpp"
+
+namespace bench {
+namespace {
+
+// What the goals are about.
+constexpr const char* ours = "loopbridge";  // spins adaptively: the default
+constexpr const char* blocking = "loopbridge, no spin";
+constexpr const char* lane = "loopbridge, lane";
+constexpr const char* naive = "naive";
+constexpr const char* epoll_floor = "floor: epoll + futex";
+constexpr const char* yield_floor = "floor: yield";
+constexpr const char* spin_floor = "floor: spin";
+constexpr const char* moodycamel = "moodycamel";
+
+// Where they are measured.
+constexpr const char* same_cpu = "call, same CPU";
+constexpr const char* cross_cpu = "call, across CPUs";
+constexpr const char* free = "call, free placement";
+constexpr const char* held = "post, loop held in a callable";
+constexpr const char* burst = "burst of 1000, loop asleep before";
+constexpr const char* handler = "post_reentrant in a signal handler";
+constexpr const char* io = "I/O on the loop, each 300 us";
+constexpr const char* idle = "idle, 10 s (quick: 2 s) after 2000 calls";
+
+constexpr auto at_most = target::at_most;
+constexpr auto at_least = target::at_least;
+constexpr double none = 0.5;  // allocations in a thousand: of the measure's own, not of each post
+
+std::vector<target> all_targets() {
+  std::vector<target> all{
+      {"call, no spinning: at the floor", blocking, same_cpu, "median", at_most, 1.05, epoll_floor},
+      {"call, no spinning: no peer is faster", blocking, same_cpu, "median", at_most, 1,
+       every_peer},
+      {"call, adaptive: near the floor", ours, same_cpu, "median", at_most, 1.15, yield_floor},
+      {"call, adaptive", ours, same_cpu, "median", at_most, 0.45, naive},
+      {"call, adaptive: near the floor", ours, cross_cpu, "median", at_most, 1.3, spin_floor},
+      {"call, adaptive: 50 times faster", ours, cross_cpu, "median", at_most, 0.02, every_peer},
+      {"4 callers", ours, "call, 4 callers, free placement", "median", at_most, 0.25, naive},
+      {"4 callers: better than", ours, "call, 4 callers, free placement", "median", at_most, 1,
+       every_peer},
+      {"16 callers", ours, "call, 16 callers, free placement", "median", at_most, 0.25, naive},
+      {"16 callers: better than", ours, "call, 16 callers, free placement", "median", at_most, 1,
+       every_peer},
+      {"paced calls", ours, "call, each 300 us, free placement", "median", at_most, 1.1,
+       epoll_floor},
+      {"post", ours, held, "median", at_most, 0.4, naive},
+      {"post: no allocation", ours, held, "allocations", at_most, none},
+      {"lane post", lane, held, "median", at_most, 6},
+      {"lane post", lane, held, "median", at_most, 0.2, naive},
+      {"burst by post", ours, burst, "median", at_most, 0.5, naive},
+      {"burst by post: writes", ours, burst, "writes", at_most, 5},
+      {"burst by lane", lane, burst, "median", at_most, 0.2, naive},
+      {"burst by lane: writes", lane, burst, "writes", at_most, 5},
+      {"from a handler", ours, handler, "loop held", at_most, 60},
+      {"from a handler: no allocation", ours, handler, "allocations", at_most, none},
+      {"submit over call", ours, "submit().get(), same CPU", "median", at_most, 1.3, ours, nullptr,
+       same_cpu},
+      {"submit over call", ours, "submit().get(), across CPUs", "median", at_most, 1.3, ours,
+       nullptr, cross_cpu},
+      {"submit over call", ours, "submit().get(), free placement", "median", at_most, 1.3, ours,
+       nullptr, free},
+      {"peak memory", ours, "peak memory, 5 M posts (quick: 2 M), 4 producers", "growth", at_most,
+       2, naive},
+      {"memory of a lane", lane, "memory of a producer", "memory", at_most, 64},
+      {"I/O while flooded, over idle", ours, io, "flooded p99", at_most, 2, ours, "idle p99"},
+      {"idle", ours, idle, "CPU", at_most, 1},
+      {"idle", lane, idle, "CPU", at_most, 1},
+  };
+  for (const char* const measure : {"throughput, 1 producer", "throughput, 2 producers",
+                                    "throughput, 4 producers", "throughput, 8 producers"}) {
+    const bool alone = measure == std::string("throughput, 1 producer");
+    all.push_back({"post", ours, measure, "throughput", at_least, alone ? 2 : 1.2, naive});
+    all.push_back({"post: no allocation", ours, measure, "allocations", at_most, none});
+    all.push_back({"post: writes", ours, measure, "writes", at_most, 20});
+    all.push_back({"lanes", lane, measure, "throughput", at_least, 3, moodycamel});
+    all.push_back({"lanes", lane, measure, "throughput", at_least, 4, naive});
+    all.push_back({"lanes: no allocation", lane, measure, "allocations", at_most, none});
+    all.push_back({"lanes: writes", lane, measure, "writes", at_most, 20});
+    if (alone) continue;
+    all.push_back({"lanes: no fall", lane, measure, "throughput", at_least, 1, lane, nullptr,
+                   "throughput, 1 producer"});
+  }
+  for (const char* const measure :
+       {"call, same CPU, busy neighbours", "call, across CPUs, busy neighbours",
+        "call, free placement, busy neighbours"}) {
+    all.push_back({"no harm by spinning", ours, measure, "median", at_most, 1.1, blocking});
+    all.push_back({"no harm by spinning", ours, measure, "mean", at_most, 1.1, blocking});
+    all.push_back({"no harm by spinning", ours, measure, "p99", at_most, 2, blocking});
+  }
+  return all;
+}
+
+}  // namespace
+
+const std::vector<target>& targets() {
+  static const std::vector<target> all = all_targets();
+  return all;
+}
+
+}  // namespace bench
