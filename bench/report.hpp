@@ -5,7 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "entry.hpp"
+#include "contender.hpp"
+#include "measure.hpp"
 
 namespace bench {
 

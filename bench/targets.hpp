@@ -33,7 +33,7 @@ struct verdict {
   std::string against;       ///< the contender that it was divided by; of several the best one
   const char* word() const;  ///< "met", "missed", "not measured"
 };
-std::vector<verdict> judge(const report& r);
+std::vector<verdict> judge(const report& r, const std::vector<target>& by = targets());
 
 void print_verdicts(const report& r, const std::vector<verdict>& all);
 

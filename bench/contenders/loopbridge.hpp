@@ -1,6 +1,7 @@
 #pragma once
 
 #include <loopbridge/bridge.hpp>
+#include <loopbridge/bridge_group.hpp>
 #include <loopbridge/deferred.hpp>
 #include <loopbridge/reentrant_call.hpp>
 #include <string_view>
@@ -70,6 +71,39 @@ struct by_blocking {
 struct by_uv_async {
   static constexpr std::string_view name = "loopbridge, uv_async";
   static void set(loopbridge::options& o) { o.doorbell = loopbridge::doorbell::uv_async; }
+};
+
+/// A group of two loops. Each producer keeps to one of them, calls go to them in turn.
+class loopbridge_group {
+ public:
+  static constexpr std::string_view name = "loopbridge, group of 2";
+  static constexpr role is = role::ours;
+  static constexpr bool several_loops = true;
+
+  struct to_one_loop {
+    loopbridge::bridge& bridge;
+    template <class F>
+    void post(F&& f) {
+      bridge.post(std::forward<F>(f));
+    }
+  };
+  to_one_loop producer() { return {group_.next()}; }
+
+  template <class F>
+  void post(F&& f) {
+    group_.post(std::forward<F>(f));
+  }
+  template <class F>
+  auto call(F&& f) {
+    return group_.call(std::forward<F>(f));
+  }
+  template <class F>
+  auto submit(F&& f) {
+    return group_.submit(std::forward<F>(f));
+  }
+
+ private:
+  loopbridge::bridge_group group_{2};
 };
 
 using loopbridge_default = loopbridge_as<by_default>;

@@ -50,6 +50,8 @@ struct round_trip {
       if (callers > 1 || crowded) return false;
       if (C::apart && where != placement::cross_cpu) return false;
     }
+    // Pinned is the loop: one.
+    if (where != placement::free && requires { C::several_loops; }) return false;
     return where != placement::cross_cpu || usable_cpus() > 1;
   }
 
