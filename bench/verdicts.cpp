@@ -37,7 +37,7 @@ verdict judge_one(const report& r, const target& t) {
   const std::vector<double>* const values = find(r, t.measure, t.contender, t.figure);
   if (values == nullptr) return {&t, unknown, ""};
   if (t.to == nullptr) return {&t, median(*values), ""};
-  if (t.to == every_peer) return beside_every_peer(r, t, *values);
+  if (std::string_view(t.to) == every_peer) return beside_every_peer(r, t, *values);
   const std::vector<double>* const others =
       find(r, t.to_measure != nullptr ? t.to_measure : t.measure, t.to,
            t.to_figure != nullptr ? t.to_figure : t.figure);
