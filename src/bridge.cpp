@@ -35,6 +35,10 @@ void bridge::stop_reentrant() noexcept {
   if (core_) whole(*core_).stop_reentrant();
 }
 
+statistics bridge::stats() const {
+  return whole(core()).stats();
+}
+
 bool bridge::stopped() const noexcept {
   return !core_ || core_->is_closed();
 }
@@ -45,6 +49,7 @@ bool bridge::on_loop_thread() const noexcept {
 
 void bridge::throw_unless_accepted(status s) {
   if (s == status::stopped) detail::throw_stopped();
+  if (s == status::full) detail::throw_full();
   if (s == status::wrong_process) detail::throw_wrong_process();
 }
 

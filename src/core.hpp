@@ -13,6 +13,9 @@
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
+#include "loopbridge/stats.hpp"
+#include "room.hpp"
+#include "watchdog.hpp"
 
 namespace loopbridge::detail {
 
@@ -21,6 +24,7 @@ namespace loopbridge::detail {
 ///   core_start.cpp   making it: descriptors, loop, handles, thread
 ///   core_turn.cpp    one turn of the loop: sleep or not, take a snapshot, run it
 ///   core_stop.cpp    ending it: who releases whom, in what order
+///   core_full.cpp    where there is a capacity: the way in
 ///
 /// Who may touch what: members below "loop thread" belong to the thread that runs the loop. The
 /// register of deferreds belongs to who holds the turn.
@@ -42,6 +46,8 @@ class core final : public core_base {
   void stop();
   void stop_reentrant() noexcept;
   void end() noexcept;
+
+  statistics stats() const noexcept;
 
   bool handler_may_wait() const noexcept override { return doorbell_->handler_may_wait(); }
   const char* name() const noexcept override { return opts_.name.c_str(); }
@@ -75,6 +81,9 @@ class core final : public core_base {
   bool try_take_turn() noexcept;
   void give_turn_back(std::memory_order order) noexcept;
 
+  node* take_snapshot() noexcept;
+  void note_turn() noexcept;
+
   // core_stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
@@ -83,7 +92,14 @@ class core final : public core_base {
   void close_program_handles() noexcept;
   void report_open(uv_handle_t* handle) noexcept;
 
+  // core_full.cpp
+  friend class core_base;
+  status submit_if_room(node& n, const entry& how, place where);
+  status submit_when_room(node& n, const entry& how, place where, const when_full& policy);
+  status run_inline(node& n) noexcept;
+
   options opts_;
+  const std::unique_ptr<room> room_;  ///< null: no capacity
   slot_pool<reentrant_post> pool_;
   spinners spinners_;
   const bool adopted_;
@@ -93,20 +109,23 @@ class core final : public core_base {
   std::atomic<std::uint32_t> in_turn_{0};
 
   // Loop thread.
-  deadline asleep_since_{};     ///< if it spins
-  bool found_nothing_ = false;  ///< it has just spun, and comes round once more before it sleeps
+  deadline asleep_since_{};        ///< if it spins
+  bool found_nothing_ = false;     ///< it has just spun, and comes round once more before it sleeps
+  std::uint64_t awake_since_ = 0;  ///< by libuv's clock, in milliseconds; 0: not known
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
   node* chain_ = nullptr;  ///< the rest of the snapshot that is being run
+  bool inline_ = false;    ///< in a callable that when_full::run_inline() lets run
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
   bool handles_open_ = false;
   bool turns_ended_ = false;
 
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
 
-  completion ended_;    ///< done when the loop's thread has nothing left to do but to end
-  std::mutex joining_;  ///< guards thread_
+  completion ended_;  ///< done when the loop's thread has nothing left to do but to end
+  std::unique_ptr<watchdog> watch_;  ///< null: not asked for
+  std::mutex joining_;               ///< guards thread_
   std::thread thread_;
 };
 

@@ -82,10 +82,18 @@ class inherited_mask {
 core::core(options&& opts, uv_loop_t* adopted)
     : core_base(opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
       opts_(std::move(opts)),
+      room_(opts_.capacity != 0 ? std::make_unique<room>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
-      doorbell_(doorbell_base::make(opts_.doorbell)) {}
+      doorbell_(doorbell_base::make(opts_.doorbell)) {
+  is_bounded_ = room_ != nullptr;
+  const watchdog_options& w = opts_.watchdog;
+  if (w.callback > w.callback.zero() || w.wait > w.wait.zero()) {
+    watch_ = std::make_unique<watchdog>(*this, w);
+    watchdog_ = watch_.get();
+  }
+}
 
 core::~core() = default;
 

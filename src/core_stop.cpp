@@ -29,12 +29,14 @@ void core::stop() {
     return;
   }
   wake();
+  if (room_) room_->let_all_go();
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this, &ended_);
   if (!ended_.wait(no_deadline, &process_)) throw_wrong_process();  // forked by a handler
   const uncancellable joining;
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
+  if (watch_) watch_->join();
 }
 
 void core::stop_reentrant() noexcept {
@@ -89,6 +91,7 @@ void core::end_on_loop() noexcept {
     delist(d);
   }
   bell_.disarm();
+  if (watch_) watch_->end();
   turns_ended_ = true;
   close_handles();
   if (!adopted_) {
@@ -102,8 +105,10 @@ void core::end_on_loop() noexcept {
 /// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
 void core::release_waiters_from_elsewhere() noexcept {
   if (!try_take_turn()) return;
-  for (node* n = list_.take(); n != nullptr;) {
+  for (node* n = take_snapshot(); n != nullptr;) {
     node* const following = n->next;
+    counts_.ended.add_alone();
+    counts_.stopped.add_alone();
     n->refuse(*this);
     n = following;
   }

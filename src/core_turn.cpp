@@ -26,12 +26,17 @@ void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
   if (chain_ != nullptr) return keep_awake(true);  // a nested uv_run: its after_poll goes on
-  if (stay_awake()) return keep_awake(true);
+  note_turn();
+  if (stay_awake()) {
+    awake_since_ = uv_now(loop_);  // as it was before that: this turn goes on
+    return keep_awake(true);
+  }
   if (turns_ended_) return;
   bell_.arm();
   const bool work = list_.has_news();
   if (work) bell_.disarm();
   keep_awake(work);
+  if (!work) counts_.sleeps.add_alone();
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
 }
 
@@ -69,6 +74,7 @@ void core::after_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   bell_.disarm();
   if (spinning_ != nullptr) note_sleep();
+  if (awake_since_ == 0) awake_since_ = uv_now(loop_);
   if (draining_) {  // nested
     drain();
     // The bridge ends only when the callable that called uv_run returns: help it to.
@@ -120,18 +126,37 @@ void core::give_turn_back(std::memory_order order) noexcept {
 /// callable goes on with it, in order.
 void core::drain() noexcept {
   const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
-  if (chain_ == nullptr) chain_ = list_.take();
+  if (chain_ == nullptr) chain_ = take_snapshot();
   while (chain_ != nullptr) {
     node& n = *chain_;
     chain_ = n.next;  // before it is run: it may be gone afterwards
+    counts_.ended.add_alone();
     // Asked for each: a stop on another thread holds for what is left of the snapshot too.
     if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
+      counts_.stopped.add_alone();
       n.refuse(*this);
     } else {
       n.run(*this);
     }
     if (!is_this_process()) return come_back_in_child();
   }
+}
+
+node* core::take_snapshot() noexcept {
+  std::size_t count = 0;
+  node* const taken = room_ ? room_->take(list_, count) : list_.take(count);
+  if (count == 0) return taken;
+  counts_.turns.add_alone();
+  counts_.taken.add_alone(count);
+  counts_.most_taken.set_if_more(count);
+  return taken;
+}
+
+/// How long it was from the last look after I/O to this one. libuv has read the clock, both times.
+void core::note_turn() noexcept {
+  const std::uint64_t since = std::exchange(awake_since_, 0);
+  // What the thread of an adopted loop does between its turns is its own affair.
+  if (since != 0 && !adopted_) counts_.longest_turn.set_if_more(uv_now(loop_) - since);
 }
 
 /// A call or a callback of the program's forked, and its child returns to the loop, which is the
@@ -160,6 +185,7 @@ void core::keep_awake(bool awake) noexcept {
 }
 
 void core::ring(std::uint64_t episode) noexcept {
+  counts_.rings.add();
   doorbell_->ring();
   bell_.silence(episode);
 }

@@ -27,6 +27,12 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
       return std::make_exception_ptr(broken(
           "loopbridge: the deferred of this call was dropped unresolved" + at(where) +
           "; resolve or reject its completer on every path, also where the work is given up"));
+    case failure::dropped:
+      return std::make_exception_ptr(bridge_full(
+          "loopbridge: the bridge was full, and a call with when_full::drop_oldest() took the "
+          "place "
+          "of this one" +
+          at(where) + "; raise options::capacity, or let that call refuse() or block()"));
   }
   std::terminate();
 } catch (...) {
@@ -37,6 +43,12 @@ void throw_stopped() {
   throw bridge_stopped(
       "loopbridge: this bridge has stopped and takes no more calls; submit before stop(), or make "
       "a new bridge");
+}
+
+void throw_full() {
+  throw bridge_full(
+      "loopbridge: this bridge is full: as many calls as options::capacity allows are queued; wait "
+      "for room with bridge::with(when_full::block_for(...)), raise the capacity, or submit less");
 }
 
 void throw_wrong_process() {

@@ -1,5 +1,6 @@
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/detail/reentrant_state.hpp"
+#include "loopbridge/detail/watch.hpp"
 #include "loopbridge/errors.hpp"
 
 // The calls that handlers and finalizers make. Everything up to core_base::submit and the wait runs
@@ -14,6 +15,7 @@ void reentrant_post::run(core_base& core) noexcept {
   const auto invoke = invoke_;
   home_->release(*this);  // first, so that the callable finds room to post again
   try {
+    const watched_call watched(core, {});
     invoke(bytes, core.loop());
   } catch (...) {
     core.unhandled(std::current_exception(), {});
@@ -41,7 +43,7 @@ void reentrant_state::end() noexcept {
 status reentrant_state::fire() noexcept {
   core_base& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  if (core.is_closed()) return status::stopped;
+  if (core.is_closed()) return core.counts().refused.add(), status::stopped;
   fired_.fetch_add(1, std::memory_order_release);
   if (queued_.exchange(true, std::memory_order_acq_rel)) {
     coalesced_.fetch_add(1, std::memory_order_relaxed);
@@ -59,21 +61,27 @@ status reentrant_state::fire() noexcept {
 status reentrant_state::fire_and_wait(deadline until) noexcept {
   core_base& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  if (core.is_closed()) return status::stopped;
+  if (core.is_closed()) return core.counts().refused.add(), status::stopped;
   if (core.on_loop_thread()) return status::would_deadlock;
   if (!core.handler_may_wait()) return status::unsupported;
   const unsigned index = waits_in_use_.claim();
-  if (index == slot_bits::none) return core.is_closed() ? status::stopped : status::exhausted;
+  if (index == slot_bits::none) {
+    core.counts().refused.add();
+    return core.is_closed() ? status::stopped : status::exhausted;
+  }
   wait_slot& slot = waits_[index];
   slot.state.reset();
   slot.result = status::answered;
   add_ref();  // the list's
   if (const status s = core.submit(slot); s != status::accepted) {
+    core.counts().refused.add();
     waits_in_use_.release(index);
     refs_.fetch_sub(1, std::memory_order_relaxed);  // as in fire()
     return s;
   }
+  core.counts().waits_begun.add();
   const bool ended = slot.state.wait(until, &core.process());
+  core.counts().waits_ended.add();
   const status s = ended                    ? slot.result
                    : core.is_this_process() ? status::timed_out
                                             : status::wrong_process;
@@ -87,6 +95,7 @@ void reentrant_state::run_callable(core_base& core, std::uint64_t extra) noexcep
   const std::uint64_t firings = fired_.exchange(0, std::memory_order_acquire) + extra;
   if (firings == 0) return;  // a waiting firing has taken them along
   try {
+    const watched_call watched(core, where_);
     invoke(core.loop(), firings);
   } catch (...) {
     core.unhandled(std::current_exception(), where_);

@@ -1,5 +1,7 @@
 #include "loopbridge/detail/result.hpp"
 
+#include "watchdog.hpp"
+
 namespace loopbridge::detail {
 
 bool result_base::wait(deadline until) {
@@ -13,21 +15,31 @@ bool result_base::wait(deadline until) {
 /// Awake for a moment, if that pays, then asleep.
 bool result_base::wait_for_completion(deadline until) noexcept {
   core_base::spinners* const spinning = core_.spinning();
-  if (spinning == nullptr) return completion_.wait(until, &core_.process());
+  if (spinning == nullptr) return core_.wait_for(completion_, until, where_);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it() && own.spin(shares_cpu, until, [this] { return completion_.is_done(); })) {
     return true;
   }
   const deadline begun = spinner::clock::now();
-  const bool done = completion_.wait(until, &core_.process());
+  const bool done = core_.wait_for(completion_, until, where_);
   own.slept(spinner::clock::now() - begun);
+  return done;
+}
+
+bool core_base::wait_for(completion& answer, deadline until, place where) noexcept {
+  if (answer.is_done()) return true;
+  counts_.waits_begun.add();
+  const bool done =
+      watchdog_ != nullptr ? watchdog_->wait(answer, until, where) : answer.wait(until, &process_);
+  counts_.waits_ended.add();
   return done;
 }
 
 bool result_base::cancel() noexcept {
   if (!core_.is_this_process()) return false;
   if (completion_.try_claim_queued()) {
+    core_.counts().cancelled.add();
     // The node is still in the list, where the loop will find it and let go of it.
     discard_callable();
     set_failure(failure::cancelled);
@@ -36,6 +48,7 @@ bool result_base::cancel() noexcept {
   }
   if (completion_.request_cancel() != completion::waiting) return false;
   if (!source_->claim_as_cancelled()) return false;  // it is being resolved at this moment
+  core_.counts().cancelled.add();
   deferred_base& source = *source_;
   set_failure(failure::cancelled);
   completion_.publish(completion::waiting, true);

@@ -9,10 +9,13 @@
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/eventual.hpp"
 #include "loopbridge/options.hpp"
+#include "loopbridge/stats.hpp"
 
 struct uv_loop_s;
 
 namespace loopbridge {
+
+class with_policy;
 
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
@@ -75,14 +78,16 @@ class bridge {
 
   /// Runs `f` on the loop; nobody waits. What it throws goes to options::on_unhandled_error, with
   /// the place of this call. One block of memory, recycled. Throws `bridge_stopped`,
-  /// `wrong_process`, std::bad_alloc, or what moving `f` throws; it runs nothing then.
+  /// `wrong_process`, std::bad_alloc, or what moving `f` throws; with a capacity, `bridge_full` and
+  /// `would_deadlock` too, and it may wait for room: see when_full. It runs nothing then.
   template <class F>
   void post(F&& f, place where = place::current());
   template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
   void post(F&& f, Arg&& arg, Args&&... args);
 
-  /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`,
-  /// `exhausted` (no memory) or `wrong_process`. Moving the callable must not throw.
+  /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`, `full`,
+  /// `exhausted` (no memory), `would_deadlock` (see when_full::block) or `wrong_process`. Moving
+  /// the callable must not throw.
   template <class F>
   status try_post(F&& f, place where = place::current()) noexcept;
 
@@ -127,6 +132,10 @@ class bridge {
   template <class F>
   status post_reentrant(F f) noexcept;
 
+  /// The same calls with a policy of their own for when the bridge is full (options::capacity):
+  /// `b.with(when_full::refuse()).post(f)`. Any ordinary thread, the loop's too.
+  with_policy with(when_full policy) noexcept;
+
   /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
   /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
   /// hooks run on the loop; our handles are closed, and the program's reported and closed
@@ -148,6 +157,11 @@ class bridge {
   /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
   void stop_reentrant() noexcept;
 
+  /// What it has done and is doing. Any thread, also when it has stopped; a handler too, of a
+  /// bridge that is not empty (else it throws `no_state`). In a child, the counts as they were at
+  /// the fork.
+  statistics stats() const;
+
   /// Has it been stopped, or is it stopping? Any thread, any handler.
   bool stopped() const noexcept;
 
@@ -157,6 +171,7 @@ class bridge {
  private:
   friend class bridge_group;
   friend class reentrant_call;
+  friend class with_policy;
   friend struct bridge_access;
 
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
@@ -168,14 +183,17 @@ class bridge {
   static void throw_unless_accepted(status s);
 
   template <class... Bound>
-  void do_post(place where, Bound&&... bound);
+  void do_post(const detail::entry& how, place where, Bound&&... bound);
+  template <class F>
+  status do_try_post(const detail::entry& how, place where, F&& f) noexcept;
   template <class... Bound>
-  auto do_submit(place where, Bound&&... bound)
+  auto do_submit(const detail::entry& how, place where, Bound&&... bound)
       -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>>;
   template <class... Bound>
-  auto do_call(place where, Bound&&... bound) -> detail::answer_t<detail::bound_call_of<Bound...>>;
+  auto do_call(detail::entry how, place where, Bound&&... bound)
+      -> detail::answer_t<detail::bound_call_of<Bound...>>;
   template <class... Bound>
-  auto do_call_until(detail::deadline until, place where, Bound&&... bound)
+  auto do_call_until(const detail::entry& how, place where, Bound&&... bound)
       -> detail::answer_t<detail::bound_call_of<Bound...>>;
 
   detail::core_ptr core_;
@@ -184,3 +202,4 @@ class bridge {
 }  // namespace loopbridge
 
 #include "loopbridge/detail/bridge_impl.hpp"
+#include "loopbridge/with_policy.hpp"

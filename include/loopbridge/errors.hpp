@@ -22,6 +22,13 @@ class bridge_stopped : public error {
   using error::error;
 };
 
+/// As many calls as options::capacity allows are queued: the call was refused, or it was queued and
+/// another one took its place. See when_full.
+class bridge_full : public error {
+ public:
+  using error::error;
+};
+
 /// Somebody cancelled the call before it had a result.
 class cancelled : public error {
  public:
@@ -63,7 +70,7 @@ namespace detail {
 /// A failure that is not an exception yet. Results keep this one byte and build the exception on
 /// the thread that asks, so that ending a call in failure neither allocates nor throws, on the
 /// loop or while a bridge stops.
-enum class failure : unsigned char { stopped, cancelled, broken };
+enum class failure : unsigned char { stopped, cancelled, broken, dropped };
 
 /// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
 /// message that is std::bad_alloc.
@@ -71,6 +78,7 @@ std::exception_ptr make_error(failure f, place where) noexcept;
 
 /// Throws the error named, with a message that names the fix. `where` is the place of submission.
 [[noreturn]] void throw_stopped();
+[[noreturn]] void throw_full();
 [[noreturn]] void throw_wrong_process();
 [[noreturn]] void throw_timed_out(place where);
 [[noreturn]] void throw_no_state(const char* what);

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "loopbridge/place.hpp"
+#include "loopbridge/when_full.hpp"
 
 struct uv_handle_s;
 
@@ -56,6 +58,46 @@ struct open_handle {
   const char* bridge;   ///< the bridge's name
 };
 
+/// Something that lasts too long, and has not ended yet: see options::watchdog.
+struct overdue {
+  enum class kind {
+    callback,  ///< a callable that runs on the loop
+    wait,      ///< a thread waits for an answer, or for room
+    turn,      ///< calls are queued, and the loop does not come round: a callback of libuv's, say
+  };
+  kind what;
+  std::chrono::nanoseconds so_far;  ///< how long it has lasted
+  place where;         ///< where the call was submitted; `file` is null where that is not known
+  const char* bridge;  ///< the bridge's name
+};
+
+constexpr const char* to_string(overdue::kind k) noexcept {
+  switch (k) {
+    case overdue::kind::callback:
+      return "a callback has run for";
+    case overdue::kind::wait:
+      return "a thread has waited for";
+    case overdue::kind::turn:
+      return "calls are queued, and the loop has not come round for";
+  }
+  return "unknown";
+}
+
+/// Who looks after what may last too long. Limits of zero: nobody, at no cost.
+struct watchdog_options {
+  /// For callables that run, and turns that do not come. Each is reported once, when it has lasted
+  /// so long, though it is still stuck: by a thread of the watchdog's own, which a bridge has only
+  /// if this is set, and which wakes as often as this says. Each call pays for two looks at the
+  /// clock and a lock; statistics::longest_callback comes along.
+  std::chrono::nanoseconds callback{0};
+  /// For threads that wait for an answer or for room. Each wait is reported once, by the thread
+  /// that waits, which then waits on. (Not handlers' waits, which have a deadline.)
+  std::chrono::nanoseconds wait{0};
+  /// Receives the reports, on the threads named above; must not throw, and not wait for the bridge.
+  /// Stopping the bridge waits for a report that is being made. Not given: one line on stderr.
+  std::function<void(const overdue&)> on_overdue = {};
+};
+
 /// How a bridge is set up. Every member has a default that suits most programs.
 struct options {
   /// Names the loop's thread (cut to what the system allows: 15 bytes on Linux) and the bridge in
@@ -71,6 +113,17 @@ struct options {
   /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64. The
   /// constructor throws std::bad_alloc for more than memory holds.
   std::size_t reentrant_slots = 256;
+
+  /// How many calls may wait for the loop's next turn; 0: any number, at no cost. That bounds the
+  /// memory they take, at twice as many: the loop takes all that wait and runs them, and meanwhile
+  /// as many again may wait. Counted are post, try_post, submit, call and call_for, on every
+  /// thread, the loop's too. Those of handlers are not: their slots are fixed (see
+  /// reentrant_slots), so however many threads flood the bridge, a handler finds its own free.
+  /// (Threads that submit at the very same moment may go beyond it by one each.)
+  std::size_t capacity = 0;
+
+  /// What becomes of a call that finds the bridge full; bridge::with() says it for a single call.
+  loopbridge::when_full when_full = when_full::block();
 
   /// Where calls live while they are queued or unanswered, with their callables, arguments and
   /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc. A
@@ -108,6 +161,8 @@ struct options {
   std::function<void(const open_handle&)> on_open_handle = {};
 
   queued_calls on_stop = queued_calls::run;
+
+  watchdog_options watchdog = {};
 };
 
 }  // namespace loopbridge

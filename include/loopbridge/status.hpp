@@ -10,6 +10,7 @@ enum class [[nodiscard]] status{
     accepted,       ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`
     answered,       ///< awaited, and it has run
     stopped,        ///< the bridge has stopped or is stopping
+    full,           ///< as many calls as options::capacity allows are queued
     exhausted,      ///< no memory, or every slot reserved for handlers is in use
     wrong_process,  ///< the bridge belongs to the process that forked this one
     timed_out,      ///< awaited, and the deadline came first
@@ -26,6 +27,8 @@ constexpr const char* to_string(status s) noexcept {
       return "answered";
     case status::stopped:
       return "stopped";
+    case status::full:
+      return "full";
     case status::exhausted:
       return "exhausted";
     case status::wrong_process:

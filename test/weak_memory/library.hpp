@@ -72,12 +72,14 @@ using ::weak::weak_clock;
 
 #include "../../src/bridge.cpp"
 #include "../../src/completion.cpp"
+#include "../../src/core_full.cpp"
 #include "../../src/core_start.cpp"
 #include "../../src/core_stop.cpp"
 #include "../../src/core_turn.cpp"
 #include "../../src/errors.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
+#include "../../src/stats.cpp"
 #include "../../src/wait_graph.cpp"
 #include "loopbridge/loopbridge.hpp"
 
@@ -109,6 +111,18 @@ namespace {
 constinit std::atomic<std::uint64_t> the_process{1};
 }
 process_mark::process_mark() : page_(&the_process), number_(1) {}
+
+// A watchdog has locks only; there is none here.
+struct watchdog::thread {};
+watchdog::watchdog(core_base& core, const watchdog_options& opts) : core_(core), opts_(opts) {}
+watchdog::~watchdog() = default;
+void watchdog::end() noexcept {}
+void watchdog::join() noexcept {}
+bool watchdog::wait(completion&, deadline, place) noexcept {
+  return false;
+}
+void watched_call::begin(place) noexcept {}
+void watched_call::end() noexcept {}
 
 /// A descriptor that the loop polls: the write keeps no state.
 class weak_doorbell final : public doorbell_base {

@@ -5,36 +5,51 @@
 namespace loopbridge {
 
 template <class... Bound>
-void bridge::do_post(place where, Bound&&... bound) {
+void bridge::do_post(const detail::entry& how, place where, Bound&&... bound) {
   using bound_type = detail::bound_call_of<Bound...>;
   static_assert(!detail::answer_of<typename bound_type::result_type>::is_deferred,
                 "post() would lose what the deferred ends with: use submit()");
   using posted = detail::posted_call<bound_type>;
   detail::core_base& c = core();
   posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<Bound>(bound)...);
-  if (const status s = c.submit(*p); s != status::accepted) {
+  status s;
+  try {
+    s = c.submit_call(*p, how, where);
+  } catch (...) {
+    detail::destroy_in_block(p, c.memory());
+    throw;
+  }
+  if (s != status::accepted) {
     detail::destroy_in_block(p, c.memory());
     throw_unless_accepted(s);
   }
 }
 
 template <class... Bound>
-auto bridge::do_submit(place where, Bound&&... bound)
+auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
     -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>> {
   using bound_type = detail::bound_call_of<Bound...>;
   using submitted = detail::submitted_call<bound_type>;
   detail::core_base& c = core();
   submitted* const s =
       detail::make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
-  if (const status st = c.submit(*s); st != status::accepted) {
+  status st;
+  try {
+    st = c.submit_call(*s, how, where);
+  } catch (...) {
     s->undo();
+    throw;
+  }
+  if (st != status::accepted) {
+    s->undo();
+    if (st == status::timed_out) detail::throw_timed_out(where);
     throw_unless_accepted(st);
   }
   return eventual<detail::answer_t<bound_type>>(*s);
 }
 
 template <class... Bound>
-auto bridge::do_call(place where, Bound&&... bound)
+auto bridge::do_call(detail::entry how, place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
   detail::core_base& c = core();
   detail::blocking_wait waiting(c);  // throws before anything is submitted
@@ -42,7 +57,8 @@ auto bridge::do_call(place where, Bound&&... bound)
                                                                   std::forward<Bound>(bound)...);
   auto& s = frame.call();
   s.announce(waiting);
-  if (const status st = c.submit(s); st != status::accepted) {
+  how.announced = true;
+  if (const status st = c.submit_call(s, how, where); st != status::accepted) {
     waiting.end();
     s.undo();
     throw_unless_accepted(st);
@@ -52,13 +68,13 @@ auto bridge::do_call(place where, Bound&&... bound)
 }
 
 template <class... Bound>
-auto bridge::do_call_until(detail::deadline until, place where, Bound&&... bound)
+auto bridge::do_call_until(const detail::entry& how, place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
   { const detail::blocking_wait may_wait(core()); }  // throws before anything is submitted
-  auto answer = do_submit(where, std::forward<Bound>(bound)...);
+  auto answer = do_submit(how, where, std::forward<Bound>(bound)...);
   bool in_time = false;
   try {
-    in_time = answer.state().wait(until);
+    in_time = answer.state().wait(how.until);
   } catch (...) {  // a cycle of waiting loops, closed since the look above
     answer.cancel();
     throw;
@@ -71,16 +87,7 @@ auto bridge::do_call_until(detail::deadline until, place where, Bound&&... bound
 }
 
 template <class F>
-void bridge::post(F&& f, place where) {
-  do_post(where, std::forward<F>(f));
-}
-template <class F, class Arg, class... Args, detail::unless_place<Arg>>
-void bridge::post(F&& f, Arg&& arg, Args&&... args) {
-  do_post({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
-}
-
-template <class F>
-status bridge::try_post(F&& f, place where) noexcept {
+status bridge::do_try_post(const detail::entry& how, place where, F&& f) noexcept {
   using posted = detail::posted_call<detail::bound_call_of<F>>;
   static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
                 "try_post does not throw: pass a callable that moves without throwing, by move");
@@ -91,40 +98,61 @@ status bridge::try_post(F&& f, place where) noexcept {
   } catch (...) {
     return status::exhausted;
   }
-  const status s = core_->submit(*p);
+  status s;
+  try {
+    s = core_->submit_call(*p, how, where);
+  } catch (const wrong_process&) {
+    s = status::wrong_process;
+  } catch (...) {  // would_deadlock, or no memory to say so
+    s = status::would_deadlock;
+  }
   if (s != status::accepted) detail::destroy_in_block(p, core_->memory());
   return s;
 }
 
 template <class F>
+void bridge::post(F&& f, place where) {
+  do_post({}, where, std::forward<F>(f));
+}
+template <class F, class Arg, class... Args, detail::unless_place<Arg>>
+void bridge::post(F&& f, Arg&& arg, Args&&... args) {
+  do_post({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class F>
+status bridge::try_post(F&& f, place where) noexcept {
+  return do_try_post({}, where, std::forward<F>(f));
+}
+
+template <class F>
 auto bridge::submit(F&& f, place where) -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
-  return do_submit(where, std::forward<F>(f));
+  return do_submit({}, where, std::forward<F>(f));
 }
 template <class F, class Arg, class... Args, detail::unless_place<Arg>>
 auto bridge::submit(F&& f, Arg&& arg, Args&&... args)
     -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
-  return do_submit({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+  return do_submit({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 
 template <class F>
 auto bridge::call(F&& f, place where) -> detail::answer_t<detail::bound_call_of<F>> {
-  return do_call(where, std::forward<F>(f));
+  return do_call({}, where, std::forward<F>(f));
 }
 template <class F, class Arg, class... Args, detail::unless_place<Arg>>
 auto bridge::call(F&& f, Arg&& arg, Args&&... args)
     -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-  return do_call({}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+  return do_call({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 
 template <class Rep, class Period, class F>
 auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where)
     -> detail::answer_t<detail::bound_call_of<F>> {
-  return do_call_until(detail::deadline_after(timeout), where, std::forward<F>(f));
+  return do_call_until({{}, detail::deadline_after(timeout)}, where, std::forward<F>(f));
 }
 template <class Rep, class Period, class F, class Arg, class... Args, detail::unless_place<Arg>>
 auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
     -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-  return do_call_until(detail::deadline_after(timeout), {}, std::forward<F>(f),
+  return do_call_until({{}, detail::deadline_after(timeout)}, {}, std::forward<F>(f),
                        std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 

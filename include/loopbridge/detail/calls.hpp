@@ -19,6 +19,7 @@ class posted_call final : public node {
 
   void run(core_base& core) noexcept override {
     try {
+      const watched_call watched(core, where_);
       callable_(core.loop());
     } catch (...) {
       core.unhandled(std::current_exception(), where_);
@@ -26,13 +27,17 @@ class posted_call final : public node {
     destroy_in_block(this, core.memory());
   }
 
-  void refuse(core_base& core) noexcept override {
-    const place where = where_;
-    destroy_in_block(this, core.memory());
-    core.unhandled(make_error(failure::stopped, where), where);
-  }
+  void refuse(core_base& core) noexcept override { end_as(failure::stopped, core); }
+  bool takes_room() const noexcept override { return true; }
+  void drop(core_base& core) noexcept override { end_as(failure::dropped, core); }
 
  private:
+  void end_as(failure f, core_base& core) noexcept {
+    const place where = where_;
+    destroy_in_block(this, core.memory());
+    core.unhandled(make_error(f, where), where);
+  }
+
   const place where_;
   Bound callable_;
 };
@@ -41,15 +46,13 @@ class posted_call final : public node {
 template <class Bound>
 class call_with_result : public result<answer_t<Bound>> {
  public:
-  void run(core_base&) noexcept override {
-    if (this->start()) this->run_callable(callable_.value);
+  void run(core_base& core) noexcept override {
+    if (!this->start()) return core.counts().husks.add_alone();
+    this->run_callable(callable_.value);
   }
-  void refuse(core_base&) noexcept override {
-    if (!this->start()) return;
-    discard_callable();
-    this->set_failure(failure::stopped);
-    this->complete(completion::running);
-  }
+  void refuse(core_base&) noexcept override { end_as(failure::stopped); }
+  bool takes_room() const noexcept override { return true; }
+  void drop(core_base&) noexcept override { end_as(failure::dropped); }
 
  protected:
   template <class... A>
@@ -59,6 +62,13 @@ class call_with_result : public result<answer_t<Bound>> {
   void discard_callable() noexcept override { callable_.destroy(); }
 
  private:
+  void end_as(failure f) noexcept {
+    if (!this->start()) return;
+    discard_callable();
+    this->set_failure(f);
+    this->complete(completion::running);
+  }
+
   until_destroyed<Bound> callable_;
 };
 

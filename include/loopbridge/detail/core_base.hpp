@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <exception>
 #include <memory_resource>
+#include <optional>
 
 #include "loopbridge/detail/bell.hpp"
+#include "loopbridge/detail/counters.hpp"
+#include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/node.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/detail/spin.hpp"
@@ -15,14 +18,24 @@
 #include "loopbridge/loop_ref.hpp"
 #include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
+#include "loopbridge/when_full.hpp"
 
 namespace loopbridge::detail {
 
 class deferred_base;
 class reentrant_post;
+class completion;
 class wait_vertex;
+class watchdog;
 template <class Slot>
 class slot_pool;
+
+/// How a call of an ordinary thread's goes in.
+struct entry {
+  std::optional<when_full> policy{};  ///< none: options::when_full
+  deadline until = no_deadline;       ///< the call's own, for the wait for room too
+  bool announced = false;             ///< a blocking_wait for this bridge stands already
+};
 
 /// What calls see of a bridge's core: the way in (submit), and on the loop thread the services
 /// that a running call needs. The rest of the core, which knows libuv, is in src/core.hpp.
@@ -42,6 +55,14 @@ class core_base {
     return status::accepted;
   }
 
+  /// submit() for what counts towards options::capacity. Ordinary threads. May wait for room:
+  /// `full`, or `timed_out` where the call's own deadline came first; throws like blocking_wait.
+  status submit_call(node& n, const entry& how, place where) {
+    const status s = is_bounded_ ? submit_bounded(n, how, where) : submit(n);
+    if (s != status::accepted) counts_.refused.add();
+    return s;
+  }
+
   bool is_this_process() const noexcept { return process_.is_this_process(); }
   const process_mark& process() const noexcept { return process_; }
   bool is_closed() const noexcept { return list_.closed(); }
@@ -58,6 +79,16 @@ class core_base {
 
   /// The pool behind bridge::post_reentrant.
   slot_pool<reentrant_post>& reentrant_slots() const noexcept { return *reentrant_slots_; }
+
+  /// What bridge::stats() looks at. Any thread, any handler.
+  counters& counts() noexcept { return counts_; }
+  /// Who looks after callables and waits; null: nobody.
+  watchdog* watching() const noexcept { return watchdog_; }
+  /// Is anything queued? Any thread.
+  bool has_news() const noexcept { return list_.has_news(); }
+  /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
+  /// watchdog. `where` is where the call was submitted. Ordinary threads.
+  bool wait_for(completion& answer, deadline until, place where) noexcept;
 
   /// May a handler wait, as far as the doorbell is concerned?
   virtual bool handler_may_wait() const noexcept = 0;
@@ -99,6 +130,8 @@ class core_base {
   void wake() noexcept {
     if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
   }
+  /// submit_call() where there is a capacity: src/core_full.cpp.
+  status submit_bounded(node& n, const entry& how, place where);
   /// The calling thread runs the loop.
   void note_loop_thread() noexcept;
   /// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
@@ -115,6 +148,8 @@ class core_base {
   std::pmr::memory_resource* const memory_;
   slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/core.hpp
   spinners* const spinning_;                          ///< the core's, too
+  bool is_bounded_ = false;                           ///< these two: set before the first call
+  watchdog* watchdog_ = nullptr;
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<pthread_t> loop_thread_{};
@@ -124,6 +159,7 @@ class core_base {
   std::atomic<wait_vertex*> vertex_{nullptr};
   /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.
   alignas(64) std::atomic<std::uint32_t> refs_{1};
+  counters counts_;
 };
 
 /// A hold on a core.

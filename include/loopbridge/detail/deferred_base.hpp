@@ -61,6 +61,7 @@ class deferred_base : public node {
 
   // As a node it has one purpose: to be struck off the register on the loop.
   void run(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
     core.delist(*this);
     release_ref();  // the list's
   }

@@ -77,10 +77,16 @@ status post_closure(core_base& core, const Closure& closure) noexcept {
   if (!core.is_this_process()) return status::wrong_process;
   slot_pool<reentrant_post>& pool = core.reentrant_slots();
   reentrant_post* const slot = pool.claim();
-  if (slot == nullptr) return core.is_closed() ? status::stopped : status::exhausted;
+  if (slot == nullptr) {
+    core.counts().refused.add();
+    return core.is_closed() ? status::stopped : status::exhausted;
+  }
   slot->fill(pool, closure);
   const status s = core.submit(*slot);
-  if (s != status::accepted) pool.release(*slot);
+  if (s != status::accepted) {
+    core.counts().refused.add();
+    pool.release(*slot);
+  }
   return s;
 }
 

@@ -12,6 +12,7 @@
 #include "loopbridge/detail/deferred_base.hpp"
 #include "loopbridge/detail/invoke.hpp"
 #include "loopbridge/detail/outcome.hpp"
+#include "loopbridge/detail/watch.hpp"
 
 namespace loopbridge::detail {
 
@@ -156,13 +157,17 @@ class result : public result_base {
   template <class Bound>
   void run_callable(Bound& callable) noexcept {
     if constexpr (!answer_of<std::remove_cv_t<typename Bound::result_type>>::is_deferred) {
-      outcome_.capture([&]() -> T { return callable(core_.loop()); });
+      outcome_.capture([&]() -> T {
+        const watched_call watched(core_, where_);
+        return callable(core_.loop());
+      });
       discard_callable();
       complete(completion::running);
     } else {
       deferred_state<T>* answer = nullptr;
       outcome_.set(failure::broken);  // what an empty deferred amounts to
       try {
+        const watched_call watched(core_, where_);
         answer = callable(core_.loop()).release();
       } catch (...) {
         outcome_.set(std::current_exception());

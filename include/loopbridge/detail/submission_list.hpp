@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "loopbridge/detail/node.hpp"
@@ -50,7 +51,8 @@ class submission_list {
     return head_.load(std::memory_order_seq_cst) != 0;
   }
 
-  node* take() noexcept {
+  /// `count`: how many that is.
+  node* take(std::size_t& count) noexcept {
     std::uintptr_t head = head_.load(std::memory_order_relaxed);
     while ((head & ~closed_bit) != 0 &&
            !head_.compare_exchange_weak(head, head & closed_bit,
@@ -63,8 +65,13 @@ class submission_list {
       n->next = oldest;
       oldest = n;
       n = older;
+      ++count;
     }
     return oldest;
+  }
+  node* take() noexcept {
+    std::size_t count = 0;
+    return take(count);
   }
 
  private:

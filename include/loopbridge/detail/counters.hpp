@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "loopbridge/place.hpp"
+
+namespace loopbridge::detail {
+
+/// A number to look at, from any thread and any handler. It orders nothing.
+class counter {
+ public:
+  /// Who alone adds, at that time: the loop's thread, or who holds its turn. No locked instruction.
+  void add_alone(std::uint64_t n = 1) noexcept { set(get() + n); }
+  void set(std::uint64_t n) noexcept { word().store(n, std::memory_order_relaxed); }
+  void set_if_more(std::uint64_t n) noexcept {
+    if (n > get()) set(n);
+  }
+  /// Anybody.
+  void add(std::uint64_t n = 1) noexcept { word().fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t get() const noexcept { return word().load(std::memory_order_relaxed); }
+
+ private:
+  // A reference, so that looking in adds no step to what the tests of memory orders explore.
+  std::atomic_ref<std::uint64_t> word() const noexcept { return std::atomic_ref(n_); }
+
+  alignas(std::atomic_ref<std::uint64_t>::required_alignment) mutable std::uint64_t n_ = 0;
+};
+
+/// What bridge::stats() is made of. Nothing of it is written on the way in, so a submission does
+/// not pay for it; the loop adds one to a line of its own for each call, and the other line belongs
+/// to what is rare, or comes with a system call.
+struct counters {
+  // The loop's.
+  alignas(64) counter taken;  ///< off the list
+  counter ended;              ///< of those, run or else done with
+  counter turns;              ///< in which there was something to take
+  counter most_taken;         ///< at once
+  counter not_calls;          ///< ended, and the library's own
+  counter husks;              ///< ended, and cancelled before
+  counter stopped;            ///< ended, and refused because the bridge stopped
+  counter sleeps;
+  counter longest_turn;  ///< in milliseconds
+  counter longest_call;  ///< in nanoseconds, from longest_file:longest_line
+  counter longest_file;
+  counter longest_line;
+
+  // Anybody's.
+  alignas(64) counter rings;
+  counter refused;
+  counter cancelled;
+  counter dropped;
+  counter waits_begun;
+  counter waits_ended;
+  counter blocks_begun;
+  counter blocks_ended;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "loopbridge/bridge.hpp"
+
+namespace loopbridge {
+
+/// bridge::with(): the calls of a bridge that count towards its capacity, with a policy of their
+/// own for when it is full. All else is as their namesakes in bridge say, the places they may be
+/// called from too. To be used on the spot: it refers to the bridge.
+class [[nodiscard("it is the calls made through it that have the policy")]] with_policy {
+ public:
+  template <class F>
+  void post(F && f, place where = place::current()) {
+    bridge_.do_post({policy_}, where, std::forward<F>(f));
+  }
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  void post(F && f, Arg && arg, Args && ... args) {
+    bridge_.do_post({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
+                    std::forward<Args>(args)...);
+  }
+
+  template <class F>
+  status try_post(F && f, place where = place::current()) noexcept {
+    return bridge_.do_try_post({policy_}, where, std::forward<F>(f));
+  }
+
+  template <class F>
+  auto submit(F && f, place where = place::current()) {
+    return bridge_.do_submit({policy_}, where, std::forward<F>(f));
+  }
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  auto submit(F && f, Arg && arg, Args && ... args) {
+    return bridge_.do_submit({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
+                             std::forward<Args>(args)...);
+  }
+
+  template <class F>
+  auto call(F && f, place where = place::current())->detail::answer_t<detail::bound_call_of<F>> {
+    return bridge_.do_call({policy_}, where, std::forward<F>(f));
+  }
+  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
+  auto call(F && f, Arg && arg, Args && ... args)
+      ->detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
+    return bridge_.do_call({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
+                           std::forward<Args>(args)...);
+  }
+
+  template <class Rep, class Period, class F>
+  auto call_for(std::chrono::duration<Rep, Period> timeout, F && f, place where = place::current())
+      ->detail::answer_t<detail::bound_call_of<F>> {
+    return bridge_.do_call_until({policy_, detail::deadline_after(timeout)}, where,
+                                 std::forward<F>(f));
+  }
+  template <class Rep, class Period, class F, class Arg, class... Args,
+            detail::unless_place<Arg> = 0>
+  auto call_for(std::chrono::duration<Rep, Period> timeout, F && f, Arg && arg, Args && ... args)
+      ->detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
+    return bridge_.do_call_until({policy_, detail::deadline_after(timeout)}, {}, std::forward<F>(f),
+                                 std::forward<Arg>(arg), std::forward<Args>(args)...);
+  }
+
+ private:
+  friend class bridge;
+  with_policy(bridge & b, when_full policy) noexcept : bridge_(b), policy_(policy) {}
+
+  bridge& bridge_;
+  const when_full policy_;
+};
+
+inline with_policy bridge::with(when_full policy) noexcept {
+  return with_policy(*this, policy);
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include "loopbridge/detail/completion.hpp"
+#include "loopbridge/detail/node.hpp"
+#include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/status.hpp"
+
+namespace loopbridge::detail {
+
+/// What a bridge with a capacity has beside its submission list: how many places there are, who
+/// waits for one, and how the oldest call is taken out of the middle of everything.
+///
+/// Places belong to calls from claim() until the loop takes them, all at once: so the loop pays for
+/// all this once a turn, and not for each call. Whoever finds a place without ado takes no lock.
+/// All else is rare or slow anyway, and goes under a mutex, whose holder no handler interrupts.
+/// Thus a handler never finds it held by its own thread, nor waits for a loop that waits for it.
+///
+/// Home of `claimed_`, the number of places in use. Added to by a CAS that stays below the
+/// capacity, taken from under the mutex. Relaxed: it admits, and orders nothing; a call is
+/// published by its push, and the waiters' sleep depends on the mutex alone. A frame that is left
+/// by siglongjmp between its claim and its push leaves a place in use that no call has: see
+/// is_stale().
+class room {
+ public:
+  explicit room(std::size_t capacity) noexcept : capacity_(capacity) {}
+
+  /// A thread that waits for a place, on its stack.
+  struct waiter {
+    completion let_go;  ///< done: there may be a place, or the list is closed
+    waiter* previous = nullptr;
+    waiter* following = nullptr;
+    bool waits = false;
+  };
+
+  std::size_t claimed() const noexcept { return claimed_.load(std::memory_order_relaxed); }
+
+  /// A place for one call, whose push follows. Any ordinary thread. False: full.
+  bool claim() noexcept;
+  /// The same, looked at closely: `accepted`, `stopped`, or `full`, and then `w`, unless it is
+  /// null, waits until it is let go.
+  status claim_or_wait(submission_list& list, waiter* w) noexcept;
+  /// Ends a wait early.
+  void leave(waiter& w) noexcept;
+  /// Any ordinary thread, after the list was closed.
+  void let_all_go() noexcept;
+
+  /// All that is queued, oldest first; their places are free. Who holds the turn. Adds how many.
+  node* take(submission_list& list, std::size_t& count) noexcept;
+
+  /// Pushes `n` in place of the oldest call that has a place. That one is for the caller to drop()
+  /// then; null: none has been pushed yet that has one. False: the list is closed. `wake` is called
+  /// under the lock too: a frame that stops before it would owe a wake-up for all it has set aside.
+  template <class Wake>
+  bool exchange_oldest(submission_list& list, node& n, node*& oldest, Wake&& wake) noexcept;
+
+ private:
+  bool is_stale(const submission_list& list) const noexcept;
+  void set_aside(submission_list& list) noexcept;
+  node** oldest_with_a_place() noexcept;
+  void let_go_under_lock() noexcept;
+
+  const std::size_t capacity_;
+  alignas(64) std::atomic<std::size_t> claimed_{0};
+
+  alignas(64) std::mutex mutex_;  ///< for all below
+  waiter* waiters_ = nullptr;
+  /// Taken off the list by who looked for the oldest: older than all that is in the list. The loop
+  /// hears of them because the same holder of the mutex pushes, and rings.
+  node* aside_ = nullptr;
+  node* youngest_aside_ = nullptr;
+  std::size_t count_aside_ = 0;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,42 @@
+#include "loopbridge/stats.hpp"
+
+#include <algorithm>
+
+#include "core.hpp"
+
+namespace loopbridge::detail {
+
+namespace {
+/// Of two counts that are read one after the other.
+std::uint64_t difference(std::uint64_t more, std::uint64_t less) noexcept {
+  return more > less ? more - less : 0;
+}
+}  // namespace
+
+statistics core::stats() const noexcept {
+  const counters& c = counts_;
+  statistics s;
+  const std::uint64_t ended = c.ended.get();  // before `taken`: there are no fewer of those
+  const std::uint64_t taken = c.taken.get();
+  const std::uint64_t unseen = room_ ? room_->claimed() : 0;
+  s.cancelled = c.cancelled.get();
+  s.dropped = c.dropped.get();
+  s.stopped = c.stopped.get();
+  s.refused = c.refused.get();
+  s.accepted = difference(taken, c.not_calls.get()) + s.dropped + unseen;
+  s.run = difference(ended, c.not_calls.get() + c.husks.get() + s.stopped);
+  s.queued = difference(taken, ended) + unseen;
+  s.most_queued = std::max(c.most_taken.get(), s.queued);
+  s.blocked = difference(c.blocks_begun.get(), c.blocks_ended.get());
+  s.waiting = difference(difference(c.waits_begun.get(), c.waits_ended.get()), s.blocked);
+  s.rings = c.rings.get();
+  s.rings_saved = difference(s.accepted, s.rings);
+  s.sleeps = c.sleeps.get();
+  s.longest_turn = std::chrono::milliseconds(c.longest_turn.get());
+  s.longest_callback = std::chrono::nanoseconds(c.longest_call.get());
+  const auto* const file = reinterpret_cast<const char*>(c.longest_file.get());
+  s.longest_callback_from = {file, static_cast<unsigned>(c.longest_line.get())};
+  return s;
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,152 @@
+#include "watchdog.hpp"
+
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "uncancellable.hpp"
+#include "undisturbed.hpp"
+
+namespace loopbridge::detail {
+
+using clock = std::chrono::steady_clock;
+
+/// Sleeps as long as nothing can be overdue: until the limit of the callable that runs, or, if none
+/// does, for as long as one that begins just now may take. An idle bridge's wakes up so often too.
+/// It is held by both threads, as the hook may let go of the last handle to the bridge.
+struct watchdog::thread {
+  explicit thread(watchdog& w) : owner(w) {}
+
+  static std::shared_ptr<thread> start(watchdog& w) {
+    auto made = std::make_shared<thread>(w);
+    const undisturbed inherited;
+    made->runner = std::thread([held = made]() noexcept { held->run(); });
+    return made;
+  }
+
+  void run() noexcept {
+    const uncancellable hooks;
+    const std::chrono::nanoseconds limit = owner.opts_.callback;
+    std::unique_lock lock(mutex);
+    std::uint64_t progress = 0;
+    deadline quiet_since = deadline::max();  // calls are queued, nothing runs, no turn comes
+    while (!ended) {
+      const deadline now = clock::now();
+      deadline next = now + limit;
+      watched_call* const call = innermost;
+      const std::uint64_t so_far =
+          owner.core_.counts().turns.get() + owner.core_.counts().ended.get();
+      if (call != nullptr || so_far != progress || !owner.core_.has_news()) {
+        quiet_since = deadline::max();
+      } else if (quiet_since == deadline::max()) {
+        quiet_since = now;
+      }
+      progress = so_far;
+      if (call != nullptr && !call->reported_) {
+        if (call->since_ + limit <= now) {
+          call->reported_ = true;
+          report_unlocked(lock, overdue::kind::callback, now - call->since_, call->where_);
+          continue;
+        }
+        next = call->since_ + limit;
+      } else if (call == nullptr && now - limit >= quiet_since && stuck_at != progress) {
+        stuck_at = progress;
+        report_unlocked(lock, overdue::kind::turn, now - quiet_since, {});
+        continue;
+      }
+      changed.wait_until(lock, next);
+    }
+  }
+
+  void report_unlocked(std::unique_lock<std::mutex>& lock, overdue::kind what,
+                       std::chrono::nanoseconds so_far, place where) noexcept {
+    lock.unlock();
+    owner.report(what, so_far, where);
+    lock.lock();
+  }
+
+  watchdog& owner;
+  std::mutex mutex;  ///< for all below, and the watched_calls
+  std::condition_variable changed;
+  bool ended = false;
+  watched_call* innermost = nullptr;
+  std::uint64_t stuck_at = ~std::uint64_t{0};  ///< the progress that was reported
+  std::thread runner;
+};
+
+watchdog::watchdog(core_base& core, const watchdog_options& opts)
+    : core_(core),
+      opts_(opts),
+      thread_(opts.callback > opts.callback.zero() ? thread::start(*this) : nullptr) {}
+
+watchdog::~watchdog() {
+  end();
+  join();
+  if (thread_ != nullptr && thread_->runner.joinable()) thread_->runner.detach();
+}
+
+void watchdog::join() noexcept {
+  if (thread_ == nullptr || !thread_->runner.joinable()) return;
+  if (thread_->runner.get_id() != std::this_thread::get_id()) thread_->runner.join();
+}
+
+void watchdog::end() noexcept {
+  if (thread_ == nullptr) return;
+  const std::lock_guard lock(thread_->mutex);
+  thread_->ended = true;
+  thread_->changed.notify_one();
+}
+
+bool watchdog::wait(completion& answer, deadline until, place where) noexcept {
+  const process_mark& process = core_.process();
+  const deadline begun = clock::now();
+  if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
+    return answer.wait(until, &process);
+  }
+  if (answer.wait(begun + opts_.wait, &process)) return true;
+  if (!process.is_this_process()) return false;
+  report(overdue::kind::wait, clock::now() - begun, where);
+  return answer.wait(until, &process);
+}
+
+void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {
+  const uncancellable writing;
+  const overdue found{what, so_far, where, core_.name()};
+  try {
+    if (opts_.on_overdue) return opts_.on_overdue(found);
+  } catch (...) {
+    std::fputs("loopbridge: options::watchdog.on_overdue threw; it must not\n", stderr);
+  }
+  std::fprintf(stderr, "loopbridge: bridge '%s': %s %lld ms so far, submitted at %s:%u\n",
+               found.bridge, to_string(what), static_cast<long long>(so_far.count() / 1'000'000),
+               where.file != nullptr ? where.file : "an unknown place", where.line);
+}
+
+void watched_call::begin(place where) noexcept {
+  where_ = where;
+  reported_ = false;
+  outer_ = nullptr;
+  since_ = clock::now();
+  watchdog::thread* const thread = watchdog_->thread_.get();
+  if (thread == nullptr) return;
+  const std::lock_guard lock(thread->mutex);
+  outer_ = std::exchange(thread->innermost, this);
+}
+
+void watched_call::end() noexcept {
+  const auto took = static_cast<std::uint64_t>((clock::now() - since_).count());
+  counters& counts = watchdog_->core_.counts();
+  if (took > counts.longest_call.get()) {
+    counts.longest_call.set(took);
+    counts.longest_file.set(reinterpret_cast<std::uintptr_t>(where_.file));
+    counts.longest_line.set(where_.line);
+  }
+  watchdog::thread* const thread = watchdog_->thread_.get();
+  if (thread == nullptr || !watchdog_->core_.is_this_process()) return;  // forked: whose lock?
+  const std::lock_guard lock(thread->mutex);
+  thread->innermost = outer_;
+}
+
+}  // namespace loopbridge::detail

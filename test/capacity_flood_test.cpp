@@ -1,0 +1,135 @@
+// options::capacity, in a flood on a loop that is stuck for a while: memory stays flat, every
+// refusal is counted, I/O goes on.
+#include <doctest/doctest.h>
+#include <uv.h>
+
+#include <array>
+#include <atomic>
+#include <loopbridge/loopbridge.hpp>
+#include <thread>
+#include <vector>
+
+#include "support/held_loop.hpp"
+#include "support/memory.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("capacity: floods");
+
+using loopbridge::bridge;
+using loopbridge::options;
+using loopbridge::status;
+using loopbridge::when_full;
+
+namespace {
+
+constexpr unsigned threads = 4;
+constexpr unsigned long each = 20'000;
+constexpr std::size_t capacity = 100;
+
+/// A timer of the loop's that counts; closed by stop().
+struct ticker {
+  uv_timer_t timer{};
+  std::atomic<int> ticks{0};
+  void start(loopbridge::loop_ref loop) {
+    uv_timer_init(loop, &timer);
+    timer.data = this;
+    uv_timer_start(
+        &timer, [](uv_timer_t* t) { ++static_cast<ticker*>(t->data)->ticks; }, 1, 1);
+  }
+};
+
+struct flood {
+  std::atomic<unsigned long> accepted{0};
+  std::atomic<unsigned long> refused{0};
+  std::atomic<unsigned long> ran{0};
+  std::atomic<long> most_bytes{0};
+
+  void post(bridge& b, when_full policy, const support::counting_memory& memory) {
+    const status s = b.with(policy).try_post(
+        [this, data = std::array<char, 100>{}] { ran += data[0] == 0 ? 1 : 0; });
+    ++(s == status::accepted ? accepted : refused);
+    for (long now = memory.bytes_in_use(), most = most_bytes;
+         now > most && !most_bytes.compare_exchange_weak(most, now);) {
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "a flood on a loop that is stuck takes no more memory than the capacity, and is counted") {
+  const support::watchdog no_hang;
+  const auto policy_of = [](when_full::kind k) {
+    return k == when_full::kind::refuse ? when_full::refuse() : when_full::drop_oldest();
+  };
+  auto kind = when_full::kind::refuse;
+  SUBCASE("refused") {}
+  SUBCASE("the oldest dropped") {
+    kind = when_full::kind::drop_oldest;
+  }
+  support::counting_memory memory;
+  std::atomic<unsigned long> reported{0};
+  flood f;
+  {
+    options opts;
+    opts.capacity = capacity;
+    opts.memory = &memory;
+    opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reported; };
+    bridge b(opts);
+    support::held_loop held(b);
+    const long before = memory.bytes_in_use();
+    std::vector<std::thread> producers;
+    for (unsigned t = 0; t < threads; ++t) {
+      producers.emplace_back([&]() noexcept {
+        for (unsigned long n = 0; n < each; ++n) f.post(b, policy_of(kind), memory);
+      });
+    }
+    for (std::thread& t : producers) t.join();
+    // A call is 100 bytes, a node and a place; as many again may be on their way in.
+    const long per_call = 160;
+    CHECK(f.most_bytes - before <= per_call * static_cast<long>(capacity + 2 * threads));
+    CHECK(f.accepted + f.refused == threads * each);
+    const loopbridge::statistics now = b.stats();
+    CHECK(now.refused == f.refused);
+    CHECK(now.queued >= capacity);
+    CHECK(now.queued <= capacity + threads);
+    CHECK(now.dropped == reported);
+    CHECK(f.accepted == now.queued + now.dropped);
+    if (kind == when_full::kind::refuse) CHECK(now.dropped == 0);
+    if (kind == when_full::kind::drop_oldest) CHECK(f.refused == 0);
+    // A handler's calls find their own slots free.
+    for (int n = 0; n < 256; ++n) CHECK(b.post_reentrant([] {}) == status::accepted);
+  }
+  CHECK(f.ran + reported == f.accepted);
+  CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("producers that wait for room flood the loop, and its I/O and timers go on") {
+  const support::watchdog no_hang;
+  ticker t;
+  flood f;
+  support::counting_memory memory;
+  options opts;
+  opts.capacity = capacity;
+  opts.memory = &memory;
+  opts.on_open_handle = [](const loopbridge::open_handle&) {};
+  bridge b(opts);
+  b.call([&](loopbridge::loop_ref loop) { t.start(loop); });
+  const long bytes_before = memory.bytes_in_use();
+  const int before = t.ticks;
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> producers;
+  for (unsigned n = 0; n < threads; ++n) {
+    producers.emplace_back([&]() noexcept {
+      while (!enough) f.post(b, when_full::block(), memory);
+    });
+  }
+  while (t.ticks < before + 5) std::this_thread::yield();
+  enough = true;
+  for (std::thread& p : producers) p.join();
+  b.stop();
+  CHECK(f.refused == 0);
+  CHECK(f.ran == f.accepted);
+  // What runs, and as many again that wait.
+  CHECK(f.most_bytes - bytes_before <= 160 * static_cast<long>(2 * capacity + 2 * threads));
+}

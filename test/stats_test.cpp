@@ -1,0 +1,220 @@
+// bridge::stats(): each number, counted by the test itself.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <loopbridge/loopbridge.hpp>
+#include <thread>
+#include <vector>
+
+#include "support/app_loop.hpp"
+#include "support/bridge_access.hpp"
+#include "support/doorbells.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("stats");
+
+using loopbridge::bridge;
+using loopbridge::options;
+using loopbridge::statistics;
+using loopbridge::status;
+using namespace std::chrono_literals;
+using support::generous;
+
+namespace {
+
+void let_it_sleep(const bridge& b) {
+  while (!loopbridge::bridge_access::core(b).is_asleep()) std::this_thread::yield();
+}
+
+options without_spinning() {
+  options opts = support::with_each_doorbell();
+  opts.spin = loopbridge::spinning::off;
+  return opts;
+}
+
+}  // namespace
+
+TEST_CASE("a new bridge has done nothing, and a moved-from one says so") {
+  bridge b(support::with_each_doorbell());
+  const statistics s = b.stats();
+  CHECK(s.accepted == 0);
+  CHECK(s.run == 0);
+  CHECK(s.queued == 0);
+  CHECK(s.waiting == 0);
+  CHECK(s.rings == 0);
+  const bridge moved = std::move(b);
+  CHECK_THROWS_AS((void)b.stats(), loopbridge::no_state);
+}
+
+TEST_CASE("every call that ran is counted, of whatever kind, once") {
+  bridge b(support::with_each_doorbell());
+  loopbridge::reentrant_call prepaid(b, [] {});
+  b.post([] {});
+  CHECK(b.try_post([] {}) == status::accepted);
+  b.submit([] {}).get();
+  b.call([] {});
+  b.call_for(generous, [] {});
+  CHECK(b.post_reentrant([] {}) == status::accepted);
+  CHECK(prepaid.post() == status::accepted);
+  b.call([] {});
+  b.stop();
+  const statistics s = b.stats();
+  CHECK(s.accepted == 8);
+  CHECK(s.run == 8);
+  CHECK(s.refused == 0);
+  CHECK(s.queued == 0);
+  CHECK_THROWS_AS(b.post([] {}), loopbridge::bridge_stopped);
+  CHECK(b.try_post([] {}) == status::stopped);
+  CHECK(b.post_reentrant([] {}) == status::stopped);
+  CHECK(prepaid.post() == status::stopped);
+  CHECK(b.stats().refused == 4);
+}
+
+TEST_CASE("sums hold: accepted is run, cancelled, stopped, dropped or queued") {
+  options opts = support::with_each_doorbell();
+  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  opts.capacity = 10;
+  opts.when_full = loopbridge::when_full::drop_oldest();
+  bridge b(opts);
+  {
+    const support::held_loop held(b);
+    std::vector<loopbridge::eventual<void>> kept;
+    for (int n = 0; n < 12; ++n) kept.push_back(b.submit([] {}));  // two are dropped
+    for (int n = 5; n < 8; ++n) CHECK(kept[static_cast<std::size_t>(n)].cancel());
+    const statistics s = b.stats();
+    CHECK(s.accepted == 13);  // with the one that holds the loop
+    CHECK(s.dropped == 2);
+    CHECK(s.cancelled == 3);
+    CHECK(s.queued == 10);
+    CHECK(s.most_queued == 10);
+  }
+  b.with(loopbridge::when_full::block()).call([] {});
+  const statistics ran = b.stats();
+  CHECK(ran.accepted == 14);
+  CHECK(ran.run == 1 + 7 + 1);
+  {
+    const support::held_loop held(b);
+    for (int n = 0; n < 4; ++n) b.post([] {});
+    b.stop_reentrant();
+  }
+  b.stop();
+  const statistics s = b.stats();
+  CHECK(s.stopped == 4);
+  CHECK(s.accepted == s.run + s.cancelled + s.dropped + s.stopped);
+  CHECK(s.queued == 0);
+}
+
+TEST_CASE(
+    "what cancels a call that waits for a deferred is counted, and the library's own is not") {
+  bridge b(support::with_each_doorbell());
+  loopbridge::completer<int> never;
+  const auto answer = b.submit([d = never.get_deferred()]() mutable { return std::move(d); });
+  b.call([] {});
+  CHECK(answer.cancel());
+  loopbridge::completer<int> never_either;
+  CHECK_THROWS_AS(
+      b.call_for(1ms, [d = never_either.get_deferred()]() mutable { return std::move(d); }),
+      loopbridge::timed_out);
+  b.stop();
+  CHECK(b.stats().cancelled == 2);
+  CHECK(b.stats().accepted == 3);
+  CHECK(b.stats().run == 3);
+}
+
+TEST_CASE("the queue is seen where it is: in the turn that runs, and, with a capacity, behind it") {
+  options opts = support::with_each_doorbell();
+  SUBCASE("none") {}
+  SUBCASE("a large one") {
+    opts.capacity = 1'000'000;
+  }
+  bridge b(opts);
+  support::held_loop held(b);
+  for (int n = 0; n < 20; ++n) b.post([] {});
+  CHECK(b.stats().queued == (opts.capacity != 0 ? 20 : 0));
+  const support::gate inside;
+  const support::gate go_on;
+  b.post([inside, go_on] {
+    inside.open();
+    (void)go_on.wait();
+  });
+  for (int n = 0; n < 5; ++n) b.post([] {});
+  held.release();
+  REQUIRE(inside.wait());
+  CHECK(b.stats().queued == 5);
+  CHECK(b.stats().most_queued == 26);
+  go_on.open();
+}
+
+TEST_CASE("who sleeps for an answer is counted, and no longer when it has come") {
+  const support::watchdog no_hang;
+  bridge b(support::with_each_doorbell());
+  loopbridge::reentrant_call prepaid(b, [] {});
+  const bool handlers_may_wait = loopbridge::bridge_access::core(b).handler_may_wait();
+  support::held_loop held(b);
+  std::vector<std::thread> waiters;
+  for (int n = 0; n < 3; ++n) waiters.emplace_back([&]() noexcept { b.call([] {}); });
+  waiters.emplace_back([&]() noexcept { (void)prepaid.call_for(generous); });
+  while (b.stats().waiting != (handlers_may_wait ? 4 : 3)) std::this_thread::yield();
+  held.release();
+  for (std::thread& t : waiters) t.join();
+  CHECK(b.stats().waiting == 0);
+}
+
+TEST_CASE("writes to the doorbell, and those that were saved, and sleeps") {
+  bridge b(without_spinning());
+  let_it_sleep(b);
+  b.call([] {});
+  let_it_sleep(b);
+  const statistics before = b.stats();
+  CHECK(before.rings == 1);
+  {
+    const support::held_loop held(b);  // rings once more
+    for (int n = 0; n < 100; ++n) b.post([] {});
+  }
+  b.call([] {});
+  let_it_sleep(b);
+  const statistics after = b.stats();
+  CHECK(after.rings - before.rings <= 3);
+  CHECK(after.rings + after.rings_saved == after.accepted);
+  CHECK(after.accepted - before.accepted == 102);
+  CHECK(after.sleeps > before.sleeps);
+}
+
+TEST_CASE("the lag is that of the longest turn, also of one in which the loop has spun") {
+  bridge b(support::with_each_doorbell());
+  for (int n = 0; n < 100; ++n) b.call([] {});
+  b.call([] { std::this_thread::sleep_for(30ms); });
+  b.call([] {});
+  b.call([] {});
+  const auto lag = b.stats().longest_turn;
+  CHECK(lag >= 25ms);
+  CHECK(b.stats().longest_callback == 0ns);  // nobody looked at the clock
+}
+
+TEST_CASE("an adopted loop is counted too") {
+  support::app_loop app;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
+  b.post([] {});
+  b.post([] {});
+  uv_run(&app.loop, UV_RUN_NOWAIT);
+  CHECK(b.stats().run == 2);
+  b.stop();
+  CHECK(b.stats().run == 2);
+}
+
+TEST_CASE("the longest callback is named, with its place, if a watchdog is set") {
+  options opts = support::with_each_doorbell();
+  opts.watchdog.wait = generous;
+  bridge b(opts);
+  b.call([] {});
+  b.call([] { std::this_thread::sleep_for(20ms); });
+  const unsigned line = __LINE__ - 1;
+  b.call([] {});
+  const statistics s = b.stats();
+  CHECK(s.longest_callback >= 20ms);
+  CHECK(s.longest_callback_from.line == line);
+  CHECK(std::string(s.longest_callback_from.file).find("stats_test") != std::string::npos);
+}
