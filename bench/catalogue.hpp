@@ -31,6 +31,7 @@ void for_each_measure(Visit&& visit) {
   visit(post_loop_awake{});
   visit(post_loop_asleep{});
   for (const unsigned producers : {1u, 2u, 4u, 8u}) visit(throughput{producers});
+  visit(throughput{4, true});
   visit(burst{});
   visit(from_handler{});
   visit(io_latency{});

@@ -41,7 +41,7 @@ entry entry_for(const std::string& peer) {
     run.measure = [figures = what.figures(), start = script + ' ' + peer + ' ' + word](effort f) {
       return read_figures(output_of(start + ' ' + std::to_string(f.seconds)), figures);
     };
-    run.rounds = 3;  // starting Python takes longer than measuring
+    run.rounds = 2;  // starting Python takes longer than measuring
     e.runs.push_back(std::move(run));
   }
   return e;

@@ -68,9 +68,19 @@ struct by_blocking {
   static constexpr std::string_view name = "loopbridge, no spin";
   static void set(loopbridge::options& o) { o.spin = loopbridge::spinning::off; }
 };
+struct by_capacity {  // who posts waits for room
+  static constexpr std::string_view name = "loopbridge, capacity";
+  static void set(loopbridge::options& o) { o.capacity = 10'000; }
+};
 struct by_uv_async {
   static constexpr std::string_view name = "loopbridge, uv_async";
   static void set(loopbridge::options& o) { o.doorbell = loopbridge::doorbell::uv_async; }
+};
+
+/// With a capacity: what that changes of posting, and of memory.
+class loopbridge_capacity : public loopbridge_as<by_capacity> {
+ public:
+  static constexpr bool bounded = true;
 };
 
 /// A group of two loops. Each producer keeps to one of them, calls go to them in turn.

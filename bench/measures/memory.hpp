@@ -114,7 +114,7 @@ struct peak_memory {
   template <class C>
   std::vector<double> run_in_child(effort e) const {
     const std::size_t each = 5 * e.most / producers;
-    const auto limit = in_seconds(5);  // the slow ones would take long, and do not grow
+    const auto limit = in_seconds(20 * e.seconds);  // the slow ones would take long
     std::vector<std::uint64_t> missing(producers);
     C c;
     c.call([] {});

@@ -17,10 +17,11 @@ namespace bench {
 /// programs take part of the machine; and how evenly the producers get on.
 struct throughput {
   unsigned producers;
+  bool at_work = false;  ///< each call has the loop compute for about 1 us
 
   std::string name() const {
     return "throughput, " + std::to_string(producers) +
-           (producers == 1 ? " producer" : " producers");
+           (producers == 1 ? " producer" : " producers") + (at_work ? ", calls of 1 us" : "");
   }
   std::vector<figure> figures() const {
     return {{"throughput", "M/s", better::higher},
@@ -40,7 +41,7 @@ struct throughput {
     std::vector<result> results(producers);
     std::vector<std::thread> threads;
     // The slow ones would take minutes for the fast ones' counts: each posts until its time is up.
-    const std::size_t each = e.most / producers;
+    const std::size_t each = e.most / producers / (at_work ? 20 : 1);
     for (unsigned i = 0; i < producers; ++i) {
       threads.emplace_back([&, i] {
         auto&& p = producer_of(c);
@@ -82,13 +83,24 @@ struct throughput {
     double nanoseconds = 0;
   };
 
+  /// Some hundred multiplications that wait for each other.
+  struct work {
+    std::uint64_t* sum;
+    std::uint64_t value;
+    void operator()() const noexcept {
+      std::uint64_t x = *sum;
+      for (int n = 0; n < 700; ++n) x = x * 6364136223846793005u + 1442695040888963407u;
+      *sum += x == 0 ? 2 * value : value;  // so that it must be computed; 0 is as good as never
+    }
+  };
+
   template <class Producer>
-  static result post_for(Producer& p, std::uint64_t& sum, std::size_t most, clock::time_point end) {
+  result post_for(Producer& p, std::uint64_t& sum, std::size_t most, clock::time_point end) const {
     result r;
     const auto start = clock::now();
     do {
-      for (int n = 0; n < 500; ++n) p.post(add_to{&sum, 1});
-      r.posts += 500;
+      for (int n = 0; n < 100; ++n) at_work ? p.post(work{&sum, 1}) : p.post(add_to{&sum, 1});
+      r.posts += 100;
     } while (r.posts < most && clock::now() < end);
     r.nanoseconds = nanoseconds_since(start);
     one_event done;
