@@ -1,7 +1,5 @@
 // options::capacity: calls that wait for room, and everything that may end such a wait.
 #include <doctest/doctest.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +12,7 @@
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
-#include "support/in_child.hpp"
+#include "support/producers.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("capacity: waits for room");
@@ -29,6 +27,8 @@ using loopbridge::when_full;
 using loopbridge::would_deadlock;
 using namespace std::chrono_literals;
 using support::generous;
+using support::producers;
+using support::until_blocked;
 
 namespace {
 
@@ -37,41 +37,6 @@ options of(std::size_t calls) {
   opts.capacity = calls;
   return opts;
 }
-
-void until_blocked(const bridge& b, unsigned threads) {
-  while (b.stats().blocked != threads) std::this_thread::yield();
-}
-
-/// Threads that each make one call of a bridge that is full.
-class producers {
- public:
-  template <class Call>
-  producers(const bridge& b, unsigned threads, Call call) {
-    for (unsigned n = 0; n < threads; ++n) {
-      threads_.emplace_back([this, call]() noexcept {
-        try {
-          call();
-          ++through;
-        } catch (const bridge_stopped&) {
-          ++stopped;
-        } catch (const loopbridge::error&) {
-        }
-      });
-    }
-    until_blocked(b, threads);
-  }
-  void join() {
-    for (std::thread& t : threads_) t.join();
-    threads_.clear();
-  }
-  ~producers() { join(); }
-
-  std::atomic<unsigned> through{0};
-  std::atomic<unsigned> stopped{0};
-
- private:
-  std::vector<std::thread> threads_;
-};
 
 }  // namespace
 
@@ -97,6 +62,21 @@ TEST_CASE("all who wait for room go on when it appears, by whatever call") {
   CHECK(ran == 10);
   CHECK(b.stats().blocked == 0);
   CHECK(b.stats().refused == 0);
+}
+
+TEST_CASE("as many go on as there is room for, though the loop is stuck again in its next call") {
+  const support::watchdog no_hang;
+  bridge b(of(5));
+  const support::gate go_on;
+  support::held_loop held(b);
+  b.post([go_on] { (void)go_on.wait(); });
+  for (int n = 1; n < 5; ++n) b.post([] {});
+  producers p(b, 5, [&] { b.post([] {}); });
+  held.release();
+  p.join();  // the loop is in the first of those that were queued
+  CHECK(p.through == 5);
+  CHECK(b.stats().queued == 9);
+  go_on.open();
 }
 
 TEST_CASE("a hundred producers of a bridge with one place all get it in turn") {
@@ -219,91 +199,4 @@ TEST_CASE("loops that would wait for room in each other are told so, not hung") 
   one.get();
   two.get();
   CHECK(refused >= 1);
-}
-
-TEST_CASE("a thread cancelled while it waits for room goes on, and ends after its call" *
-          doctest::skip(support::has_asan)) {
-  const support::watchdog no_hang;
-  bridge b(of(1));
-  std::atomic<int> ran{0};
-  struct {
-    bridge& b;
-    std::atomic<int>& ran;
-    std::atomic<bool> returned{false};
-  } shared{b, ran};
-  support::held_loop held(b);
-  b.post([] {});
-  pthread_t thread;
-  REQUIRE(pthread_create(
-              &thread, nullptr,
-              [](void* p) -> void* {
-                auto& s = *static_cast<decltype(shared)*>(p);
-                s.b.post([&s] { ++s.ran; });
-                s.returned = true;
-                pthread_testcancel();
-                return nullptr;
-              },
-              &shared) == 0);
-  until_blocked(b, 1);
-  pthread_cancel(thread);
-  held.release();
-  void* result = nullptr;
-  pthread_join(thread, &result);
-  CHECK(result == PTHREAD_CANCELED);
-  CHECK(shared.returned);
-  b.call([] {});
-  CHECK(ran == 1);
-}
-
-namespace {
-loopbridge::reentrant_call* to_fire = nullptr;
-std::atomic<int> fired{0};
-}  // namespace
-
-TEST_CASE("a handler interrupts a thread that waits for room: it submits, past the full queue") {
-  const support::watchdog no_hang;
-  options opts = of(1);
-  opts.reentrant_slots = 64;
-  bridge b(opts);
-  std::atomic<int> runs{0};
-  loopbridge::reentrant_call call(b, [&] { ++runs; });
-  to_fire = &call;
-  fired = 0;
-  struct sigaction act {};
-  act.sa_handler = [](int) {
-    if (to_fire->post() == status::accepted) ++fired;
-  };
-  struct sigaction before {};
-  sigaction(SIGUSR1, &act, &before);
-  support::held_loop held(b);
-  b.post([] {});
-  std::thread t([&]() noexcept { b.post([] {}); });
-  until_blocked(b, 1);
-  for (int n = 1; n <= 20; ++n) {
-    pthread_kill(t.native_handle(), SIGUSR1);
-    while (fired != n) std::this_thread::yield();
-  }
-  CHECK(b.stats().blocked == 1);  // it waits on
-  held.release();
-  t.join();
-  sigaction(SIGUSR1, &before, nullptr);
-  b.call([] {});
-  CHECK(runs >= 1);
-}
-
-TEST_CASE("a child forked while producers wait for room is refused as in any other bridge") {
-  const support::watchdog no_hang;
-  bridge b(of(1));
-  support::held_loop held(b);
-  b.post([] {});
-  producers p(b, 3, [&] { b.post([] {}); });
-  const int in_child = support::in_child([&] {
-    if (b.try_post([] {}) != status::wrong_process) return 1;
-    if (b.with(when_full::drop_oldest()).try_post([] {}) != status::wrong_process) return 2;
-    return 0;
-  });
-  CHECK(in_child == 0);
-  held.release();
-  p.join();
-  CHECK(p.through == 3);
 }

@@ -1,0 +1,120 @@
+// options::capacity: waits for room that a cancel, a handler or a fork interrupts.
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <loopbridge/loopbridge.hpp>
+#include <thread>
+
+#include "support/doorbells.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+#include "support/producers.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("capacity: interrupted waits");
+
+using loopbridge::bridge;
+using loopbridge::options;
+using loopbridge::status;
+using loopbridge::when_full;
+using support::producers;
+using support::until_blocked;
+
+namespace {
+
+options of(std::size_t calls) {
+  options opts = support::with_each_doorbell();
+  opts.capacity = calls;
+  return opts;
+}
+
+}  // namespace
+
+TEST_CASE("a thread cancelled while it waits for room goes on, and ends after its call" *
+          doctest::skip(support::has_asan)) {
+  const support::watchdog no_hang;
+  bridge b(of(1));
+  std::atomic<int> ran{0};
+  struct {
+    bridge& b;
+    std::atomic<int>& ran;
+    std::atomic<bool> returned{false};
+  } shared{b, ran};
+  support::held_loop held(b);
+  b.post([] {});
+  pthread_t thread;
+  REQUIRE(pthread_create(
+              &thread, nullptr,
+              [](void* p) -> void* {
+                auto& s = *static_cast<decltype(shared)*>(p);
+                s.b.post([&s] { ++s.ran; });
+                s.returned = true;
+                pthread_testcancel();
+                return nullptr;
+              },
+              &shared) == 0);
+  until_blocked(b, 1);
+  pthread_cancel(thread);
+  held.release();
+  void* result = nullptr;
+  pthread_join(thread, &result);
+  CHECK(result == PTHREAD_CANCELED);
+  CHECK(shared.returned);
+  b.call([] {});
+  CHECK(ran == 1);
+}
+
+namespace {
+loopbridge::reentrant_call* to_fire = nullptr;
+std::atomic<int> fired{0};
+}  // namespace
+
+TEST_CASE("a handler interrupts a thread that waits for room: it submits, past the full queue") {
+  const support::watchdog no_hang;
+  options opts = of(1);
+  opts.reentrant_slots = 64;
+  bridge b(opts);
+  std::atomic<int> runs{0};
+  loopbridge::reentrant_call call(b, [&] { ++runs; });
+  to_fire = &call;
+  fired = 0;
+  struct sigaction act {};
+  act.sa_handler = [](int) {
+    if (to_fire->post() == status::accepted) ++fired;
+  };
+  struct sigaction before {};
+  sigaction(SIGUSR1, &act, &before);
+  support::held_loop held(b);
+  b.post([] {});
+  std::thread t([&]() noexcept { b.post([] {}); });
+  until_blocked(b, 1);
+  for (int n = 1; n <= 20; ++n) {
+    pthread_kill(t.native_handle(), SIGUSR1);
+    while (fired != n) std::this_thread::yield();
+  }
+  CHECK(b.stats().blocked == 1);  // it waits on
+  held.release();
+  t.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  b.call([] {});
+  CHECK(runs >= 1);
+}
+
+TEST_CASE("a child forked while producers wait for room is refused as in any other bridge") {
+  const support::watchdog no_hang;
+  bridge b(of(1));
+  support::held_loop held(b);
+  b.post([] {});
+  producers p(b, 3, [&] { b.post([] {}); });
+  const int in_child = support::in_child([&] {
+    if (b.try_post([] {}) != status::wrong_process) return 1;
+    if (b.with(when_full::drop_oldest()).try_post([] {}) != status::wrong_process) return 2;
+    return 0;
+  });
+  CHECK(in_child == 0);
+  held.release();
+  p.join();
+  CHECK(p.through == 3);
+}
