@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "../contender.hpp"
+#if __has_include(<loopbridge/lane.hpp>)
+#include <loopbridge/lane.hpp>
+#endif
 
 namespace bench {
 
@@ -81,7 +84,20 @@ struct by_uv_async {
 class loopbridge_capacity : public loopbridge_as<by_capacity> {
  public:
   static constexpr bool bounded = true;
+  static constexpr bool only_posts = true;  ///< calls are by_default's
 };
+
+#if __has_include(<loopbridge/lane.hpp>)
+/// Through lanes: one for each producer, and nothing but posting.
+class loopbridge_lane : public loopbridge_as<by_default> {
+ public:
+  static constexpr std::string_view name = "loopbridge, lane";
+  static constexpr bool bounded = true;
+  static constexpr bool only_posts = true;
+
+  loopbridge::lane producer() { return bridge_.lane(); }
+};
+#endif
 
 /// A group of two loops. Each producer keeps to one of them, calls go to them in turn.
 class loopbridge_group {

@@ -46,6 +46,7 @@ struct round_trip {
   template <class C>
   bool fits_now() const {
     if (how == way::submit_get && !submitting<C>) return false;
+    if (requires { C::only_posts; }) return false;
     if constexpr (requires { C::one_caller; }) {
       if (callers > 1 || crowded) return false;
       if (C::apart && where != placement::cross_cpu) return false;
