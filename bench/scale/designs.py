@@ -23,7 +23,7 @@ class Costs:
     lane_run: float = 2.0
     lane_fetch: float = 0.1
     look: float = 45.0          # a look of a spinning loop that finds work: the clock, 4 atomics
-    turn: float = 300.0         # a turn of the loop that finds work: its epoll_wait and what is around
+    turn: float = 300.0         # a turn of the loop that does not sleep
     write_wakes: float = 8800.0  # a write to an eventfd that wakes a sleeping core
     wake: float = 18000.0       # from its beginning until the loop runs
 

@@ -15,12 +15,13 @@ SOURCES = [
      CORE_TO_CORE),
     ("leaving idle", "1 ... 4 us; 170 ... 290 us", "C1 and C1E; C6 of Granite and Sapphire Rapids",
      IDLE),
-    ("who gets a contended line next", "at random", "how hardware schedules, to a first approximation",
+    ("who gets a contended line next", "at random", "an approximation of how hardware schedules",
      "Alistarh, Censor-Hillel, Shavit: Are Lock-Free Concurrent Algorithms Practically Wait-Free? "
      "arxiv.org/abs/1311.3200"),
 ]
 # No public figures were found for these; they are assumptions:
-#   the kernel's part of a wake-up, without what idling adds: 2 us (half of the bench's bare epoll and futex round trip on one CPU)
+#   the kernel's part of a wake-up, without what idling adds: 2 us (here, on one CPU: half of
+#   the bench's bare epoll and futex round trip)
 #   a write that wakes: 1 us on bare metal; here it is an exit to the hypervisor
 #   computing: as here
 KERNEL_WAKE = 2000.0
@@ -73,7 +74,8 @@ def here(measured, keep=0.0):
         run=best["run_same_cpu"], fetch=max(0.0, best["run_other_cpu"] - best["run_same_cpu"]),
         lane_make=best["lane_post"], lane_run=best["lane_run_same_cpu"],
         lane_fetch=max(0.0, best["lane_run_other_cpu"] - best["lane_run_same_cpu"]),
-        turn=best["turn"], look=best["clock"] + 4 * best["cas"], write_wakes=best["write_that_wakes"], wake=best["wake"])
+        turn=best["turn"], look=best["clock"] + 4 * best["cas"],
+        write_wakes=best["write_that_wakes"], wake=best["wake"])
 
 
 def big(local, cores, which):

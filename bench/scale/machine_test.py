@@ -88,7 +88,7 @@ class TestMachine(unittest.TestCase):
 
 
 class TestDesigns(unittest.TestCase):
-    WAYS = [dict(design=d, loops=n, choice=c, backoff=b, load=Load(calls=600, gap=g, spin=s))
+    WAYS = [dict(design=d, loops=n, choice=c, backoff=b, load=Load(calls=250, gap=g, spin=s))
             for d, n, c, b in (("list", 1, "own", 0), ("list", 1, "own", 100), ("list", 3, "own", 0),
                                ("list", 3, "in_turn", 0), ("list", 3, "least", 0),
                                ("lanes", 1, "own", 0), ("lanes", 3, "own", 0))
@@ -98,7 +98,7 @@ class TestDesigns(unittest.TestCase):
         for way in self.WAYS:
             with self.subTest(way):
                 seen, _ = simulate(cores=8, costs=COSTS, **way)
-                self.assertGreaterEqual(seen.pushes, 600)
+                self.assertGreaterEqual(seen.pushes, 250)
                 self.assertEqual(seen.ran, seen.pushes)
                 self.assertEqual(len(seen.latency), seen.pushes)
                 self.assertGreaterEqual(min(seen.latency), 0)
@@ -114,7 +114,7 @@ class TestDesigns(unittest.TestCase):
         quick = designs.replace(COSTS, wake=500.0, write_wakes=300.0)
         kind, designs.Loop = designs.Loop, Hasty
         try:
-            for seed in range(50):
+            for seed in range(20):
                 try:
                     # A few calls only: who came later would wake it.
                     simulate("list", 3, costs=quick, seed=seed, load=load)
@@ -123,7 +123,7 @@ class TestDesigns(unittest.TestCase):
         finally:
             designs.Loop = kind
         self.assertGreater(lost, 0)
-        for seed in range(50):
+        for seed in range(20):
             simulate("list", 3, costs=quick, seed=seed, load=load)
 
     def test_one_producer_never_retries_and_never_outruns_its_own_steps(self):
