@@ -12,12 +12,13 @@ namespace loopbridge::detail {
 /// How much a loop has yet to do, as far as bridge_group::least_queued() cares: an estimate that
 /// costs the calls themselves nothing.
 ///
-/// bridge::stats() knows of the turn that is being run only, unless there is a capacity; what has come
-/// since is what matters here. Counting calls as they come and as they end would be two contended additions for each, and would
-/// need a wrapper around every callable. Instead, whoever is handed the loop is counted, and now
-/// and then a mark is queued behind what is there: when it is run, the loop has caught up to where
-/// the count stood. At most one mark is under way, so an overloaded loop gets none that are of no
-/// use, and its estimate grows. A sleeping loop needs no mark: it has caught up.
+/// Without a capacity, bridge::stats() knows only of the turn that is being run; what has come
+/// since is what matters here. Counting calls as they come and as they end would be two contended
+/// additions for each, and would need a wrapper around every callable. Instead, whoever is handed
+/// the loop is counted, and now and then a mark is queued behind what is there: when it is run, the
+/// loop has caught up to where the count stood. At most one mark is under way, so an overloaded
+/// loop gets none that are of no use, and its estimate grows. A sleeping loop needs no mark: it has
+/// caught up.
 ///
 /// Counted like a reentrant_call's state: the group and the list each hold it, since a group may be
 /// destroyed on the thread of one of its loops, which then goes on for a moment. It says nothing of
