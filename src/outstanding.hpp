@@ -59,12 +59,16 @@ class outstanding final : public node {
     --refs_;  // not the last: the group holds one. Stopped for good, and so `queued_` stays.
   }
 
-  void run(core_base&) noexcept override {
+  void run(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
     caught_up_ = marked_.load();
     queued_ = false;
     release_ref();
   }
-  void refuse(core_base&) noexcept override { release_ref(); }
+  void refuse(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
+    release_ref();
+  }
 
  private:
   void add_ref() noexcept { ++refs_; }

@@ -181,7 +181,6 @@ TEST_CASE("on a thread of one of its loops stop() waits for none, and all end") 
   const support::watchdog in_time;
   bridge_group group(3, counting(exits));
   support::held_loop held(group[2]);
-  std::atomic<int> exits_before{-1};
   // Two at once, each of which the other would have to wait for.
   std::latch both(2);
   const auto stop = [&] {
@@ -250,6 +249,10 @@ TEST_CASE("what least_queued queues for itself is nobody's call: nothing is repo
         second.release();
         for (std::size_t n = 0; n < 2; ++n) group[n].call([] {});
         CHECK(comes_true([&] { return memory.bytes_in_use() == of_a_group; }));
+        // That which holds it, and the one just made.
+        for (std::size_t n = 0; n < 2; ++n) {
+          CHECK(comes_true([&] { return group[n].stats().run == 2; }));
+        }
       } else {
         group.stop_reentrant();
       }

@@ -22,7 +22,7 @@ namespace checks {
 /// until nobody has disturbed it, since a thread that has lost its CPU is no competitor: of one or
 /// two threads, none was away for long, and they ran at the same time.
 inline std::pair<double, double> pushes(int producers) {
-  struct own_node : loopbridge::detail::node {
+  struct own_node final : loopbridge::detail::node {
     void run(loopbridge::detail::core_base&) noexcept override {}
     void refuse(loopbridge::detail::core_base&) noexcept override {}
   };
@@ -88,11 +88,11 @@ inline double throughput(int producers) {
   loopbridge::options opts;
   opts.on_thread_start = [] { pin(1); };
   loopbridge::bridge b(opts);
-  static std::uint64_t sum;
+  static volatile std::uint64_t sum;
   constexpr int each = 100'000;
   const double start = now_ns();
   on_threads(producers, [&](int) noexcept {
-    for (std::uint64_t i = 0; i < each; ++i) b.post([i] { sum += i; });
+    for (std::uint64_t i = 0; i < each; ++i) b.post([i] { sum = sum + i; });
   });
   b.call([] {});
   return double(producers) * each / (now_ns() - start) * 1e3;

@@ -125,7 +125,7 @@ inline std::pair<double, double> post_and_run(int loop_cpu) {
   double ran = 0;
   for (int round = 0; round < 2; ++round) {  // the first warms up
     std::atomic<int> state{0};
-    static std::uint64_t sum;
+    static volatile std::uint64_t sum;
     double first = 0;
     b.post([&] {
       state = 1;
@@ -134,7 +134,7 @@ inline std::pair<double, double> post_and_run(int loop_cpu) {
     });
     while (state.load() != 1) std::this_thread::yield();
     const double start = now_ns();
-    for (std::uint64_t i = 0; i < n; ++i) b.post([i] { sum += i; });
+    for (std::uint64_t i = 0; i < n; ++i) b.post([i] { sum = sum + i; });
     posted = (now_ns() - start) / n;
     state = 2;
     ran = (b.call([] { return now_ns(); }) - first) / n;
