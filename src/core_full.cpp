@@ -32,8 +32,11 @@ status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
   const undisturbed by_handlers;
   const std::lock_guard lock(mutex_);
   if (list.closed()) return status::stopped;
-  if (is_stale(list)) claimed_.store(0, std::memory_order_relaxed);
   if (claim()) return status::accepted;
+  if (is_stale(list)) {
+    claimed_.store(1, std::memory_order_relaxed);
+    return status::accepted;
+  }
   if (w == nullptr) return status::full;
   w->following = waiters_;
   if (waiters_ != nullptr) waiters_->previous = w;

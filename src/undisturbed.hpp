@@ -14,14 +14,17 @@ class undisturbed {
   undisturbed() noexcept {
     sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
+    masked_ = pthread_sigmask(SIG_SETMASK, &all, &before_) == 0;
   }
-  ~undisturbed() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  ~undisturbed() {
+    if (masked_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
   undisturbed(const undisturbed&) = delete;
   undisturbed& operator=(const undisturbed&) = delete;
 
  private:
   sigset_t before_;
+  bool masked_;
 };
 
 }  // namespace loopbridge::detail

@@ -75,7 +75,7 @@ TEST_CASE("as many go on as there is room for, though the loop is stuck again in
   held.release();
   p.join();  // the loop is in the first of those that were queued
   CHECK(p.through == 5);
-  CHECK(b.stats().queued == 9);
+  while (b.stats().queued != 9) std::this_thread::yield();  // one is running, at last
   go_on.open();
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <thread>
 
@@ -117,4 +118,47 @@ TEST_CASE("a child forked while producers wait for room is refused as in any oth
   held.release();
   p.join();
   CHECK(p.through == 3);
+}
+
+namespace {
+std::atomic<int> hung{0};
+}  // namespace
+
+TEST_CASE(
+    "handlers may interrupt calls that drop, and wait for the loop: none finds it locked out") {
+  const support::watchdog no_hang;
+  options opts;
+  opts.capacity = 2;
+  opts.when_full = when_full::drop_oldest();
+  std::atomic<int> dropped{0};
+  opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++dropped; };
+  bridge b(opts);
+  loopbridge::reentrant_call call(b, [] {});
+  to_fire = &call;
+  fired = 0;
+  hung = 0;
+  struct sigaction act {};
+  act.sa_handler = [](int) {
+    if (to_fire->call_for(std::chrono::seconds(2)) != status::answered) ++hung;
+    ++fired;
+  };
+  struct sigaction before {};
+  sigaction(SIGUSR1, &act, &before);
+  std::atomic<bool> enough{false};
+  std::thread storm([&, target = pthread_self()]() noexcept {
+    for (int n = 1; n <= 500 && hung == 0; ++n) {
+      pthread_kill(target, SIGUSR1);
+      while (fired < n) std::this_thread::yield();
+    }
+    enough = true;
+  });
+  std::atomic<int> ran{0};
+  int posted = 0;
+  for (; !enough; ++posted) b.post([&] { ++ran; });
+  storm.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  CHECK(hung == 0);
+  CHECK(fired >= 1);
+  b.stop();
+  CHECK(ran + dropped == posted);
 }
