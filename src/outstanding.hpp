@@ -66,7 +66,9 @@ class outstanding final : public node {
     release_ref();
   }
   void refuse(core_base& core) noexcept override {
-    core.counts().not_calls.add_alone();
+    counters& counts = core.counts();
+    counts.not_calls.add_alone();
+    counts.stopped.set(counts.stopped.get() - 1);  // where the core has just counted it
     release_ref();
   }
 

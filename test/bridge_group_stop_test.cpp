@@ -255,6 +255,13 @@ TEST_CASE("what least_queued queues for itself is nobody's call: nothing is repo
         }
       } else {
         group.stop_reentrant();
+        first.release();
+        second.release();
+        group.stop();
+        for (std::size_t n = 0; n < 2; ++n) {
+          CHECK(group[n].stats().run == 1);
+          CHECK(group[n].stats().stopped == 0);
+        }
       }
     }
     CHECK(log.size() == 0);
