@@ -11,6 +11,7 @@
 #include "doorbell.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/lane_state.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
@@ -84,6 +85,14 @@ class core final : public core_base {
   node* take_snapshot() noexcept;
   void note_turn() noexcept;
 
+  // lane.cpp
+  void add_lane(lane_state& lane) noexcept override;
+  void remove_lane(lane_state& lane) noexcept override;
+  void run_lanes() noexcept;
+  bool has_news_when_armed() noexcept;
+  bool has_news() const noexcept;
+  void close_lanes(lane_ring::fate f) noexcept;
+
   // core_stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
@@ -121,6 +130,8 @@ class core final : public core_base {
   bool handles_open_ = false;
   bool turns_ended_ = false;
 
+  lane_state* lanes_ = nullptr;        ///< the first of a list; under the turn
+  lane_state* next_lane_ = nullptr;    ///< where the pass over them that is going on will be next
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
 
   completion ended_;  ///< done when the loop's thread has nothing left to do but to end

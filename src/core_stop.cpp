@@ -84,6 +84,7 @@ void core::end_turns() noexcept {
 void core::end_on_loop() noexcept {
   const uncancellable running;  // as in drain(), for the hooks
   drain();                      // the list is closed: the last snapshot
+  close_lanes(opts_.on_stop == queued_calls::run ? lane_ring::fate::run : lane_ring::fate::refuse);
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
     // Not ours to claim: it is being resolved or cancelled by somebody, who completes the call.
@@ -112,6 +113,7 @@ void core::release_waiters_from_elsewhere() noexcept {
     n->refuse(*this);
     n = following;
   }
+  close_lanes(lane_ring::fate::refuse);
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn
   }

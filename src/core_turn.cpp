@@ -33,7 +33,7 @@ void core::before_poll() noexcept {
   }
   if (turns_ended_) return;
   bell_.arm();
-  const bool work = list_.has_news();
+  const bool work = has_news_when_armed();
   if (work) bell_.disarm();
   keep_awake(work);
   if (!work) counts_.sleeps.add_alone();
@@ -51,11 +51,12 @@ bool core::stay_awake() noexcept {
   const deadline until = spinner::clock::now() + longest_without_poll;
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
   bool ran = false;
-  while (own.spin(shares_cpu, deadline::max(), [this] { return list_.has_news(); })) {
+  while (own.spin(shares_cpu, deadline::max(), [this] { return has_news(); })) {
     run_turn();
     if (turns_ended_) return false;
     ran = true;
-    if (spinner::clock::now() >= until) return true;
+    // More already: it was posted during the turn, or by a flood. After the poll, then.
+    if (has_news() || spinner::clock::now() >= until) return true;
   }
   found_nothing_ = ran;
   return ran;
@@ -66,8 +67,7 @@ void core::note_sleep() noexcept {
   if (asleep_since_ == deadline{}) return;
   const deadline since = std::exchange(asleep_since_, deadline{});
   spinning_->loop.note_cpu();
-  spinning_->loop.slept(list_.has_news() ? spinner::clock::now() - since
-                                         : deadline::duration::max());
+  spinning_->loop.slept(has_news() ? spinner::clock::now() - since : deadline::duration::max());
 }
 
 void core::after_poll() noexcept {
@@ -87,7 +87,7 @@ void core::after_poll() noexcept {
   // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
   // and work that is there already must be visible to such a poll.
   bell_.arm();
-  if (list_.has_news()) {
+  if (has_news_when_armed()) {
     bell_.disarm();
     keep_awake(true);
     doorbell_->ring();
@@ -140,6 +140,7 @@ void core::drain() noexcept {
     }
     if (!is_this_process()) return come_back_in_child();
   }
+  if (lanes_ != nullptr) run_lanes();
 }
 
 node* core::take_snapshot() noexcept {

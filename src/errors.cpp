@@ -6,9 +6,9 @@ namespace loopbridge::detail {
 namespace {
 
 /// " (submitted at file:line)", or nothing where the place is not known.
-std::string at(place where) {
+std::string at(place where, const char* what = "submitted") {
   if (where.file == nullptr) return {};
-  return std::string(" (submitted at ") + where.file + ":" + std::to_string(where.line) + ")";
+  return std::string(" (") + what + " at " + where.file + ":" + std::to_string(where.line) + ")";
 }
 
 }  // namespace
@@ -60,6 +60,12 @@ void throw_wrong_process() {
 void throw_timed_out(place where) {
   throw timed_out("loopbridge: the time to wait was up before the call was answered" + at(where) +
                   "; is the loop blocked by a callback, or the timeout too short?");
+}
+
+void throw_lane_full(place where) {
+  throw lane_full("loopbridge: the lane" + at(where, "made") +
+                  " is full: its thread posts faster than the loop runs; let it wait "
+                  "(full_lane::block) or spill (full_lane::spill), or post less");
 }
 
 void throw_no_state(const char* what) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/proof.md and proof_of_orders.md speak of the sources as they are.
+"""docs/proof.md, proof_of_orders.md and proof_of_lanes.md speak of the sources as they are.
 
 Each `file`, `function` there is followed by a block of that file's lines, which must be found in it
 after the function's name, in their order. Each line of include/ and src/ that names a memory order
@@ -12,7 +12,7 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-page = "".join((root / "docs" / p).read_text() for p in ("proof.md", "proof_of_orders.md"))
+page = "".join((root / "docs" / p).read_text() for p in ("proof.md", "proof_of_orders.md", "proof_of_lanes.md"))
 complaints = []
 
 
@@ -77,5 +77,5 @@ for variant in sorted(w for w in words if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", w)):
         complaints.append(f"no unsafe variant is {variant}")
 
 if complaints:
-    sys.exit("docs/proof.md and docs/proof_of_orders.md:\n" + "\n".join(complaints))
+    sys.exit("docs/proof*.md:\n" + "\n".join(complaints))
 print(f"{len(entries)} places, {sum(sum(c.values()) for c in quoted.values())} lines with orders")

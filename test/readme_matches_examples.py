@@ -9,8 +9,8 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "many_loops",
-            "under_pressure"]
+examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "event_lane",
+            "many_loops", "under_pressure"]
 
 
 def shown(name):

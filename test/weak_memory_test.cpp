@@ -5,6 +5,7 @@
 
 #include "weak_memory/calls.hpp"
 #include "weak_memory/full.hpp"
+#include "weak_memory/lanes.hpp"
 #include "weak_memory/results.hpp"
 #include "weak_memory/stop.hpp"
 #include "weak_memory/waits.hpp"

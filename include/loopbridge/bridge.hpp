@@ -8,6 +8,7 @@
 #include "loopbridge/detail/calls.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/eventual.hpp"
+#include "loopbridge/lane.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 
@@ -121,6 +122,10 @@ class bridge {
             detail::unless_place<Arg> = 0>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
       -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
+
+  /// A private way to the loop, for one thread that posts by the million: see lane. Any ordinary
+  /// thread. Throws `bridge_stopped`, `wrong_process` or std::bad_alloc.
+  loopbridge::lane lane(full_lane full = full_lane::block, place where = place::current());
 
   /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
   /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at

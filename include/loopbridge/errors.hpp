@@ -59,6 +59,12 @@ class wrong_process : public error {
   using error::error;
 };
 
+/// A lane that refuses when it is full is full: the loop does not keep up with its thread.
+class lane_full : public error {
+ public:
+  using error::error;
+};
+
 /// The handle is empty: default-constructed, moved from, or its result was taken already.
 class no_state : public error {
  public:
@@ -81,6 +87,7 @@ std::exception_ptr make_error(failure f, place where) noexcept;
 [[noreturn]] void throw_full();
 [[noreturn]] void throw_wrong_process();
 [[noreturn]] void throw_timed_out(place where);
+[[noreturn]] void throw_lane_full(place where);
 [[noreturn]] void throw_no_state(const char* what);
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include "loopbridge/deferred.hpp"        // IWYU pragma: export
 #include "loopbridge/errors.hpp"          // IWYU pragma: export
 #include "loopbridge/eventual.hpp"        // IWYU pragma: export
+#include "loopbridge/lane.hpp"            // IWYU pragma: export
 #include "loopbridge/loop_ref.hpp"        // IWYU pragma: export
 #include "loopbridge/options.hpp"         // IWYU pragma: export
 #include "loopbridge/reentrant_call.hpp"  // IWYU pragma: export

@@ -55,6 +55,10 @@ bool handler_group(loopbridge::bridge_group& g) noexcept {
   return g.stopped() && g.on_loop_thread() && g.size() != 0;
 }
 
+status handler_post_to_lane(loopbridge::lane& l, std::int64_t* sum) noexcept {
+  return l.post_reentrant([sum] { ++*sum; });
+}
+
 status handler_submit(detail::core_base& c, detail::node& n) noexcept {
   return c.submit(n);
 }

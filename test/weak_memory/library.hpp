@@ -77,6 +77,7 @@ using ::weak::weak_clock;
 #include "../../src/core_stop.cpp"
 #include "../../src/core_turn.cpp"
 #include "../../src/errors.cpp"
+#include "../../src/lane.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
@@ -93,6 +94,15 @@ void release_block(void* block, std::size_t, std::pmr::memory_resource*) noexcep
   ::operator delete(block);
 }
 void prepare_blocks_of_this_thread() noexcept {}
+
+// Of membarrier.cpp.
+bool can_fence_all_threads() noexcept {
+  return true;
+}
+bool fence_all_threads() noexcept {
+  weak::fence_all();
+  return true;
+}
 
 // Of spin.cpp. A spin ends after a few looks.
 int current_cpu() noexcept {

@@ -28,6 +28,8 @@ class loop_in_name final : public loopbridge::detail::core_base {
   void enlist(loopbridge::detail::deferred_base&) noexcept override {}
   void delist_later(loopbridge::detail::deferred_base&) noexcept override {}
   void delist(loopbridge::detail::deferred_base&) noexcept override {}
+  void add_lane(loopbridge::detail::lane_state&) noexcept override {}
+  void remove_lane(loopbridge::detail::lane_state&) noexcept override {}
 
  private:
   void ring(std::uint64_t) noexcept override {}

@@ -25,6 +25,7 @@ namespace loopbridge::detail {
 class deferred_base;
 class reentrant_post;
 class completion;
+class lane_state;
 class wait_vertex;
 class watchdog;
 template <class Slot>
@@ -121,15 +122,21 @@ class core_base {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
+  /// A lane joins or leaves those that the loop looks at. Loop thread, in a turn.
+  virtual void add_lane(lane_state& lane) noexcept = 0;
+  virtual void remove_lane(lane_state& lane) noexcept = 0;
+
+  /// Rings if the loop sleeps: what every change of the list, or of a lane, is followed by. Any
+  /// thread, any handler.
+  void wake() noexcept {
+    if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
+  }
+
  protected:
   core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots, spinners* spinning)
       : memory_(memory), reentrant_slots_(slots), spinning_(spinning) {}
   virtual ~core_base() = default;
 
-  /// Rings if the loop sleeps: what every change of the list is followed by.
-  void wake() noexcept {
-    if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
-  }
   /// submit_call() where there is a capacity: src/core_full.cpp.
   status submit_bounded(node& n, const entry& how, place where);
   /// The calling thread runs the loop.

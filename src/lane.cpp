@@ -1,0 +1,166 @@
+#include <new>
+
+#include "core.hpp"
+#include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/lane_state.hpp"
+
+// Lanes: their life, how a producer waits for room, and the loop's part in its turn.
+namespace loopbridge::detail {
+
+lane_state* lane_state::make(core_base& core, place where) {
+  constexpr std::size_t bytes = capacity * sizeof(lane_ring::slot);
+  auto* const slots = static_cast<lane_ring::slot*>(allocate_block(bytes, core.memory()));
+  lane_state* made = nullptr;
+  try {
+    // Not in a block, which is not aligned to cache lines.
+    made = new lane_state(core, where, slots);
+  } catch (...) {
+    release_block(slots, bytes, core.memory());
+    throw;
+  }
+  const status s = core.submit(made->joining_);
+  if (s == status::accepted) return made;
+  made->owners_.store(1, std::memory_order_relaxed);
+  made->release();
+  if (s == status::wrong_process) throw_wrong_process();
+  throw_stopped();
+}
+
+void lane_state::release() noexcept {
+  // acq_rel: as in core_base. The slots are empty: what was accepted has ended.
+  if (owners_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  release_block(slots_, capacity * sizeof(lane_ring::slot), core_->memory());
+  delete this;
+}
+
+void lane_state::drop_handle() noexcept {
+  // In a child nothing is touched; the lane stays, like the rest of the parent's memory.
+  if (!core_->is_this_process()) return;
+  // Stopped: the register ends it, or has done so. Else the hold passes on to the node.
+  if (core_->submit(leaving_) != status::accepted) release();
+}
+
+void lane_state::joining::run(core_base& core) noexcept {
+  core.add_lane(lane_);
+}
+void lane_state::joining::refuse(core_base&) noexcept {
+  lane_.close(lane_ring::fate::refuse);
+  lane_.release();
+}
+
+void lane_state::leaving::run(core_base& core) noexcept {
+  lane_.run_items();
+  core.remove_lane(lane_);
+  lane_.release();
+}
+void lane_state::leaving::refuse(core_base&) noexcept {
+  lane_.release();
+}
+
+bool lane_state::wait_for_room() {
+  // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken.
+  for (int looks = 0; looks < 400; ++looks) {
+    if (ring.has_room() || ring.is_closing()) return true;
+    pause_cpu();
+  }
+  for (int looks = 0; looks < 2; ++looks) {
+    yield_cpu();
+    if (ring.has_room() || ring.is_closing()) return true;
+  }
+  const blocking_wait waiting(*core_);
+  const auto* const word = ring.wait_for_room();
+  if (word == nullptr) return core_->is_this_process();
+  // A second, as in completion::wait: a fork meanwhile is not slept through.
+  futex_wait(*word, 1, spinner::clock::now() + std::chrono::seconds(1));
+  return core_->is_this_process();
+}
+
+void lane_state::wake_producer(std::atomic<std::uint32_t>* word) noexcept {
+  if (word != nullptr) futex_wake_all(*word);
+}
+
+void lane_state::run_items(std::uint64_t position) noexcept {
+  const std::uint64_t first = ring.taken();
+  end_items(position, lane_ring::fate::run);
+  if (ring.taken() != first) {
+    ring.note_traffic(ring.taken() - first);
+    wake_producer(ring.publish_head());
+  }
+}
+
+void lane_state::end_items(std::uint64_t position, lane_ring::fate f) noexcept {
+  core_base& core = *core_;
+  constexpr std::uint64_t published_at_least_every = 128;
+  // A callable that nests uv_run may get here again, and take what follows.
+  while (ring.taken() < position) {
+    if (ring.taken() % published_at_least_every == 0) wake_producer(ring.publish_head());
+    lane_ring::slot& s = ring.next();
+    s.end(s.closure, core, this, f);
+  }
+}
+
+void lane_state::close(lane_ring::fate f) noexcept {
+  ring.close();
+  fence_all_threads();  // for producers that have left out their part of the fence
+  end_items(ring.last(), f);
+  wake_producer(ring.publish_head());
+}
+
+void core::add_lane(lane_state& lane) noexcept {
+  lane.following = lanes_;
+  if (lanes_ != nullptr) lanes_->previous = &lane;
+  lanes_ = &lane;
+  lane.registered = true;
+}
+
+void core::remove_lane(lane_state& lane) noexcept {
+  if (!lane.registered) return;
+  lane.registered = false;
+  if (next_lane_ == &lane) next_lane_ = lane.following;
+  (lane.previous != nullptr ? lane.previous->following : lanes_) = lane.following;
+  if (lane.following != nullptr) lane.following->previous = lane.previous;
+  lane.release_register();
+}
+
+/// One pass over all lanes. Where it is belongs to the core, as the snapshot does: a callable may
+/// nest a uv_run, and end a lane in it.
+void core::run_lanes() noexcept {
+  if (next_lane_ == nullptr) next_lane_ = lanes_;
+  while (next_lane_ != nullptr) {
+    lane_state& lane = *next_lane_;
+    next_lane_ = lane.following;
+    lane.hold();
+    lane.run_items();
+    lane.release_register();
+    if (!is_this_process()) return come_back_in_child();
+  }
+}
+
+/// What a sleep needs besides the bell's arming, which comes before. Is there anything to do?
+bool core::has_news_when_armed() noexcept {
+  bool any_loud = false;
+  for (lane_state* l = lanes_; l != nullptr; l = l->following) any_loud |= l->ring.arm();
+  if (any_loud) fence_all_threads();
+  return has_news();
+}
+
+bool core::has_news() const noexcept {
+  if (list_.has_news()) return true;
+  for (const lane_state* l = lanes_; l != nullptr; l = l->following) {
+    if (l->ring.has_items()) return true;
+  }
+  return false;
+}
+
+/// The bridge ends: all lanes refuse from now on. Who holds the turn.
+void core::close_lanes(lane_ring::fate f) noexcept {
+  while (lanes_ != nullptr) {
+    lane_state& lane = *lanes_;
+    lane.hold();
+    remove_lane(lane);
+    lane.close(f);
+    lane.release_register();
+  }
+}
+
+}  // namespace loopbridge::detail
