@@ -79,7 +79,7 @@ options watched(const reports& r, std::chrono::nanoseconds callback,
 TEST_CASE("a callable that is stuck is reported while it is stuck, once, with its place") {
   const reports r;
   options opts;
-  opts.watchdog = {.callback = 2ms, .on_overdue = r.hook()};
+  opts.watchdog = {.callback = 50ms, .on_overdue = r.hook()};
   bridge b(opts);
   const support::gate go_on;
   unsigned line = 0;
@@ -104,9 +104,9 @@ TEST_CASE("a callable that is stuck is reported while it is stuck, once, with it
   const seen s = r.wait_for(1);
   CHECK(s.what == overdue::kind::callback);
   CHECK(s.line == line);
-  CHECK(s.so_far >= 2ms);
+  CHECK(s.so_far >= 50ms);
   CHECK(s.thread != std::this_thread::get_id());
-  std::this_thread::sleep_for(10ms);
+  std::this_thread::sleep_for(120ms);
   CHECK(r.size() == 1);  // still stuck, and said already
   go_on.open();
   b.stop();
@@ -114,7 +114,7 @@ TEST_CASE("a callable that is stuck is reported while it is stuck, once, with it
 
 TEST_CASE("a reentrant_call, and what a handler posted, are watched too") {
   const reports r;
-  bridge b(watched(r, 2ms));
+  bridge b(watched(r, 50ms));
   const support::gate go_on;
   loopbridge::reentrant_call fired(b, [go_on] { (void)go_on.wait(); });
   const unsigned line = __LINE__ - 1;
@@ -131,7 +131,7 @@ TEST_CASE("a reentrant_call, and what a handler posted, are watched too") {
 
 TEST_CASE("a callable that runs the loop is watched, and those that it runs") {
   const reports r;
-  bridge b(watched(r, 2ms));
+  bridge b(watched(r, 50ms));
   const support::gate inner;
   const support::gate outer;
   b.post([&, inner, outer](loopbridge::loop_ref loop) {
@@ -149,7 +149,7 @@ TEST_CASE("a callable that runs the loop is watched, and those that it runs") {
 
 TEST_CASE("a callback of libuv's that is stuck is noticed by the calls that wait behind it") {
   const reports r;
-  bridge b(watched(r, 2ms));
+  bridge b(watched(r, 50ms));
   const support::gate inside;
   const support::gate go_on;
   struct stuck {
@@ -180,7 +180,7 @@ TEST_CASE("a callback of libuv's that is stuck is noticed by the calls that wait
 TEST_CASE("a wait is reported by the thread that waits, once, and goes on") {
   const support::watchdog no_hang;
   const reports r;
-  bridge b(watched(r, 0ns, 2ms));
+  bridge b(watched(r, 0ns, 50ms));
   support::held_loop held(b);
   std::thread::id id;
   std::thread waiter([&]() noexcept {
@@ -191,7 +191,7 @@ TEST_CASE("a wait is reported by the thread that waits, once, and goes on") {
   const seen s = r.wait_for(1);
   CHECK(s.what == overdue::kind::wait);
   CHECK(s.line == line);
-  CHECK(s.so_far >= 2ms);
+  CHECK(s.so_far >= 50ms);
   held.release();
   waiter.join();
   CHECK(s.thread == id);
@@ -203,7 +203,7 @@ TEST_CASE("a wait is reported by the thread that waits, once, and goes on") {
 TEST_CASE("a wait for room is reported, with the place of the call") {
   const support::watchdog no_hang;
   const reports r;
-  options opts = watched(r, 0ns, 2ms);
+  options opts = watched(r, 0ns, 50ms);
   opts.capacity = 1;
   bridge b(opts);
   support::held_loop held(b);
