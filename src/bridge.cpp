@@ -51,10 +51,4 @@ bool bridge::on_loop_thread() const noexcept {
   return core_ && core_->on_loop_thread();
 }
 
-void bridge::throw_unless_accepted(status s) {
-  if (s == status::stopped) detail::throw_stopped();
-  if (s == status::full) detail::throw_full();
-  if (s == status::wrong_process) detail::throw_wrong_process();
-}
-
 }  // namespace loopbridge

@@ -61,13 +61,6 @@ void futex_wake_all(const std::atomic<std::uint32_t>&) noexcept {}
 
 #endif
 
-namespace {
-/// How long to sleep before looking whether this is a child by now. A fork in a handler that
-/// interrupts the sleep ends it (and, because of this timeout, no SA_RESTART resumes it); the
-/// second is for one between the look and the sleep.
-constexpr std::chrono::seconds nap{1};
-}  // namespace
-
 bool completion::wait(deadline until, const process_mark* process) noexcept {
   for (;;) {
     std::uint32_t word = word_.load(std::memory_order_acquire);  // pairs with publish()

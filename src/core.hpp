@@ -26,6 +26,8 @@ namespace loopbridge::detail {
 ///   core_turn.cpp    one turn of the loop: sleep or not, take a snapshot, run it
 ///   core_stop.cpp    ending it: who releases whom, in what order
 ///   core_full.cpp    where there is a capacity: the way in
+///   lane.cpp         lanes: the loop's part of them is at its end
+///   stats.cpp        what bridge::stats() says
 ///
 /// Who may touch what: members below "loop thread" belong to the thread that runs the loop. The
 /// register of deferreds belongs to who holds the turn.
@@ -81,7 +83,6 @@ class core final : public core_base {
   void come_back_in_child() noexcept;
   bool try_take_turn() noexcept;
   void give_turn_back(std::memory_order order) noexcept;
-
   node* take_snapshot() noexcept;
   void note_turn() noexcept;
 
@@ -89,13 +90,14 @@ class core final : public core_base {
   void add_lane(lane_state& lane) noexcept override;
   void remove_lane(lane_state& lane) noexcept override;
   void run_lanes() noexcept;
-  bool has_news_when_armed() noexcept;
-  bool has_news() const noexcept;
+  bool has_work_when_armed() noexcept;
+  bool has_work() const noexcept;
   void close_lanes(lane_ring::fate f) noexcept;
 
   // core_stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
+  void refuse(node& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
   void close_handles() noexcept;
   void close_program_handles() noexcept;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "links.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/errors.hpp"
 #include "room.hpp"
@@ -38,9 +39,7 @@ status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
     return status::accepted;
   }
   if (w == nullptr) return status::full;
-  w->following = waiters_;
-  if (waiters_ != nullptr) waiters_->previous = w;
-  waiters_ = w;
+  link_first(waiters_, *w);
   w->waits = true;
   return status::full;
 }
@@ -49,8 +48,7 @@ void room::leave(waiter& w) noexcept {
   const undisturbed by_handlers;
   const std::lock_guard lock(mutex_);
   if (!w.waits) return;  // let go meanwhile
-  (w.previous != nullptr ? w.previous->following : waiters_) = w.following;
-  if (w.following != nullptr) w.following->previous = w.previous;
+  unlink(waiters_, w);
 }
 
 /// All of them, not as many as there are places: one that is passed over would depend on others to

@@ -102,15 +102,20 @@ void core::end_on_loop() noexcept {
   }
 }
 
+/// Ends what is queued without running it. Who holds the turn.
+void core::refuse(node& n) noexcept {
+  counts_.ended.add_alone();
+  (n.is_call() ? counts_.stopped : counts_.not_calls).add_alone();
+  n.refuse(*this);
+}
+
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all
 /// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
 void core::release_waiters_from_elsewhere() noexcept {
   if (!try_take_turn()) return;
   for (node* n = take_snapshot(); n != nullptr;) {
     node* const following = n->next;
-    counts_.ended.add_alone();
-    counts_.stopped.add_alone();
-    n->refuse(*this);
+    refuse(*n);
     n = following;
   }
   close_lanes(lane_ring::fate::refuse);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "links.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
 #include "uncancellable.hpp"
@@ -33,7 +34,7 @@ void core::before_poll() noexcept {
   }
   if (turns_ended_) return;
   bell_.arm();
-  const bool work = has_news_when_armed();
+  const bool work = has_work_when_armed();
   if (work) bell_.disarm();
   keep_awake(work);
   if (!work) counts_.sleeps.add_alone();
@@ -51,12 +52,12 @@ bool core::stay_awake() noexcept {
   const deadline until = spinner::clock::now() + longest_without_poll;
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
   bool ran = false;
-  while (own.spin(shares_cpu, deadline::max(), [this] { return has_news(); })) {
+  while (own.spin(shares_cpu, deadline::max(), [this] { return has_work(); })) {
     run_turn();
     if (turns_ended_) return false;
     ran = true;
     // More already: it was posted during the turn, or by a flood. After the poll, then.
-    if (has_news() || spinner::clock::now() >= until) return true;
+    if (has_work() || spinner::clock::now() >= until) return true;
   }
   found_nothing_ = ran;
   return ran;
@@ -67,7 +68,7 @@ void core::note_sleep() noexcept {
   if (asleep_since_ == deadline{}) return;
   const deadline since = std::exchange(asleep_since_, deadline{});
   spinning_->loop.note_cpu();
-  spinning_->loop.slept(has_news() ? spinner::clock::now() - since : deadline::duration::max());
+  spinning_->loop.slept(has_work() ? spinner::clock::now() - since : deadline::duration::max());
 }
 
 void core::after_poll() noexcept {
@@ -87,7 +88,7 @@ void core::after_poll() noexcept {
   // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
   // and work that is there already must be visible to such a poll.
   bell_.arm();
-  if (has_news_when_armed()) {
+  if (has_work_when_armed()) {
     bell_.disarm();
     keep_awake(true);
     doorbell_->ring();
@@ -130,12 +131,11 @@ void core::drain() noexcept {
   while (chain_ != nullptr) {
     node& n = *chain_;
     chain_ = n.next;  // before it is run: it may be gone afterwards
-    counts_.ended.add_alone();
     // Asked for each: a stop on another thread holds for what is left of the snapshot too.
     if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
-      counts_.stopped.add_alone();
-      n.refuse(*this);
+      refuse(n);
     } else {
+      counts_.ended.add_alone();
       n.run(*this);
     }
     if (!is_this_process()) return come_back_in_child();
@@ -193,10 +193,7 @@ void core::ring(std::uint64_t episode) noexcept {
 
 void core::enlist(deferred_base& d) noexcept {
   d.add_ref();
-  d.previous = nullptr;
-  d.following = enlisted_;
-  if (enlisted_ != nullptr) enlisted_->previous = &d;
-  enlisted_ = &d;
+  link_first(enlisted_, d);
   d.enlisted = true;
 }
 
@@ -210,8 +207,7 @@ void core::delist_later(deferred_base& d) noexcept {
 void core::delist(deferred_base& d) noexcept {
   if (!d.enlisted || !on_loop_thread()) return;  // elsewhere: end_on_loop() runs the hook later
   d.enlisted = false;
-  (d.previous != nullptr ? d.previous->following : enlisted_) = d.following;
-  if (d.following != nullptr) d.following->previous = d.previous;
+  unlink(enlisted_, d);
   d.finish_cancel_hook();
   d.release_ref();
 }

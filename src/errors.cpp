@@ -30,8 +30,7 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
     case failure::dropped:
       return std::make_exception_ptr(bridge_full(
           "loopbridge: the bridge was full, and a call with when_full::drop_oldest() took the "
-          "place "
-          "of this one" +
+          "place of this one" +
           at(where) + "; raise options::capacity, or let that call refuse() or block()"));
   }
   std::terminate();
@@ -66,6 +65,12 @@ void throw_lane_full(place where) {
   throw lane_full("loopbridge: the lane" + at(where, "made") +
                   " is full: its thread posts faster than the loop runs; let it wait "
                   "(full_lane::block) or spill (full_lane::spill), or post less");
+}
+
+void throw_unless_accepted(status s) {
+  if (s == status::stopped) throw_stopped();
+  if (s == status::full) throw_full();
+  if (s == status::wrong_process) throw_wrong_process();
 }
 
 void throw_no_state(const char* what) {

@@ -1,6 +1,7 @@
 #include <new>
 
 #include "core.hpp"
+#include "links.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/lane_state.hpp"
 
@@ -19,11 +20,12 @@ lane_state* lane_state::make(core_base& core, place where) {
     throw;
   }
   const status s = core.submit(made->joining_);
-  if (s == status::accepted) return made;
-  made->owners_.store(1, std::memory_order_relaxed);
-  made->release();
-  if (s == status::wrong_process) throw_wrong_process();
-  throw_stopped();
+  if (s != status::accepted) {
+    made->owners_.store(1, std::memory_order_relaxed);
+    made->release();
+  }
+  throw_unless_accepted(s);
+  return made;
 }
 
 void lane_state::release() noexcept {
@@ -41,6 +43,7 @@ void lane_state::drop_handle() noexcept {
 }
 
 void lane_state::joining::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
   core.add_lane(lane_);
 }
 void lane_state::joining::refuse(core_base&) noexcept {
@@ -49,6 +52,7 @@ void lane_state::joining::refuse(core_base&) noexcept {
 }
 
 void lane_state::leaving::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
   lane_.run_items();
   core.remove_lane(lane_);
   lane_.release();
@@ -58,20 +62,17 @@ void lane_state::leaving::refuse(core_base&) noexcept {
 }
 
 bool lane_state::wait_for_room() {
-  // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken.
-  for (int looks = 0; looks < 400; ++looks) {
+  // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken. The
+  // yields are for a loop that shares this CPU.
+  constexpr int pauses = 400;
+  constexpr int yields = 2;
+  for (int looks = 0; looks < pauses + yields; ++looks) {
     if (ring.has_room() || ring.is_closing()) return true;
-    pause_cpu();
-  }
-  for (int looks = 0; looks < 2; ++looks) {
-    yield_cpu();
-    if (ring.has_room() || ring.is_closing()) return true;
+    looks < pauses ? pause_cpu() : yield_cpu();
   }
   const blocking_wait waiting(*core_);
   const auto* const word = ring.wait_for_room();
-  if (word == nullptr) return core_->is_this_process();
-  // A second, as in completion::wait: a fork meanwhile is not slept through.
-  futex_wait(*word, 1, spinner::clock::now() + std::chrono::seconds(1));
+  if (word != nullptr) futex_wait(*word, 1, spinner::clock::now() + nap);
   return core_->is_this_process();
 }
 
@@ -107,9 +108,7 @@ void lane_state::close(lane_ring::fate f) noexcept {
 }
 
 void core::add_lane(lane_state& lane) noexcept {
-  lane.following = lanes_;
-  if (lanes_ != nullptr) lanes_->previous = &lane;
-  lanes_ = &lane;
+  link_first(lanes_, lane);
   lane.registered = true;
 }
 
@@ -117,8 +116,7 @@ void core::remove_lane(lane_state& lane) noexcept {
   if (!lane.registered) return;
   lane.registered = false;
   if (next_lane_ == &lane) next_lane_ = lane.following;
-  (lane.previous != nullptr ? lane.previous->following : lanes_) = lane.following;
-  if (lane.following != nullptr) lane.following->previous = lane.previous;
+  unlink(lanes_, lane);
   lane.release_register();
 }
 
@@ -137,14 +135,14 @@ void core::run_lanes() noexcept {
 }
 
 /// What a sleep needs besides the bell's arming, which comes before. Is there anything to do?
-bool core::has_news_when_armed() noexcept {
+bool core::has_work_when_armed() noexcept {
   bool any_loud = false;
   for (lane_state* l = lanes_; l != nullptr; l = l->following) any_loud |= l->ring.arm();
   if (any_loud) fence_all_threads();
-  return has_news();
+  return has_work();
 }
 
-bool core::has_news() const noexcept {
+bool core::has_work() const noexcept {
   if (list_.has_news()) return true;
   for (const lane_state* l = lanes_; l != nullptr; l = l->following) {
     if (l->ring.has_items()) return true;

@@ -65,12 +65,8 @@ class outstanding final : public node {
     queued_ = false;
     release_ref();
   }
-  void refuse(core_base& core) noexcept override {
-    counters& counts = core.counts();
-    counts.not_calls.add_alone();
-    counts.stopped.set(counts.stopped.get() - 1);  // where the core has just counted it
-    release_ref();
-  }
+  void refuse(core_base&) noexcept override { release_ref(); }
+  bool is_call() const noexcept override { return false; }
 
  private:
   void add_ref() noexcept { ++refs_; }

@@ -1,8 +1,6 @@
 #include "wait_graph.hpp"
 
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +10,7 @@
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/errors.hpp"
+#include "undisturbed.hpp"
 
 namespace loopbridge::detail {
 
@@ -117,10 +116,7 @@ void wait_vertex::end_wait() noexcept {
 bool wait_vertex::is_over(const edge& wait) noexcept {
   // While it looks its thread must not be interrupted: the handler might wait for the very loop
   // that waits in end_wait() for this to be over.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const undisturbed by_handlers;
   lookers_.fetch_add(1, std::memory_order_seq_cst);
   bool over = true;
   if (episode_.load(std::memory_order_seq_cst) == wait.episode) {
@@ -128,7 +124,6 @@ bool wait_vertex::is_over(const edge& wait) noexcept {
     over = answer != nullptr && answer->is_done();
   }
   lookers_.fetch_sub(1, std::memory_order_release);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return over;
 }
 

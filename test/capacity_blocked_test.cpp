@@ -29,20 +29,11 @@ using namespace std::chrono_literals;
 using support::generous;
 using support::producers;
 using support::until_blocked;
-
-namespace {
-
-options of(std::size_t calls) {
-  options opts = support::with_each_doorbell();
-  opts.capacity = calls;
-  return opts;
-}
-
-}  // namespace
+using support::with_capacity;
 
 TEST_CASE("all who wait for room go on when it appears, by whatever call") {
   const support::watchdog no_hang;
-  bridge b(of(2));
+  bridge b(with_capacity(2));
   std::atomic<int> ran{0};
   const auto run = [&ran] { ++ran; };
   support::held_loop held(b);
@@ -66,7 +57,7 @@ TEST_CASE("all who wait for room go on when it appears, by whatever call") {
 
 TEST_CASE("as many go on as there is room for, though the loop is stuck again in its next call") {
   const support::watchdog no_hang;
-  bridge b(of(5));
+  bridge b(with_capacity(5));
   const support::gate go_on;
   support::held_loop held(b);
   b.post([go_on] { (void)go_on.wait(); });
@@ -81,7 +72,7 @@ TEST_CASE("as many go on as there is room for, though the loop is stuck again in
 
 TEST_CASE("a hundred producers of a bridge with one place all get it in turn") {
   const support::watchdog no_hang;
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   std::atomic<int> ran{0};
   support::held_loop held(b);
   b.post([&] { ++ran; });
@@ -94,7 +85,7 @@ TEST_CASE("a hundred producers of a bridge with one place all get it in turn") {
 }
 
 TEST_CASE("patience ends: block_for refuses as full, call_for's own deadline is timed_out") {
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   support::counts counts;
   const support::held_loop held(b);
   b.post([] {});
@@ -114,7 +105,7 @@ TEST_CASE("patience ends: block_for refuses as full, call_for's own deadline is 
 
 TEST_CASE("a stop releases all who wait for room, while the loop is still stuck") {
   const support::watchdog no_hang;
-  options opts = of(1);
+  options opts = with_capacity(1);
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
   SUBCASE("what is queued runs") {}
   SUBCASE("what is queued is refused") {
@@ -133,7 +124,7 @@ TEST_CASE("a stop releases all who wait for room, while the loop is still stuck"
 
 TEST_CASE("a handler's stop has the loop release all who wait for room") {
   const support::watchdog no_hang;
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   support::held_loop held(b);
   b.post([] {});
   producers p(b, 5, [&] { b.post([] {}); });
@@ -146,7 +137,7 @@ TEST_CASE("a handler's stop has the loop release all who wait for room") {
 TEST_CASE("an adopted loop that nobody runs any more releases them at a stop elsewhere") {
   const support::watchdog no_hang;
   support::app_loop app;
-  options opts = of(1);
+  options opts = with_capacity(1);
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
   bridge b = bridge::adopt(&app.loop, opts);
   b.post([] {});
@@ -158,7 +149,7 @@ TEST_CASE("an adopted loop that nobody runs any more releases them at a stop els
 }
 
 TEST_CASE("on the loop's thread nobody waits for room, and the error names the way out") {
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   std::string message;
   status tried = status::accepted;
   b.call([&] {
@@ -180,8 +171,8 @@ TEST_CASE("on the loop's thread nobody waits for room, and the error names the w
 
 TEST_CASE("loops that would wait for room in each other are told so, not hung") {
   const support::watchdog no_hang;
-  bridge a(of(1));
-  bridge b(of(1));
+  bridge a(with_capacity(1));
+  bridge b(with_capacity(1));
   std::atomic<int> refused{0};
   std::atomic<int> inside{0};
   const auto fill_other = [&](bridge& other) {

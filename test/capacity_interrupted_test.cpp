@@ -22,21 +22,12 @@ using loopbridge::status;
 using loopbridge::when_full;
 using support::producers;
 using support::until_blocked;
-
-namespace {
-
-options of(std::size_t calls) {
-  options opts = support::with_each_doorbell();
-  opts.capacity = calls;
-  return opts;
-}
-
-}  // namespace
+using support::with_capacity;
 
 TEST_CASE("a thread cancelled while it waits for room goes on, and ends after its call" *
           doctest::skip(support::has_asan)) {
   const support::watchdog no_hang;
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   std::atomic<int> ran{0};
   struct {
     bridge& b;
@@ -74,7 +65,7 @@ std::atomic<int> fired{0};
 
 TEST_CASE("a handler interrupts a thread that waits for room: it submits, past the full queue") {
   const support::watchdog no_hang;
-  options opts = of(1);
+  options opts = with_capacity(1);
   opts.reentrant_slots = 64;
   bridge b(opts);
   std::atomic<int> runs{0};
@@ -105,7 +96,7 @@ TEST_CASE("a handler interrupts a thread that waits for room: it submits, past t
 
 TEST_CASE("a child forked while producers wait for room is refused as in any other bridge") {
   const support::watchdog no_hang;
-  bridge b(of(1));
+  bridge b(with_capacity(1));
   support::held_loop held(b);
   b.post([] {});
   producers p(b, 3, [&] { b.post([] {}); });

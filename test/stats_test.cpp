@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -122,6 +123,35 @@ TEST_CASE(
   CHECK(b.stats().cancelled == 2);
   CHECK(b.stats().accepted == 3);
   CHECK(b.stats().run == 3);
+}
+
+TEST_CASE("the library's own errands are no calls, neither when they run nor at a stop") {
+  options opts = support::with_each_doorbell();
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
+  bridge b(opts);
+  { loopbridge::lane comes_and_goes = b.lane(); }
+  b.call([] {});
+  CHECK(b.stats().accepted == 1);
+  CHECK(b.stats().run == 1);
+  loopbridge::completer<int> never;
+  const auto answer = b.submit([d = never.get_deferred()]() mutable { return std::move(d); });
+  auto leaves_late = std::make_unique<loopbridge::lane>(b.lane());
+  b.call([] {});
+  {
+    const support::held_loop held(b);
+    CHECK(answer.cancel());  // to be struck off the register
+    const loopbridge::lane joins_late = b.lane();
+    leaves_late.reset();
+    b.post([] {});
+    b.stop_reentrant();
+  }
+  b.stop();
+  const statistics s = b.stats();
+  CHECK(s.stopped == 1);
+  CHECK(s.run == 4);  // with the one that holds the loop
+  CHECK(s.accepted == 5);
+  CHECK(s.queued == 0);
 }
 
 TEST_CASE("the queue is seen where it is: in the turn that runs, and, with a capacity, behind it") {

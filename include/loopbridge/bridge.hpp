@@ -185,7 +185,6 @@ class bridge {
     if (!core_) detail::throw_no_state("this bridge is empty: it was moved from");
     return *core_;
   }
-  static void throw_unless_accepted(status s);
 
   template <class... Bound>
   void do_post(const detail::entry& how, place where, Bound&&... bound);

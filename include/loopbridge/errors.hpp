@@ -4,6 +4,7 @@
 #include <string>
 
 #include "loopbridge/place.hpp"
+#include "loopbridge/status.hpp"
 
 namespace loopbridge {
 
@@ -89,6 +90,9 @@ std::exception_ptr make_error(failure f, place where) noexcept;
 [[noreturn]] void throw_timed_out(place where);
 [[noreturn]] void throw_lane_full(place where);
 [[noreturn]] void throw_no_state(const char* what);
+
+/// What a submission came to: `accepted`, or it throws the error that says so.
+void throw_unless_accepted(status s);
 
 }  // namespace detail
 }  // namespace loopbridge

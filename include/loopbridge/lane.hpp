@@ -104,10 +104,7 @@ void lane::post(F&& f) {
     if (p == posted::stopped) detail::throw_stopped();
     if (p == posted::no_room && full_ == full_lane::refuse) detail::throw_lane_full(s.where());
     if (p == posted::entered_already || full_ == full_lane::spill || s.core().on_loop_thread()) {
-      const status st = s.spill<bound<F>>(std::forward<F>(f));
-      if (st == status::stopped) detail::throw_stopped();
-      if (st == status::wrong_process) detail::throw_wrong_process();
-      return;
+      return detail::throw_unless_accepted(s.spill<bound<F>>(std::forward<F>(f)));
     }
     if (!s.wait_for_room()) detail::throw_wrong_process();
   }

@@ -5,7 +5,15 @@
 #include <thread>
 #include <vector>
 
+#include "doorbells.hpp"
+
 namespace support {
+
+inline loopbridge::options with_capacity(std::size_t calls) {
+  loopbridge::options opts = with_each_doorbell();
+  opts.capacity = calls;
+  return opts;
+}
 
 /// Until so many threads wait for room.
 inline void until_blocked(const loopbridge::bridge& b, unsigned threads) {

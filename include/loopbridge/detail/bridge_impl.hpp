@@ -21,7 +21,7 @@ void bridge::do_post(const detail::entry& how, place where, Bound&&... bound) {
   }
   if (s != status::accepted) {
     detail::destroy_in_block(p, c.memory());
-    throw_unless_accepted(s);
+    detail::throw_unless_accepted(s);
   }
 }
 
@@ -43,7 +43,7 @@ auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
   if (st != status::accepted) {
     s->undo();
     if (st == status::timed_out) detail::throw_timed_out(where);
-    throw_unless_accepted(st);
+    detail::throw_unless_accepted(st);
   }
   return eventual<detail::answer_t<bound_type>>(*s);
 }
@@ -61,7 +61,7 @@ auto bridge::do_call(detail::entry how, place where, Bound&&... bound)
   if (const status st = c.submit_call(s, how, where); st != status::accepted) {
     waiting.end();
     s.undo();
-    throw_unless_accepted(st);
+    detail::throw_unless_accepted(st);
   }
   if (!s.wait_to_the_end(waiting)) detail::throw_wrong_process();
   return s.take();

@@ -14,6 +14,10 @@ void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                 deadline until) noexcept;
 /// Wakes all sleepers of `word`, using its address only: the word itself may be gone already.
 void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
+/// How long to sleep before looking whether this is a child by now. A fork in a handler that
+/// interrupts the sleep ends it (and, because of this timeout, no SA_RESTART resumes it); the
+/// second is for one between the look and the sleep.
+constexpr std::chrono::seconds nap{1};
 
 /// How far a call has come, and who frees it: one word, so that starting, cancelling, completing,
 /// timing out and stopping are each decided by one atomic operation on it.

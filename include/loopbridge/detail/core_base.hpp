@@ -85,8 +85,8 @@ class core_base {
   counters& counts() noexcept { return counts_; }
   /// Who looks after callables and waits; null: nobody.
   watchdog* watching() const noexcept { return watchdog_; }
-  /// Is anything queued? Any thread.
-  bool has_news() const noexcept { return list_.has_news(); }
+  /// Is anything in the submission list? Any thread. (What is in lanes, only the loop sees.)
+  bool is_anything_queued() const noexcept { return list_.has_news(); }
   /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
   /// watchdog. `where` is where the call was submitted. Ordinary threads.
   bool wait_for(completion& answer, deadline until, place where) noexcept;

@@ -62,10 +62,13 @@ class deferred_base : public node {
   // As a node it has one purpose: to be struck off the register on the loop.
   void run(core_base& core) noexcept override {
     core.counts().not_calls.add_alone();
+    refuse(core);
+  }
+  void refuse(core_base& core) noexcept override {
     core.delist(*this);
     release_ref();  // the list's
   }
-  void refuse(core_base& core) noexcept override { run(core); }
+  bool is_call() const noexcept override { return false; }
 
   /// Ends the call that is answered with `bridge_stopped`. By the core, having claimed it.
   virtual void fail_as_stopped() noexcept = 0;

@@ -77,7 +77,7 @@ class lane_ring {
     return s;
   }
   void publish() noexcept {
-    tail_.store(++position_, std::memory_order_release);  // pairs with has_items()
+    tail_.store(++position_, std::memory_order_release);  // pairs with published()
   }
   /// Is the item just published accepted? Else settle() decides.
   bool is_settled() noexcept {
@@ -133,11 +133,11 @@ class lane_ring {
 
   // The consumer.
 
-  bool has_items() const noexcept {
-    return tail_.load(std::memory_order_acquire) != taken_;  // pairs with publish()
-  }
   std::uint64_t published() const noexcept {
-    return tail_.load(std::memory_order_acquire);
+    return tail_.load(std::memory_order_acquire);  // pairs with publish()
+  }
+  bool has_items() const noexcept {
+    return published() != taken_;
   }
   std::uint64_t taken() const noexcept {
     return taken_;
@@ -148,8 +148,10 @@ class lane_ring {
   }
   /// Makes room. The word to wake the producer by, or null.
   std::atomic<std::uint32_t>* publish_head() noexcept {
-    head_.store(taken_, std::memory_order_seq_cst);  // see wait_for_room()
-    return who_waits();
+    head_.store(taken_, std::memory_order_seq_cst);                     // see wait_for_room()
+    if (waiting_.load(std::memory_order_seq_cst) == 0) return nullptr;  // see wait_for_room()
+    waiting_.store(0, std::memory_order_relaxed);
+    return &waiting_;
   }
   /// After a pass that took so many.
   void note_traffic(std::uint64_t items) noexcept {
@@ -185,11 +187,6 @@ class lane_ring {
       return seen;
     }
     return decided;
-  }
-  std::atomic<std::uint32_t>* who_waits() noexcept {
-    if (waiting_.load(std::memory_order_seq_cst) == 0) return nullptr;  // see wait_for_room()
-    waiting_.store(0, std::memory_order_relaxed);
-    return &waiting_;
   }
 
  private:

@@ -65,12 +65,14 @@ class lane_state {
     explicit joining(lane_state& lane) : lane_(lane) {}
     void run(core_base& core) noexcept override;
     void refuse(core_base& core) noexcept override;
+    bool is_call() const noexcept override { return false; }
     lane_state& lane_;
   };
   struct leaving final : node {
     explicit leaving(lane_state& lane) : lane_(lane) {}
     void run(core_base& core) noexcept override;
     void refuse(core_base& core) noexcept override;
+    bool is_call() const noexcept override { return false; }
     lane_state& lane_;
   };
   template <class Bound>

@@ -14,6 +14,9 @@ class node {
 
   virtual void run(core_base& core) noexcept = 0;     ///< loop thread
   virtual void refuse(core_base& core) noexcept = 0;  ///< who ends the bridge: mostly the loop
+  /// False: an errand of the library's own, which stats() leaves out. run() then counts itself in
+  /// counters::not_calls; refuse() is counted by its caller.
+  virtual bool is_call() const noexcept { return true; }
   /// A call of an ordinary thread's, which counts towards options::capacity, may get drop() in
   /// their place: another one takes its room. The thread that makes that other call.
   virtual bool takes_room() const noexcept { return false; }
