@@ -16,6 +16,7 @@
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 #include "room.hpp"
+#include "turn_budget.hpp"
 #include "watchdog.hpp"
 
 namespace loopbridge::detail {
@@ -79,17 +80,18 @@ class core final : public core_base {
   bool stay_awake() noexcept;
   void note_sleep() noexcept;
   void drain() noexcept;
+  void run_queued(turn_budget& budget) noexcept;
   void keep_awake(bool awake) noexcept;
   void come_back_in_child() noexcept;
   bool try_take_turn() noexcept;
   void give_turn_back(std::memory_order order) noexcept;
-  node* take_snapshot() noexcept;
+  void take_snapshot() noexcept;
   void note_turn() noexcept;
 
   // lane.cpp
   void add_lane(lane_state& lane) noexcept override;
   void remove_lane(lane_state& lane) noexcept override;
-  void run_lanes() noexcept;
+  void run_lanes(turn_budget& budget) noexcept;
   bool has_work_when_armed() noexcept;
   bool has_work() const noexcept;
   void close_lanes(lane_ring::fate f) noexcept;
@@ -126,12 +128,13 @@ class core final : public core_base {
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
-  node* chain_ = nullptr;  ///< the rest of the snapshot that is being run
   bool inline_ = false;    ///< in a callable that when_full::run_inline() lets run
+  bool has_rest_ = false;  ///< the last turn's budget did not suffice
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
   bool handles_open_ = false;
   bool turns_ended_ = false;
 
+  chain taken_;                        ///< off the list, and not run yet; under the turn
   lane_state* lanes_ = nullptr;        ///< the first of a list; under the turn
   lane_state* next_lane_ = nullptr;    ///< where the pass over them that is going on will be next
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn

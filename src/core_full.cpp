@@ -26,7 +26,7 @@ bool room::claim() noexcept {
 /// had one that was left. If the former, there may be one call too many for a moment; but nobody
 /// may wait for the latter, since the loop sleeps.
 bool room::is_stale(const submission_list& list) const noexcept {
-  return aside_ == nullptr && !list.has_news();
+  return aside_.oldest == nullptr && !list.has_news();
 }
 
 status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
@@ -68,32 +68,24 @@ void room::let_all_go() noexcept {
   let_go_under_lock();
 }
 
-node* room::take(submission_list& list, std::size_t& count) noexcept {
+chain room::take(submission_list& list, std::size_t& count) noexcept {
   const undisturbed by_handlers;
   const std::lock_guard lock(mutex_);
   // Looked at first: who claims from now on has a call in the list after this, or is counted too
   // long, until the next time.
   const std::size_t n = claimed();
-  node* const newer = list.take(count);
+  const chain newer = list.take(count);
   claimed_.fetch_sub(n, std::memory_order_relaxed);
   let_go_under_lock();
-  if (aside_ == nullptr) return newer;
-  youngest_aside_->next = newer;
   count += std::exchange(count_aside_, 0);
-  return std::exchange(aside_, nullptr);
-}
-
-void room::set_aside(submission_list& list) noexcept {
-  node* taken = list.take(count_aside_);
-  if (taken == nullptr) return;
-  (aside_ != nullptr ? youngest_aside_->next : aside_) = taken;
-  while (taken->next != nullptr) taken = taken->next;
-  youngest_aside_ = taken;
+  chain taken = std::exchange(aside_, {});
+  taken.append(newer);
+  return taken;
 }
 
 /// Where it hangs in what is set aside.
 node** room::oldest_with_a_place() noexcept {
-  node** at = &aside_;
+  node** at = &aside_.oldest;
   while (*at != nullptr && !(*at)->takes_room()) at = &(*at)->next;
   return *at != nullptr ? at : nullptr;
 }
@@ -104,7 +96,7 @@ bool room::exchange_oldest(submission_list& list, node& n, node*& oldest, Wake&&
   const std::lock_guard lock(mutex_);
   node** at = oldest_with_a_place();
   if (at == nullptr) {
-    set_aside(list);
+    aside_.append(list.take(count_aside_));
     at = oldest_with_a_place();
   }
   if (!list.push(n)) return false;  // closed, so the loop comes for what is set aside, too
@@ -113,11 +105,9 @@ bool room::exchange_oldest(submission_list& list, node& n, node*& oldest, Wake&&
   oldest = *at;
   *at = oldest->next;
   --count_aside_;
-  if (oldest == youngest_aside_) {
-    youngest_aside_ = aside_;
-    while (youngest_aside_ != nullptr && youngest_aside_->next != nullptr) {
-      youngest_aside_ = youngest_aside_->next;
-    }
+  if (oldest == aside_.youngest) {
+    aside_.youngest = aside_.oldest;
+    for (node* n = aside_.oldest; n != nullptr; n = n->next) aside_.youngest = n;
   }
   return true;
 }

@@ -113,11 +113,8 @@ void core::refuse(node& n) noexcept {
 /// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
 void core::release_waiters_from_elsewhere() noexcept {
   if (!try_take_turn()) return;
-  for (node* n = take_snapshot(); n != nullptr;) {
-    node* const following = n->next;
-    refuse(*n);
-    n = following;
-  }
+  take_snapshot();
+  while (node* const n = taken_.pop()) refuse(*n);
   close_lanes(lane_ring::fate::refuse);
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn

@@ -14,28 +14,32 @@
 //   before_poll   perhaps look for work a moment longer, and run it; then arm the bell, look at the
 //                 list once more; if there is work, do not block
 //   poll          I/O is served in every turn, however much is queued
-//   after_poll    disarm the bell, take one snapshot of the list, run it
+//   after_poll    disarm the bell, take all that is in the list, run it for a while
 //
 // While the loop is busy the bell is even all the time, and no sender makes a system call.
 namespace loopbridge::detail {
 namespace {
-/// I/O is served at least this often, however busy the loop is.
-constexpr std::chrono::microseconds longest_without_poll{200};
+/// So long may the loop go on with turns that need no poll.
+constexpr std::chrono::microseconds longest_without_poll{100};
 }  // namespace
 
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
-  if (chain_ != nullptr) return keep_awake(true);  // a nested uv_run: its after_poll goes on
+  // A nested uv_run: its after_poll goes on with what this turn has taken.
+  if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
   note_turn();
-  if (stay_awake()) {
+  if (has_rest_ || stay_awake()) {
     awake_since_ = uv_now(loop_);  // as it was before that: this turn goes on
     return keep_awake(true);
   }
   if (turns_ended_) return;
-  bell_.arm();
-  const bool work = has_work_when_armed();
-  if (work) bell_.disarm();
+  bool work = has_work();
+  if (!work) {
+    bell_.arm();
+    work = has_work_when_armed();
+    if (work) bell_.disarm();
+  }
   keep_awake(work);
   if (!work) counts_.sleeps.add_alone();
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
@@ -123,34 +127,41 @@ void core::give_turn_back(std::memory_order order) noexcept {
   if (in_turn_.exchange(0, order) == 2) futex_wake_all(in_turn_);
 }
 
-/// Runs the snapshot. It belongs to the core and not to this frame, so that a uv_run nested in a
-/// callable goes on with it, in order.
+/// Takes what is queued, and runs it until the budget is spent. What is taken belongs to the core
+/// and not to this frame, so that a uv_run nested in a callable goes on with it, in order.
+///
+/// It is taken in each turn, also while older calls are left: the list is the youngest first, and
+/// turning round a long one would take longer than I/O may wait.
 void core::drain() noexcept {
   const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
-  if (chain_ == nullptr) chain_ = take_snapshot();
-  while (chain_ != nullptr) {
-    node& n = *chain_;
-    chain_ = n.next;  // before it is run: it may be gone afterwards
-    // Asked for each: a stop on another thread holds for what is left of the snapshot too.
-    if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
-      refuse(n);
-    } else {
-      counts_.ended.add_alone();
-      n.run(*this);
-    }
-    if (!is_this_process()) return come_back_in_child();
-  }
-  if (lanes_ != nullptr) run_lanes();
+  take_snapshot();
+  turn_budget budget = list_.closed() ? turn_budget::unlimited() : turn_budget{};
+  run_queued(budget);
+  if (!is_this_process()) return come_back_in_child();
+  has_rest_ = taken_.oldest != nullptr;
 }
 
-node* core::take_snapshot() noexcept {
+void core::run_queued(turn_budget& budget) noexcept {
+  while (node* const n = taken_.pop()) {
+    // Asked for each: a stop on another thread holds for what is left of the snapshot too.
+    if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
+      refuse(*n);
+    } else {
+      counts_.ended.add_alone();
+      n->run(*this);
+    }
+    if (!is_this_process() || budget.is_spent()) return;
+  }
+  if (lanes_ != nullptr) run_lanes(budget);
+}
+
+void core::take_snapshot() noexcept {
   std::size_t count = 0;
-  node* const taken = room_ ? room_->take(list_, count) : list_.take(count);
-  if (count == 0) return taken;
+  taken_.append(room_ ? room_->take(list_, count) : list_.take(count));
+  if (count == 0) return;
   counts_.turns.add_alone();
   counts_.taken.add_alone(count);
-  counts_.most_taken.set_if_more(count);
-  return taken;
+  counts_.most_taken.set_if_more(counts_.taken.get() - counts_.ended.get());
 }
 
 /// How long it was from the last look after I/O to this one. libuv has read the clock, both times.
@@ -172,7 +183,8 @@ void core::come_back_in_child() noexcept {
     std::terminate();
   }
   // The program may run its loop on, after uv_loop_fork(): without us.
-  chain_ = nullptr;
+  taken_ = {};
+  has_rest_ = false;
   keep_awake(false);
 }
 

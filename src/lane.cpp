@@ -53,7 +53,7 @@ void lane_state::joining::refuse(core_base&) noexcept {
 
 void lane_state::leaving::run(core_base& core) noexcept {
   core.counts().not_calls.add_alone();
-  lane_.run_items();
+  lane_.run_items(lane_.ring.published());
   core.remove_lane(lane_);
   lane_.release();
 }
@@ -81,15 +81,23 @@ void lane_state::wake_producer(std::atomic<std::uint32_t>* word) noexcept {
 }
 
 void lane_state::run_items(std::uint64_t position) noexcept {
+  turn_budget unlimited = turn_budget::unlimited();
+  run_items(position, unlimited);
+}
+
+bool lane_state::run_items(std::uint64_t position, turn_budget& budget) noexcept {
   const std::uint64_t first = ring.taken();
-  end_items(position, lane_ring::fate::run);
+  const bool spent = end_items(position, lane_ring::fate::run, budget);
   if (ring.taken() != first) {
     ring.note_traffic(ring.taken() - first);
     wake_producer(ring.publish_head());
   }
+  return spent;
 }
 
-void lane_state::end_items(std::uint64_t position, lane_ring::fate f) noexcept {
+/// True: the budget is spent.
+bool lane_state::end_items(std::uint64_t position, lane_ring::fate f,
+                           turn_budget& budget) noexcept {
   core_base& core = *core_;
   constexpr std::uint64_t published_at_least_every = 128;
   // A callable that nests uv_run may get here again, and take what follows.
@@ -97,13 +105,16 @@ void lane_state::end_items(std::uint64_t position, lane_ring::fate f) noexcept {
     if (ring.taken() % published_at_least_every == 0) wake_producer(ring.publish_head());
     lane_ring::slot& s = ring.next();
     s.end(s.closure, core, this, f);
+    if (budget.is_spent()) return true;
   }
+  return false;
 }
 
 void lane_state::close(lane_ring::fate f) noexcept {
   ring.close();
   fence_all_threads();  // for producers that have left out their part of the fence
-  end_items(ring.last(), f);
+  turn_budget unlimited = turn_budget::unlimited();
+  end_items(ring.last(), f, unlimited);
   wake_producer(ring.publish_head());
 }
 
@@ -122,15 +133,15 @@ void core::remove_lane(lane_state& lane) noexcept {
 
 /// One pass over all lanes. Where it is belongs to the core, as the snapshot does: a callable may
 /// nest a uv_run, and end a lane in it.
-void core::run_lanes() noexcept {
+void core::run_lanes(turn_budget& budget) noexcept {
   if (next_lane_ == nullptr) next_lane_ = lanes_;
   while (next_lane_ != nullptr) {
     lane_state& lane = *next_lane_;
     next_lane_ = lane.following;
     lane.hold();
-    lane.run_items();
+    const bool spent = lane.run_items(budget);
     lane.release_register();
-    if (!is_this_process()) return come_back_in_child();
+    if (!is_this_process() || spent) return;
   }
 }
 
@@ -143,7 +154,7 @@ bool core::has_work_when_armed() noexcept {
 }
 
 bool core::has_work() const noexcept {
-  if (list_.has_news()) return true;
+  if (has_rest_ || list_.has_news()) return true;
   for (const lane_state* l = lanes_; l != nullptr; l = l->following) {
     if (l->ring.has_items()) return true;
   }

@@ -49,7 +49,7 @@ class room {
   void let_all_go() noexcept;
 
   /// All that is queued, oldest first; their places are free. Who holds the turn. Adds how many.
-  node* take(submission_list& list, std::size_t& count) noexcept;
+  chain take(submission_list& list, std::size_t& count) noexcept;
 
   /// Pushes `n` in place of the oldest call that has a place. That one is for the caller to drop()
   /// then; null: none has been pushed yet that has one. False: the list is closed. `wake` is called
@@ -59,7 +59,6 @@ class room {
 
  private:
   bool is_stale(const submission_list& list) const noexcept;
-  void set_aside(submission_list& list) noexcept;
   node** oldest_with_a_place() noexcept;
   void let_go_under_lock() noexcept;
 
@@ -70,8 +69,7 @@ class room {
   waiter* waiters_ = nullptr;
   /// Taken off the list by who looked for the oldest: older than all that is in the list. The loop
   /// hears of them because the same holder of the mutex pushes, and rings.
-  node* aside_ = nullptr;
-  node* youngest_aside_ = nullptr;
+  chain aside_;
   std::size_t count_aside_ = 0;
 };
 

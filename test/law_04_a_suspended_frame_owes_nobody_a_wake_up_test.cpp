@@ -101,7 +101,7 @@ class consumer {
       std::uint64_t rings;
       [[maybe_unused]] const auto got = read(fd_, &rings, sizeof(rings));
       pending_ = false;
-      for (detail::node* n = list_.take(); n != nullptr;) {
+      for (detail::node* n = list_.take().oldest; n != nullptr;) {
         detail::node* const next = n->next;
         static_cast<call*>(n)->runs.fetch_add(1);
         n = next;

@@ -36,18 +36,18 @@ TEST_CASE("what was pushed is taken once, oldest first") {
   CHECK(list.push(a));
   CHECK(list.push(b));
   CHECK(list.push(c));
-  CHECK(numbers(list.take()) == std::vector{1, 2, 3});
-  CHECK(list.take() == nullptr);
+  CHECK(numbers(list.take().oldest) == std::vector{1, 2, 3});
+  CHECK(list.take().oldest == nullptr);
 }
 
 TEST_CASE("what is pushed after a take waits for the next one") {
   submission_list list;
   item a(1), b(2);
   CHECK(list.push(a));
-  node* const first = list.take();
+  node* const first = list.take().oldest;
   CHECK(list.push(b));
   CHECK(numbers(first) == std::vector{1});
-  CHECK(numbers(list.take()) == std::vector{2});
+  CHECK(numbers(list.take().oldest) == std::vector{2});
 }
 
 TEST_CASE("a node may be pushed again once it was taken") {
@@ -55,7 +55,7 @@ TEST_CASE("a node may be pushed again once it was taken") {
   item a(1);
   for (int round = 0; round < 3; ++round) {
     CHECK(list.push(a));
-    CHECK(numbers(list.take()) == std::vector{1});
+    CHECK(numbers(list.take().oldest) == std::vector{1});
   }
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("a closed list refuses, and leaves the node as it was") {
   CHECK(list.closed());
   CHECK_FALSE(list.push(a));
   CHECK(a.next == &neighbour);
-  CHECK(list.take() == nullptr);
+  CHECK(list.take().oldest == nullptr);
 }
 
 TEST_CASE("what was queued when the list closed is still there to be taken") {
@@ -77,7 +77,7 @@ TEST_CASE("what was queued when the list closed is still there to be taken") {
   CHECK(list.push(a));
   CHECK(list.push(b));
   CHECK(list.close());
-  CHECK(numbers(list.take()) == std::vector{1, 2});
+  CHECK(numbers(list.take().oldest) == std::vector{1, 2});
   CHECK(list.closed());  // taking does not reopen it
   CHECK_FALSE(list.push(a));
 }
@@ -124,7 +124,7 @@ TEST_CASE("threads that push at once lose nothing, and each keeps its own order"
   bool in_order = true;
   int taken = 0;
   const auto take_all = [&] {
-    for (node* n = list.take(); n != nullptr; n = n->next) {
+    for (node* n = list.take().oldest; n != nullptr; n = n->next) {
       const item& i = *static_cast<item*>(n);
       in_order = in_order && i.number == next[i.thread]++;
       ++taken;
@@ -154,7 +154,7 @@ TEST_CASE("a push that happens before another is taken before it") {
   other.join();
   int expected = 0;
   bool in_order = true;
-  for (const int n : numbers(list.take())) in_order = in_order && n == expected++;
+  for (const int n : numbers(list.take().oldest)) in_order = in_order && n == expected++;
   CHECK(in_order);
   CHECK(expected == 2 * rounds);
 }
@@ -177,7 +177,7 @@ TEST_CASE("of pushes that race with close, exactly the accepted ones are there t
     turn.arrive_and_wait();
     lists[r].close();
     turn.arrive_and_wait();
-    agree = agree && numbers(lists[r].take()).size() == static_cast<std::size_t>(accepted[r]);
+    agree = agree && numbers(lists[r].take().oldest).size() == static_cast<std::size_t>(accepted[r]);
   }
   pusher.join();
   CHECK(agree);

@@ -51,12 +51,12 @@ MUTATIONS = [
      ["law_03_reentrant_at_every_instruction"]),
     ("the loop looks at the list before it arms the bell, not after",
      "src/core_turn.cpp",
-     "  bell_.arm();\n  const bool work = list_.has_news();",
-     "  const bool work = list_.has_news();\n  bell_.arm();", ["weak_memory"]),
+     "    bell_.arm();\n    work = has_work_when_armed();",
+     "    work = has_work_when_armed();\n    bell_.arm();", ["weak_memory"]),
     ("the loop takes the list while the bell still says that it sleeps, then disarms",
      "src/core_turn.cpp",
      "come_back_in_child();\n  bell_.disarm();\n",
-     "come_back_in_child();\n  if (chain_ == nullptr) chain_ = list_.take();\n"
+     "come_back_in_child();\n  take_snapshot();\n"
      "  bell_.disarm();\n", ["weak_memory"]),
     ("a late sender silences whatever sleep there is now",
      DETAIL + "bell.hpp",

@@ -15,6 +15,8 @@
 
 namespace loopbridge::detail {
 
+class turn_budget;
+
 /// A lane between its two owners, the handle and the loop's register of lanes, and its ring.
 ///
 /// It joins the register and leaves it by nodes of its own in the submission list, so that the
@@ -49,9 +51,10 @@ class lane_state {
   lane_state* previous = nullptr;
   bool registered = false;
 
-  /// Runs what is published now, or only what was before `position`.
+  /// Runs what is published now, as far as the budget goes. True: it is spent.
+  bool run_items(turn_budget& budget) noexcept { return run_items(ring.published(), budget); }
+  /// Runs all that was posted before `position`.
   void run_items(std::uint64_t position) noexcept;
-  void run_items() noexcept { run_items(ring.published()); }
   /// Refuses all later posts; what was accepted is run or refused.
   void close(lane_ring::fate f) noexcept;
   /// So that it lasts while it is run; and the end of that, or of being registered.
@@ -82,7 +85,8 @@ class lane_state {
       : ring(slots, capacity), core_(core), where_(where), slots_(slots) {}
   ~lane_state() = default;
   void release() noexcept;
-  void end_items(std::uint64_t position, lane_ring::fate f) noexcept;
+  bool run_items(std::uint64_t position, turn_budget& budget) noexcept;
+  bool end_items(std::uint64_t position, lane_ring::fate f, turn_budget& budget) noexcept;
   void wake_producer(std::atomic<std::uint32_t>* word) noexcept;
   /// Spilled posts not run yet hold back the ring.
   bool may_use_ring() noexcept { return spilled_ == unspilled_.load(std::memory_order_acquire); }

@@ -8,6 +8,24 @@
 
 namespace loopbridge::detail {
 
+/// What was taken off the list: linked by `next`, oldest first.
+struct chain {
+  node* oldest = nullptr;
+  node* youngest = nullptr;  ///< where there is an oldest
+
+  void append(const chain& newer) noexcept {
+    if (newer.oldest == nullptr) return;
+    (oldest != nullptr ? youngest->next : oldest) = newer.oldest;
+    youngest = newer.youngest;
+  }
+  /// The oldest, off the chain; null: none is left.
+  node* pop() noexcept {
+    node* const n = oldest;
+    if (n != nullptr) oldest = n->next;  // read before it is run: it may be gone afterwards
+    return n;
+  }
+};
+
 /// The submission list: any number of pushers, one taker at a time.
 ///
 /// An intrusive Treiber stack. A push is one CAS, so a handler that interrupts a push finds the
@@ -51,25 +69,25 @@ class submission_list {
     return head_.load(std::memory_order_seq_cst) != 0;
   }
 
-  /// `count`: how many that is.
-  node* take(std::size_t& count) noexcept {
+  /// Adds to `count` how many that is.
+  chain take(std::size_t& count) noexcept {
     std::uintptr_t head = head_.load(std::memory_order_relaxed);
     while ((head & ~closed_bit) != 0 &&
            !head_.compare_exchange_weak(head, head & closed_bit,
                                         std::memory_order_acquire,  // pairs with push()
                                         std::memory_order_relaxed)) {
     }
-    node* oldest = nullptr;
-    for (node* n = reinterpret_cast<node*>(head & ~closed_bit); n != nullptr;) {
+    chain taken{nullptr, reinterpret_cast<node*>(head & ~closed_bit)};
+    for (node* n = taken.youngest; n != nullptr;) {
       node* const older = n->next;
-      n->next = oldest;
-      oldest = n;
+      n->next = taken.oldest;
+      taken.oldest = n;
       n = older;
       ++count;
     }
-    return oldest;
+    return taken;
   }
-  node* take() noexcept {
+  chain take() noexcept {
     std::size_t count = 0;
     return take(count);
   }
