@@ -74,7 +74,9 @@ chain room::take(submission_list& list, std::size_t& count) noexcept {
   // Looked at first: who claims from now on has a call in the list after this, or is counted too
   // long, until the next time.
   const std::size_t n = claimed();
+  const bool was_closed = list.closed();
   const chain newer = list.take(count);
+  if (was_closed) all_taken_.set(1);
   claimed_.fetch_sub(n, std::memory_order_relaxed);
   let_go_under_lock();
   count += std::exchange(count_aside_, 0);

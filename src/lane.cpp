@@ -61,6 +61,26 @@ void lane_state::leaving::refuse(core_base&) noexcept {
   lane_.release();
 }
 
+/// The list has come to it: after all that was posted to the lane before. What runs until then may
+/// nest a uv_run, in which the list comes to the next one: so they queue up once more.
+void lane_state::spilled_call::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
+  lane_state& lane = lane_;
+  lane.hold();  // this may be gone before the last of them has run
+  next = nullptr;
+  lane.due_.append({this, this});
+  while (lane.due_.oldest != nullptr) {
+    auto& first = static_cast<spilled_call&>(*lane.due_.oldest);
+    if (lane.ring.taken() < first.position_) {
+      lane.run_items(first.position_);
+      continue;
+    }
+    lane.due_.pop();
+    first.end(core, lane_ring::fate::run);
+  }
+  lane.release();
+}
+
 bool lane_state::wait_for_room() {
   // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken. The
   // yields are for a loop that shares this CPU.

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "loopbridge/detail/completion.hpp"
+#include "loopbridge/detail/counters.hpp"
 #include "loopbridge/detail/node.hpp"
 #include "loopbridge/detail/submission_list.hpp"
 #include "loopbridge/status.hpp"
@@ -37,6 +38,8 @@ class room {
   };
 
   std::size_t claimed() const noexcept { return claimed_.load(std::memory_order_relaxed); }
+  /// The same, less the places of calls that a closed list has refused. For statistics.
+  std::size_t queued() const noexcept { return all_taken_.get() != 0 ? 0 : claimed(); }
 
   /// A place for one call, whose push follows. Any ordinary thread. False: full.
   bool claim() noexcept;
@@ -64,6 +67,7 @@ class room {
 
   const std::size_t capacity_;
   alignas(64) std::atomic<std::size_t> claimed_{0};
+  counter all_taken_;  ///< not 0: the list was closed, and then taken
 
   alignas(64) std::mutex mutex_;  ///< for all below
   waiter* waiters_ = nullptr;

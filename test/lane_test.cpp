@@ -8,6 +8,7 @@
 #include <latch>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -147,6 +148,28 @@ TEST_CASE("a full lane that spills keeps the order of its calls") {
   catch_up(l);
   REQUIRE(ran.size() == 6 * capacity);
   for (int i = 0; i < 6 * capacity; ++i) CHECK(ran[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE("a spilled call waits for those before it, also where one of them runs the loop") {
+  const support::watchdog dog;
+  bridge b(support::with_each_doorbell());
+  std::optional<support::held_loop> held(b);
+  lane l = b.lane(full_lane::spill);  // the loop hears of it along with what has spilled
+  std::vector<int> ran;
+  const auto run_loop = [&](int i) {
+    l.post([&ran, i](loopbridge::loop_ref loop) {
+      ran.push_back(i);
+      uv_run(loop, UV_RUN_NOWAIT);
+    });
+  };
+  run_loop(0);  // in the lane
+  for (int i = 1; i < capacity + 2; ++i) l.post([&ran, i] { ran.push_back(i); });
+  run_loop(capacity + 2);  // spilled
+  for (int i = capacity + 3; i < capacity + 5; ++i) l.post([&ran, i] { ran.push_back(i); });
+  held.reset();
+  catch_up(l);
+  REQUIRE(ran.size() == capacity + 5);
+  for (int i = 0; i < capacity + 5; ++i) CHECK(ran[static_cast<std::size_t>(i)] == i);
 }
 
 TEST_CASE("on the loop's own thread a full lane spills rather than wait for itself") {

@@ -154,6 +154,37 @@ TEST_CASE("the library's own errands are no calls, neither when they run nor at 
   CHECK(s.queued == 0);
 }
 
+TEST_CASE("what a bridge with a capacity refuses because it has stopped is not queued") {
+  options opts = support::with_each_doorbell();
+  opts.capacity = 10;
+  bridge b(opts);
+  b.call([] {});
+  b.stop();
+  for (int n = 0; n < 3; ++n) CHECK(b.try_post([] {}) == status::stopped);
+  const statistics s = b.stats();
+  CHECK(s.queued == 0);
+  CHECK(s.accepted == 1);
+  CHECK(s.refused == 3);
+}
+
+TEST_CASE("a lane's calls are not counted, wherever they went") {
+  options opts = support::with_each_doorbell();
+  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  bridge b(opts);
+  loopbridge::lane l = b.lane(loopbridge::full_lane::spill);
+  for (const bool stops : {false, true}) {
+    const support::held_loop held(b);
+    for (int n = 0; n < 2000; ++n) l.post([] {});  // of which half spill
+    if (stops) b.stop_reentrant();
+  }
+  b.stop();
+  const statistics s = b.stats();
+  CHECK(s.accepted == 2);  // those that hold the loop
+  CHECK(s.run == 2);
+  CHECK(s.stopped == 0);
+}
+
 TEST_CASE("the queue is seen where it is: in the turn that runs, and, with a capacity, behind it") {
   options opts = support::with_each_doorbell();
   SUBCASE("none") {}

@@ -78,6 +78,16 @@ class lane_state {
     bool is_call() const noexcept override { return false; }
     lane_state& lane_;
   };
+  struct spilled_call : node {
+    explicit spilled_call(lane_state& lane) : lane_(lane), position_(lane.ring.position()) {
+      lane_.hold();
+    }
+    void run(core_base& core) noexcept final;
+    bool is_call() const noexcept final { return false; }  // nor are the lane's other ones
+    virtual void end(core_base& core, lane_ring::fate f) noexcept = 0;
+    lane_state& lane_;
+    const std::uint64_t position_;
+  };
   template <class Bound>
   class spilled;
 
@@ -96,6 +106,7 @@ class lane_state {
   lane_ring::slot* const slots_;
   joining joining_{*this};
   leaving leaving_{*this};
+  chain due_;                  ///< spilled calls that the list has come to; under the turn
   std::uint64_t spilled_ = 0;  ///< the producer's count
   /// Of those spilled, how many are over. Release, acquire: in the ring they come after.
   std::atomic<std::uint64_t> unspilled_{0};
@@ -155,17 +166,11 @@ struct lane_item {
 };
 
 template <class Bound>
-class lane_state::spilled final : public node {
+class lane_state::spilled final : public spilled_call {
  public:
   template <class... A>
   explicit spilled(lane_state& lane, A&&... bound)
-      : lane_(lane), position_(lane.ring.position()), callable_(std::forward<A>(bound)...) {
-    lane_.hold();
-  }
-  void run(core_base& core) noexcept override {
-    lane_.run_items(position_);
-    end(core, lane_ring::fate::run);
-  }
+      : spilled_call(lane), callable_(std::forward<A>(bound)...) {}
   void refuse(core_base& core) noexcept override { end(core, lane_ring::fate::refuse); }
   /// The list refused it.
   void undo() noexcept {
@@ -175,14 +180,12 @@ class lane_state::spilled final : public node {
   }
 
  private:
-  void end(core_base& core, lane_ring::fate f) noexcept {
+  void end(core_base& core, lane_ring::fate f) noexcept override {
     lane_item<Bound>::end(callable_, core, lane_.where(), f);
     lane_.unspilled_.fetch_add(1, std::memory_order_release);  // pairs with may_use_ring()
     undo();
   }
 
-  lane_state& lane_;
-  const std::uint64_t position_;
   Bound callable_;
 };
 
