@@ -3,17 +3,15 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
-#include <memory>
-#include <optional>
 #include <stdexcept>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include "support/app_loop.hpp"
 #include "support/doorbells.hpp"
-#include "support/error_log.hpp"
+#include "support/gate.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("adopt");

@@ -6,17 +6,18 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "support/bridge_access.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
-#include "support/resources.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("bridge_group");
 
@@ -26,11 +27,6 @@ using loopbridge::choice;
 using loopbridge::status;
 
 namespace {
-
-/// Waits until the loop sleeps.
-[[nodiscard]] bool falls_asleep(const bridge& b) {
-  return support::comes_true([&] { return loopbridge::bridge_access::core(b).is_asleep(); });
-}
 
 std::size_t index_of(bridge_group& group, const bridge& b) {
   for (std::size_t n = 0; n < group.size(); ++n) {
@@ -170,11 +166,11 @@ TEST_CASE("least queued chooses a loop that sleeps, however the others got their
   const support::held_loop first(group[0]);
   const support::held_loop second(group[2]);
   for (int i = 0; i < 20; ++i) {
-    REQUIRE(falls_asleep(group[1]));
+    support::until_asleep(group[1]);
     bridge& chosen = group.least_queued();
     CHECK(index_of(group, chosen) == 1);
     support::catch_up(chosen);
-    REQUIRE(falls_asleep(group[1]));
+    support::until_asleep(group[1]);
     CHECK(group.call_for(support::generous, [&] { return group[1].on_loop_thread(); }));
   }
 }

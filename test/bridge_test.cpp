@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "support/doorbells.hpp"
-#include "support/error_log.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("bridge");
@@ -148,7 +148,7 @@ TEST_CASE("what was accepted before a stop has run when it returns") {
   int ran = 0;
   for (int i = 0; i < 100; ++i) b.post([&] { ++ran; });
   std::thread stopper([&]() noexcept { b.stop(); });
-  while (!b.stopped()) std::this_thread::yield();
+  support::until_stopped(b);
   held.reset();
   stopper.join();
   CHECK(ran == 100);
@@ -233,11 +233,8 @@ TEST_CASE("handles outlive the bridge") {
   CHECK(call.post() == status::stopped);
 }
 
-TEST_CASE("in a forked child every function refuses, and a new bridge works") {
-  if (!support::children_may_start_threads) {
-    MESSAGE("not under ThreadSanitizer");
-    return;
-  }
+TEST_CASE("in a forked child every function refuses, and a new bridge works" *
+          doctest::skip(!support::children_may_start_threads)) {
   std::optional<bridge> b(std::in_place, support::with_each_doorbell());
   loopbridge::reentrant_call call(*b, [] {});
   loopbridge::completer<int> done;

@@ -1,7 +1,6 @@
 // bridge::call and call_for.
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
@@ -9,7 +8,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"

@@ -6,7 +6,6 @@
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 #include <stdexcept>
-#include <string>
 #include <thread>
 
 #include "support/counted.hpp"

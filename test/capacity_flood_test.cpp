@@ -124,7 +124,7 @@ TEST_CASE("producers that wait for room flood the loop, and its I/O and timers g
       while (!enough) f.post(b, when_full::block(), memory);
     });
   }
-  while (t.ticks < before + 5) std::this_thread::yield();
+  CHECK(support::comes_true([&] { return t.ticks >= before + 5; }));
   enough = true;
   for (std::thread& p : producers) p.join();
   b.stop();

@@ -2,19 +2,17 @@
 // those that wait for room, capacity_flood_test a flood.)
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <loopbridge/loopbridge.hpp>
-#include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "room.hpp"
-#include "support/bridge_access.hpp"
 #include "support/counted.hpp"
-#include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("capacity");
 
@@ -126,7 +124,7 @@ TEST_CASE(
     const auto submitted = b.submit([t = support::token(counts)] {});
     std::thread caller(
         [&]() noexcept { CHECK_THROWS_AS(b.call([t = support::token(counts)] {}), bridge_full); });
-    while (b.stats().waiting == 0) std::this_thread::yield();
+    support::until_waiting(b, 1);
     for (int n = 1; n <= 3; ++n) b.post(d.note(n));
     caller.join();
     CHECK(counts.made == 3);

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <loopbridge/detail/completion.hpp>
 #include <memory>
 #include <thread>

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <loopbridge/errors.hpp>
 #include <loopbridge/status.hpp>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
+#include <atomic>
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 #include <string>

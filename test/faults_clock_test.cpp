@@ -13,8 +13,8 @@
 #include <loopbridge/loopbridge.hpp>
 
 #include "support/doorbells.hpp"
-#include "support/gate.hpp"
-#include "support/in_child.hpp"
+#include "support/patience.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 

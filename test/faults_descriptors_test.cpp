@@ -1,19 +1,19 @@
 // No descriptors left: see also bridge_start_test.cpp, for what a refused start leaves behind.
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "support/doorbells.hpp"
-#include "support/held_loop.hpp"
 #include "support/in_child.hpp"
+#include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("faults: descriptors");
 
@@ -21,10 +21,6 @@ using loopbridge::bridge;
 using support::in_child;
 
 namespace {
-
-/// ThreadSanitizer lets no forked child start threads; UndefinedBehaviorSanitizer, which comes with
-/// AddressSanitizer here, needs a pipe to look at memory, and without one reports what is not so.
-constexpr bool sanitized = support::has_tsan || support::has_asan;
 
 /// Takes all descriptors but `spare`, until it is destroyed.
 class shortage {
@@ -52,7 +48,7 @@ class shortage {
 }  // namespace
 
 TEST_CASE("a start without descriptors says how many it needs, and works once they are there" *
-          doctest::skip(sanitized)) {
+          doctest::skip(!support::children_may_lack_descriptors)) {
   const loopbridge::options opts = support::with_each_doorbell();
   for (int spare = 0; spare < 8; ++spare) {
     CAPTURE(spare);
@@ -77,7 +73,7 @@ TEST_CASE("a start without descriptors says how many it needs, and works once th
 }
 
 TEST_CASE("a bridge that runs needs no descriptors: calls, stop and destruction go on without" *
-          doctest::skip(sanitized)) {
+          doctest::skip(!support::children_may_lack_descriptors)) {
   const loopbridge::options opts = support::with_each_doorbell();
   CHECK(in_child([&] {
           std::optional<bridge> b(opts);

@@ -1,11 +1,9 @@
 // A doorbell that is full, or that the program has closed. Run with the eventfd and, by
 // faults_doorbell_pipe_test.cpp, with the pipe that other systems use.
-#include <dirent.h>
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -17,9 +15,10 @@
 #include <vector>
 
 #include "support/app_loop.hpp"
-#include "support/bridge_access.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
+#include "support/resources.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("faults: doorbell");
 
@@ -27,23 +26,15 @@ using loopbridge::bridge;
 
 namespace {
 
-std::set<int> open_descriptors() {
-  std::set<int> open;
-  for (int fd = 0; fd < 256; ++fd) {
-    if (fcntl(fd, F_GETFD) != -1) open.insert(fd);
-  }
-  return open;
-}
-
 /// An adopted loop's doorbell: the descriptors that came with its bridge.
 struct adopted {
   support::app_loop app;
-  const std::set<int> before = open_descriptors();
+  const std::set<int> before = support::open_descriptors();
   bridge b = bridge::adopt(&app.loop);
 
   std::vector<int> doorbell() const {
     std::vector<int> fds;
-    for (const int fd : open_descriptors()) {
+    for (const int fd : support::open_descriptors()) {
       if (before.count(fd) == 0) fds.push_back(fd);
     }
     return fds;
@@ -69,6 +60,7 @@ bool fill(const std::vector<int>& fds) {
 }  // namespace
 
 TEST_CASE("a full doorbell counts as rung: nobody blocks, and every call is answered") {
+  const support::watchdog no_hang;
   adopted a;
   const std::vector<int> doorbell = a.doorbell();
   for (int round = 0; round < 3; ++round) {
@@ -112,8 +104,6 @@ TEST_CASE("threads call through it, and a stop ends it") {
 
 TEST_CASE("a doorbell that the program closed ends the process at the next ring, and says why") {
   CHECK(support::in_child([] {
-          const rlimit no_core{0, 0};
-          setrlimit(RLIMIT_CORE, &no_core);
           adopted a;
           for (const int fd : a.doorbell()) close(fd);
           a.b.post([] {});

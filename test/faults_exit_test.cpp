@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "support/doorbells.hpp"
-#include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
 

@@ -1,9 +1,10 @@
 // A handler forks in the middle of a call: the child refuses, waits for nobody and rings nobody,
 // the parent's call goes on as if nothing had happened.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
@@ -11,13 +12,13 @@
 #include <string>
 #include <thread>
 
-#include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
 #include "support/failing_calls.hpp"
 #include "support/gate.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
 #include "support/stepper.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("faults: fork in a handler");
 
@@ -27,16 +28,6 @@ using loopbridge::status;
 namespace calls = support::calls;
 
 namespace {
-
-void let_it_sleep(const bridge& b) {
-  while (!loopbridge::bridge_access::core(b).is_asleep()) std::this_thread::yield();
-}
-
-int exit_code_of(pid_t child) {
-  int how = 0;
-  if (waitpid(child, &how, 0) != child) return -1;
-  return WIFEXITED(how) ? WEXITSTATUS(how) : 300 + WTERMSIG(how);
-}
 
 /// 0: this is what a bridge of the parent's must be in a child.
 int refuses(bridge& b) {
@@ -62,7 +53,7 @@ struct seen {
 seen fork_at_each_instruction(bridge& b, const std::function<bool()>& operation) {
   seen s;
   for (unsigned k = 1;; k += 7) {
-    let_it_sleep(b);
+    support::until_asleep(b);
     pid_t child = -1;
     int ended = 0;
     bool well = false;
@@ -72,7 +63,7 @@ seen fork_at_each_instruction(bridge& b, const std::function<bool()>& operation)
         alarm(20);
         calls::rings = 0;
       } else {
-        ended = exit_code_of(child);
+        ended = support::exit_code_of(child);
       }
     };
     const auto operate = [&] {
@@ -182,12 +173,13 @@ void fork_in(const char* name, bool or_before, Wait&& wait) {
     const support::gate answer;
     const long waits = calls::futex_waits;
     std::thread helper([&]() noexcept {
-      while (calls::futex_waits == waits) std::this_thread::yield();
+      bool came = support::comes_true([&] { return calls::futex_waits != waits; });
       if (in_its_sleep) {
-        while (!support::sleeps(waiter_id)) std::this_thread::yield();
+        came = came && support::comes_true([&] { return support::sleeps(waiter_id); });
         pthread_kill(waiter, SIGUSR1);
       }
-      while (forked == -1) std::this_thread::yield();
+      came = came && support::comes_true([&] { return forked != -1; });
+      CHECK(came);
       answer.open();
     });
     int failed = 0;
@@ -199,7 +191,7 @@ void fork_in(const char* name, bool or_before, Wait&& wait) {
     if (getpid() != parent) _exit(failed == -1 ? 0 : 21);
     helper.join();
     CHECK(failed == 0);
-    CHECK(exit_code_of(forked) == 0);
+    CHECK(support::exit_code_of(forked) == 0);
   }
   calls::before_futex_wait = nullptr;
   sigaction(SIGUSR1, &before, nullptr);

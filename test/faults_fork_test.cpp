@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -10,7 +9,6 @@
 #include <cstdlib>
 #include <loopbridge/detail/process_mark.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -44,12 +42,6 @@ class shared {
  private:
   T* value_;
 };
-
-int exit_code_of(pid_t child) {
-  int how = 0;
-  if (waitpid(child, &how, 0) != child) return -1;
-  return WIFEXITED(how) ? WEXITSTATUS(how) : 300 + WTERMSIG(how);
-}
 
 /// 0: the parent's bridge refuses here, and another one works.
 int lives_here(bridge& parents, const options& opts) {
@@ -86,7 +78,7 @@ TEST_CASE("a fork while another thread makes the process's first bridge leaves n
             const loopbridge::detail::process_mark mark;
             _exit(mark.is_this_process() ? 0 : 1);
           }
-          const int ended = exit_code_of(child);
+          const int ended = support::exit_code_of(child);
           const loopbridge::detail::process_mark own;  // the two make one page of it
           go_on.open();
           maker.join();
@@ -138,7 +130,7 @@ TEST_CASE("a fork without libc's knowledge is seen as well") {
     }
     _exit(failed);
   }
-  CHECK(exit_code_of(static_cast<pid_t>(child)) == 0);
+  CHECK(support::exit_code_of(static_cast<pid_t>(child)) == 0);
   CHECK(b.call_for(support::generous, [] { return 1; }) == 1);
 }
 
@@ -175,7 +167,7 @@ TEST_CASE("a child that was forked in a call ends where it comes back to the par
     held.release();
     support::catch_up(b);
   }
-  CHECK(exit_code_of(child) == 300 + SIGABRT);
+  CHECK(support::exit_code_of(child) == 300 + SIGABRT);
   support::catch_up(b);
   CHECK(*ran == 10);
 }
@@ -216,7 +208,7 @@ TEST_CASE("an adopted loop may run on in a child, without its parent's bridge") 
   uv_run(&app.loop, UV_RUN_DEFAULT);
   caller.join();
   *over = true;
-  CHECK(exit_code_of(child) == 0);
+  CHECK(support::exit_code_of(child) == 0);
   CHECK(answered == 300);
   CHECK(*ran == 10);
 }
@@ -234,7 +226,7 @@ TEST_CASE("a child that exits destroys its copies of the parent's static bridges
             alarm(10);
             std::exit(0);
           }
-          const int ended = exit_code_of(child);
+          const int ended = support::exit_code_of(child);
           return ended != 0 ? ended : b.call([] { return 0; });
         }) == 0);
 }

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "support/doorbells.hpp"
-#include "support/gate.hpp"
-#include "support/held_loop.hpp"
+#include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("faults: interrupts");
 

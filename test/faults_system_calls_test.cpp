@@ -1,8 +1,8 @@
 // Every system call and every libuv function that a bridge relies on fails in turn: the n-th call,
 // for each n, in a process of its own that starts a bridge, uses and stops it.
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
+#include <chrono>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
@@ -10,11 +10,10 @@
 #include <system_error>
 #include <thread>
 
-#include "support/bridge_access.hpp"
-#include "support/doorbells.hpp"
 #include "support/failing_calls.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("faults: system calls");
 
@@ -34,26 +33,22 @@ enum end : int {
   aborted = 300 + SIGABRT
 };
 
-void let_it_sleep(const bridge& b) {
-  while (!loopbridge::bridge_access::core(b).is_asleep()) std::this_thread::yield();
-}
-
 /// Each kind of call on a loop that sleeps. 0, or the number of the one that went wrong.
 int use(bridge& b) {
   int ran = 0;
   for (int round = 0; round < 2; ++round) {
-    let_it_sleep(b);
+    support::until_asleep(b);
     b.post([&ran] { ++ran; });
-    let_it_sleep(b);
+    support::until_asleep(b);
     if (b.call([&ran] { return ran; }) != round + 1) return 1;
-    let_it_sleep(b);
+    support::until_asleep(b);
     if (b.submit([] { return 8; }).get_for(support::generous) != 8) return 2;
-    let_it_sleep(b);
+    support::until_asleep(b);
     if (b.call_for(support::generous, [] { return 9; }) != 9) return 3;
     b.call([waits = support::calls::futex_waits.load()] {
       while (support::calls::futex_waits == waits) std::this_thread::yield();  // the caller sleeps
     });
-    let_it_sleep(b);
+    support::until_asleep(b);
     if (b.post_reentrant([] {}) != status::accepted) return 4;
   }
   return 0;
@@ -63,8 +58,6 @@ int use(bridge& b) {
 constexpr int libuv_keeps = 2;
 
 int life(loopbridge::doorbell kind, const fault& f, const fault& also) {
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
   loopbridge::options opts;
   opts.doorbell = kind;
   const auto before = support::resources::in_use();
@@ -160,8 +153,7 @@ void check(const row& r) {
 
 TEST_CASE("what the constructor needs and does not get, it throws" *
           doctest::skip(support::has_tsan)) {
-  // UndefinedBehaviorSanitizer, which comes with AddressSanitizer here, looks at memory through it.
-  if (!support::has_asan) check({{"pipe", EMFILE}, "r"});
+  if (support::children_may_lack_descriptors) check({{"pipe", EMFILE}, "r"});
   check({{"eventfd", EMFILE}, "lr", "l"});
   check({{"mmap", ENOMEM}, "r"});
   check({{"pthread_create", EAGAIN}, "r"});

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -12,16 +11,15 @@
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
-#include <thread>
 
 #include "support/app_loop.hpp"
-#include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
 #include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
 #include "support/stepper.hpp"
+#include "support/until.hpp"
 
 // AddressSanitizer takes the frames that a cancelled thread unwinds for ones that are still in use.
 TEST_SUITE_BEGIN("faults: ends of threads" * doctest::skip(support::has_asan));
@@ -31,10 +29,6 @@ using loopbridge::options;
 using loopbridge::status;
 
 namespace {
-
-void let_it_sleep(const bridge& b) {
-  while (!loopbridge::bridge_access::core(b).is_asleep()) std::this_thread::yield();
-}
 
 /// A thread that can be cancelled. (A std::thread is unwound through noexcept code.)
 class cancellable {
@@ -96,7 +90,7 @@ TEST_CASE("a pending cancel ends no submitter inside a call, and the bridge serv
       [&] { b.call_for(support::generous, run); },
       [&] {
         (void)b.post_reentrant([](std::atomic<int>* n) { ++*n; }, &ran);
-        let_it_sleep(b);
+        support::until_asleep(b);
         (void)prepaid.post();
       },
       [&] {
@@ -106,7 +100,8 @@ TEST_CASE("a pending cancel ends no submitter inside a call, and the bridge serv
   };
   for (const auto& submit : submissions) {
     CAPTURE(&submit - submissions);
-    let_it_sleep(b);  // so that it has to be rung: libuv writes, which is a cancellation point
+    support::until_asleep(
+        b);  // so that it has to be rung: libuv writes, which is a cancellation point
     const int before = ran;
     CHECK(with_cancel_pending(submit));
     CHECK(b.call_for(support::generous, [] { return 7; }) == 7);
@@ -132,7 +127,7 @@ TEST_CASE("a waiter that is cancelled gets its answer first, since its frame hol
       pthread_testcancel();
     });
     CHECK(begun.wait());
-    while (!support::sleeps(waiter)) std::this_thread::yield();
+    REQUIRE(support::comes_true([&] { return support::sleeps(waiter); }));
     t.cancel();
     CHECK(got == 0);  // it waits on
     go_on.open();
@@ -165,7 +160,7 @@ TEST_CASE(
     stopped = true;
     pthread_testcancel();
   });
-  while (!b->stopped() || !support::sleeps(waiter)) std::this_thread::yield();
+  REQUIRE(support::comes_true([&] { return b->stopped() && support::sleeps(waiter); }));
   t.cancel();
   held.release();
   CHECK(t.was_cancelled());
@@ -228,8 +223,6 @@ TEST_CASE(
     "pthread_exit in a call on the loop's thread ends the process, which would wait for ever" *
     doctest::skip(support::has_asan || support::has_tsan)) {
   CHECK(support::in_child([] {
-          const rlimit no_core{0, 0};
-          setrlimit(RLIMIT_CORE, &no_core);
           bridge b;
           b.call([] { pthread_exit(nullptr); });
           return 1;
@@ -254,7 +247,7 @@ void leave_everywhere(const char* name, bridge& b, Operation&& operation) {
   points = 0;
   operation(ran[0]);
   for (at = 1; points < 999; at += 2) {
-    let_it_sleep(b);
+    support::until_asleep(b);
     stepping::interruption once(leave);
     left = true;
     if (sigsetjmp(way_out, 1) == 0) {

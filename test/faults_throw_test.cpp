@@ -1,12 +1,10 @@
 // What throws where: callables, their copies, results, hooks. See also outcome_test, law_09 and
 // cancel_hook_test for callables and hooks that throw when they run.
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 #include <loopbridge/loopbridge.hpp>
 #include <stdexcept>
-#include <string>
 
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
@@ -171,8 +169,6 @@ TEST_CASE("a callable whose destructor throws ends the process, as such destruct
     void operator()() const {}
   };
   CHECK(support::in_child([] {
-          const rlimit no_core{0, 0};
-          setrlimit(RLIMIT_CORE, &no_core);
           bridge b;
           b.post(bad());
           support::catch_up(b);

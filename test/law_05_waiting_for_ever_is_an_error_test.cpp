@@ -3,14 +3,13 @@
 // all shapes; this file, every function that blocks.)
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <string>
 #include <vector>
 
 #include "support/doorbells.hpp"
-#include "support/gate.hpp"
+#include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("law 5: waiting for ever is an error");
 

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
-#include <thread>
+#include <optional>
 
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"

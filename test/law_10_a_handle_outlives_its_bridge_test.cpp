@@ -1,7 +1,6 @@
 // Law 10: every handle stays valid, as a refusal, after the bridge has stopped: no use after free,
 // no send on a closed or recycled descriptor, at exit and after fork too.
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("law 10: a handle outlives its bridge");
 
@@ -95,7 +95,7 @@ TEST_CASE("a fork does not ring the parent's sleeping loop" * doctest::skip(supp
   bridge b;
   support::catch_up(b);
   const auto& core = loopbridge::bridge_access::core(b);
-  while (!core.is_asleep()) std::this_thread::yield();
+  support::until_asleep(b);
   const int failed = support::in_child([&] {
     (void)b.try_post([] {});
     (void)b.post_reentrant([] {});

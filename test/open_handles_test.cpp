@@ -4,13 +4,15 @@
 
 #include <atomic>
 #include <loopbridge/loopbridge.hpp>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
-#include "support/held_loop.hpp"
+#include "support/gate.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("open_handles");
@@ -156,7 +158,7 @@ TEST_CASE("requests still at work in libuv are waited for") {
         [](uv_work_t* r, int) { static_cast<work*>(r->data)->told = true; });
   });
   std::thread stopper([&]() noexcept { b.stop(); });
-  while (!b.stopped()) std::this_thread::yield();
+  support::until_stopped(b);
   w.may_end.open();
   stopper.join();
   CHECK(w.done);

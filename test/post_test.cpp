@@ -1,14 +1,11 @@
 // bridge::post and try_post.
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "support/counted.hpp"

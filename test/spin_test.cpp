@@ -6,14 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
-#include <memory>
 #include <thread>
-#include <vector>
 
 #include "support/app_loop.hpp"
 #include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
-#include "support/gate.hpp"
+#include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("spin");
 

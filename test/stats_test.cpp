@@ -1,10 +1,10 @@
 // bridge::stats(): each number, counted by the test itself.
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -12,6 +12,7 @@
 #include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("stats");
@@ -24,10 +25,6 @@ using namespace std::chrono_literals;
 using support::generous;
 
 namespace {
-
-void let_it_sleep(const bridge& b) {
-  while (!loopbridge::bridge_access::core(b).is_asleep()) std::this_thread::yield();
-}
 
 options without_spinning() {
   options opts = support::with_each_doorbell();
@@ -218,7 +215,7 @@ TEST_CASE("who sleeps for an answer is counted, and no longer when it has come")
   std::vector<std::thread> waiters;
   for (int n = 0; n < 3; ++n) waiters.emplace_back([&]() noexcept { b.call([] {}); });
   waiters.emplace_back([&]() noexcept { (void)prepaid.call_for(generous); });
-  while (b.stats().waiting != (handlers_may_wait ? 4 : 3)) std::this_thread::yield();
+  support::until_waiting(b, handlers_may_wait ? 4 : 3);
   held.release();
   for (std::thread& t : waiters) t.join();
   CHECK(b.stats().waiting == 0);
@@ -226,9 +223,9 @@ TEST_CASE("who sleeps for an answer is counted, and no longer when it has come")
 
 TEST_CASE("writes to the doorbell, and those that were saved, and sleeps") {
   bridge b(without_spinning());
-  let_it_sleep(b);
+  support::until_asleep(b);
   b.call([] {});
-  let_it_sleep(b);
+  support::until_asleep(b);
   const statistics before = b.stats();
   CHECK(before.rings == 1);
   {
@@ -236,7 +233,7 @@ TEST_CASE("writes to the doorbell, and those that were saved, and sleeps") {
     for (int n = 0; n < 100; ++n) b.post([] {});
   }
   b.call([] {});
-  let_it_sleep(b);
+  support::until_asleep(b);
   const statistics after = b.stats();
   CHECK(after.rings - before.rings <= 3);
   CHECK(after.rings + after.rings_saved == after.accepted);

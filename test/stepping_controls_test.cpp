@@ -8,7 +8,6 @@
 #include <sys/time.h>
 
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>

@@ -3,6 +3,7 @@
 // handler comes. (A program's handlers can come there: options::blocked_signals, adopted loops.)
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "support/bridge_access.hpp"
 #include "support/loop_turn.hpp"
+#include "support/patience.hpp"
 #include "support/stepped_bridge.hpp"
 #include "support/sweep.hpp"
 
@@ -21,7 +23,7 @@ using loopbridge::bridge;
 using loopbridge::doorbell;
 using loopbridge::status;
 using namespace stepping;
-using std::chrono::steady_clock;
+using support::comes_true;
 
 namespace {
 
@@ -40,7 +42,7 @@ class answered_thread {
           known_ = true;
           b.call([] {});
         }) {
-    while (!known_ || !state_->is_asleep()) std::this_thread::yield();
+    REQUIRE(comes_true([this] { return known_ && state_->is_asleep(); }));
   }
   ~answered_thread() { thread_.join(); }
   answered_thread(const answered_thread&) = delete;
@@ -58,16 +60,6 @@ constexpr loop_handler stops{"stops",
                                return status::accepted;
                              },
                              0, status::accepted, true};
-
-template <class Condition>
-bool comes_true(Condition&& condition) {
-  const auto until = steady_clock::now() + patience;
-  while (!condition()) {
-    if (steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 /// A bridge's own thread, from inside a callable, through the rest of that turn, a sleep and a
 /// wake-up, into a callable of the next turn; or to the thread's end, if the handler stops it.

@@ -177,7 +177,8 @@ TEST_CASE("of pushes that race with close, exactly the accepted ones are there t
     turn.arrive_and_wait();
     lists[r].close();
     turn.arrive_and_wait();
-    agree = agree && numbers(lists[r].take().oldest).size() == static_cast<std::size_t>(accepted[r]);
+    agree =
+        agree && numbers(lists[r].take().oldest).size() == static_cast<std::size_t>(accepted[r]);
   }
   pusher.join();
   CHECK(agree);

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -12,7 +12,6 @@
 
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
-#include "support/error_log.hpp"
 #include "support/held_loop.hpp"
 
 TEST_SUITE_BEGIN("submit");

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "../support/gate.hpp"
 #include "every_way.hpp"
 
 namespace {

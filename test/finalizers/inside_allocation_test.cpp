@@ -2,11 +2,11 @@
 // way to submit, with every way nested in each of its allocations.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <new>
-#include <string>
 #include <utility>
 
 #include "../support/held_loop.hpp"

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../support/gate.hpp"
+#include "../support/patience.hpp"
 #include "subject.hpp"
 
 /// A Lua state whose code reaches a bridge: what the tests of Lua's finalizers run in.

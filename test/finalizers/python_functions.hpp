@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "../support/gate.hpp"
+#include "../support/patience.hpp"
 #include "python.hpp"  // first: Python's header wants to be
 #include "subject.hpp"
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>

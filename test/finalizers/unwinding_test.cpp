@@ -1,6 +1,7 @@
 // Destructors that run while an exception unwinds the stack, and those of what calls have captured.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <exception>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>

@@ -1,14 +1,12 @@
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 
-namespace support {
+#include "patience.hpp"
 
-/// How long a test waits for what must happen. Long, because it only costs time when it fails.
-inline constexpr auto generous = std::chrono::seconds(10);
+namespace support {
 
 /// Opens once; whoever waits at it goes on then. Copies are the same gate, so that a callable may
 /// outlive the frame that made it.

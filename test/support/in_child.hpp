@@ -2,34 +2,25 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <new>
 
+#include "sanitizers.hpp"
+
 namespace support {
 
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool has_asan = true;
-#elif defined(__has_feature)
-inline constexpr bool has_asan = __has_feature(address_sanitizer);
-#else
-inline constexpr bool has_asan = false;
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool has_tsan = true;
-#elif defined(__has_feature)
-inline constexpr bool has_tsan = __has_feature(thread_sanitizer);
-#else
-inline constexpr bool has_tsan = false;
-#endif
-
-/// ThreadSanitizer ends a forked child of several threads that starts one.
-inline constexpr bool children_may_start_threads = !has_tsan;
+/// How a child of ours ended: its exit code, or 300 + the signal that ended it. -1: no such child.
+inline int exit_code_of(pid_t child) {
+  int how = 0;
+  if (waitpid(child, &how, 0) != child) return -1;
+  return WIFEXITED(how) ? WEXITSTATUS(how) : 300 + WTERMSIG(how);
+}
 
 /// Runs `f` in a forked child and gives what it returns: 0 for "all well", else which check failed.
-/// 200: it threw; 300 + n: signal n ended it (SIGALRM, 314: it hung).
+/// 200: it threw; 300 + n: signal n ended it (SIGALRM, 314: it hung), and no core is left of it.
 ///
 /// The child leaves its result in shared memory and is ended by SIGKILL, because Valgrind would
 /// report at any exit what the threads had that exist in the parent only.
@@ -46,6 +37,8 @@ int in_child(F&& f) {
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
     for (const int end : {SIGABRT, SIGSEGV, SIGTERM}) signal(end, SIG_DFL);  // not doctest's report
     try {
       result->code = f();
@@ -54,13 +47,10 @@ int in_child(F&& f) {
     result->is_there = true;
     raise(SIGKILL);
   }
-  int status = 0;
-  const bool ended = child > 0 && waitpid(child, &status, 0) == child;
+  const int ended = child > 0 ? exit_code_of(child) : -1;
   const report got = *result;
   munmap(page, sizeof(report));
-  if (!ended) return -1;
-  if (got.is_there) return got.code;
-  return WIFSIGNALED(status) ? 300 + WTERMSIG(status) : WEXITSTATUS(status);
+  return ended != -1 && got.is_there ? got.code : ended;
 }
 
 }  // namespace support

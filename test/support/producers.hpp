@@ -6,18 +6,15 @@
 #include <vector>
 
 #include "doorbells.hpp"
+#include "until.hpp"
 
 namespace support {
 
+/// The options of a bridge with room for so many calls.
 inline loopbridge::options with_capacity(std::size_t calls) {
   loopbridge::options opts = with_each_doorbell();
   opts.capacity = calls;
   return opts;
-}
-
-/// Until so many threads wait for room.
-inline void until_blocked(const loopbridge::bridge& b, unsigned threads) {
-  while (b.stats().blocked != threads) std::this_thread::yield();
 }
 
 /// Threads that each make one call of a bridge that is full.

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/types.h>
 
-#include <chrono>
 #include <fstream>
+#include <set>
 #include <string>
-#include <thread>
 
-#include "gate.hpp"
+#include "patience.hpp"
 
 namespace support {
 
@@ -21,6 +21,15 @@ inline int entries_of(const char* directory) {
   return n;
 }
 
+/// By asking for each, since opening a directory takes one.
+inline std::set<int> open_descriptors() {
+  std::set<int> open;
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (fcntl(fd, F_GETFD) != -1) open.insert(fd);
+  }
+  return open;
+}
+
 /// Is this thread of ours asleep in the kernel? `id`: its gettid().
 inline bool sleeps(pid_t id) {
   std::ifstream stat("/proc/self/task/" + std::to_string(id) + "/stat");
@@ -28,17 +37,6 @@ inline bool sleeps(pid_t id) {
   std::getline(stat, line);
   const auto name_ends = line.rfind(')');
   return name_ends != std::string::npos && line.compare(name_ends, 3, ") S") == 0;
-}
-
-/// Waits for it, looking again and again; false: it did not come true.
-template <class Condition>
-[[nodiscard]] bool comes_true(Condition&& condition) {
-  const auto until = std::chrono::steady_clock::now() + generous;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 /// What a process holds of the system: to be the same before and after.

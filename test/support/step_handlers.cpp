@@ -1,3 +1,4 @@
+#include <chrono>
 #include <thread>
 
 #include "step_matrix.hpp"

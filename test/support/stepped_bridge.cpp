@@ -6,11 +6,9 @@
 
 #include <cstring>
 
-#include "bridge_access.hpp"
+#include "until.hpp"
 
 namespace stepping {
-
-using std::chrono::steady_clock;
 
 thread_state::thread_state() : fd_(open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC)) {
   REQUIRE(fd_ >= 0);
@@ -50,11 +48,7 @@ stepped_bridge::~stepped_bridge() {
 }
 
 void stepped_bridge::wait_until_asleep() const {
-  const auto until = steady_clock::now() + patience;
-  while (!loopbridge::bridge_access::core(*bridge).is_asleep()) {
-    REQUIRE(steady_clock::now() < until);
-    std::this_thread::yield();
-  }
+  support::until_asleep(*bridge);
 }
 
 void stepped_bridge::hold(bool operation_waits) {
@@ -66,12 +60,12 @@ void stepped_bridge::hold(bool operation_waits) {
       std::this_thread::yield();
     }
   });
-  while (!held_) std::this_thread::yield();
+  REQUIRE(support::comes_true([this] { return held_.load(); }));
 }
 
 void stepped_bridge::begin_stop() {
   stopper_ = std::thread([this]() noexcept { bridge->stop(); });
-  while (!bridge->stopped()) std::this_thread::yield();
+  support::until_stopped(*bridge);
 }
 
 void stepped_bridge::settle(bool stopped) {

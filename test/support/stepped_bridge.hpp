@@ -6,10 +6,12 @@
 #include <optional>
 #include <thread>
 
+#include "patience.hpp"
+
 namespace stepping {
 
 /// Far above any scheduling delay: reached only by a real hang.
-inline constexpr auto patience = std::chrono::seconds(20);
+inline constexpr auto patience = support::generous;
 
 /// The calls that one side made, the interrupted operation or its handlers, and what came of them.
 struct ledger {
