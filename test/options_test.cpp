@@ -1,11 +1,10 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <signal.h>
-#include <uv.h>
 
 #include <atomic>
-#include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -16,7 +15,7 @@
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
-#include "support/memory.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("options");
@@ -24,7 +23,6 @@ TEST_SUITE_BEGIN("options");
 namespace {
 
 using loopbridge::bridge;
-using loopbridge::loop_ref;
 using loopbridge::options;
 using support::generous;
 
@@ -139,84 +137,6 @@ TEST_CASE("what on_thread_exit throws is reported") {
   CHECK(log.entries()[0].what == "at exit");
 }
 
-TEST_CASE("calls live in the memory that was given, and all of it comes back") {
-  support::counting_memory memory;
-  options opts = support::with_each_doorbell();
-  opts.memory = &memory;
-  std::optional<bridge> b(std::in_place, opts);
-  const auto takes_block = [&](auto&& use) {
-    const int before = memory.allocations();
-    use();
-    return memory.allocations() - before;
-  };
-  CHECK(takes_block([&] { b->post([] {}); }) == 1);
-  CHECK(takes_block([&] { CHECK(b->try_post([] {}) == loopbridge::status::accepted); }) == 1);
-  CHECK(takes_block([&] { CHECK(b->submit([] { return 1; }).get_for(generous) == 1); }) == 1);
-  CHECK(takes_block([&] { b->call_for(generous, [] {}); }) == 1);
-  CHECK(takes_block([&] { b->call([] {}); }) == 0);  // lives on the stack
-  CHECK(takes_block([&] {
-          loopbridge::reentrant_call fires(*b, [] {});
-          CHECK(fires.post() == loopbridge::status::accepted);
-        }) == 1);
-  auto outlives = b->submit([] { return 2; });
-  b.reset();
-  CHECK(memory.bytes_in_use() > 0);
-  CHECK(std::move(outlives).get_for(generous) == 2);
-  CHECK(memory.bytes_in_use() == 0);
-}
-
-TEST_CASE("the slots for handlers are in the memory that was given, and need none of it later") {
-  support::counting_memory memory;
-  options opts;
-  opts.memory = &memory;
-  {
-    bridge b(opts);
-    CHECK(memory.bytes_in_use() >= long{256 * loopbridge::detail::reentrant_post::capacity});
-    const int before = memory.allocations();
-    for (int i = 0; i < 100; ++i) CHECK(b.post_reentrant([] {}) == loopbridge::status::accepted);
-    CHECK(memory.allocations() == before);
-  }
-  CHECK(memory.bytes_in_use() == 0);
-}
-
-TEST_CASE("a completer and its hook live in the memory that it was given") {
-  support::counting_memory memory;
-  bridge b;
-  {
-    loopbridge::completer<int> done(&memory);
-    CHECK(memory.allocations() == 1);
-    const auto answer = b.submit([&] {
-      done.on_cancel([] {});
-      return done.get_deferred();
-    });
-    support::catch_up(b);
-    CHECK(memory.allocations() == 2);
-    CHECK(done.resolve(3));
-    CHECK(answer.get_for(generous) == 3);
-  }
-  support::catch_up(b);  // where the hook is destroyed
-  CHECK(memory.bytes_in_use() == 0);
-}
-
-TEST_CASE("memory that has none left refuses the call, which runs nothing") {
-  support::counting_memory memory;
-  options opts;
-  opts.memory = &memory;
-  bridge b(opts);
-  support::counts counts;
-  bool ran = false;
-  memory.refuse();
-  const auto f = [&](const support::token&) { ran = true; };
-  CHECK_THROWS_AS(b.post(f, support::token(counts)), std::bad_alloc);
-  CHECK_THROWS_AS((void)b.submit(f, support::token(counts)), std::bad_alloc);
-  CHECK_THROWS_AS(b.call_for(generous, f, support::token(counts)), std::bad_alloc);
-  CHECK_THROWS_AS(loopbridge::reentrant_call(b, [] {}), std::bad_alloc);
-  CHECK(b.try_post([t = support::token(counts)] {}) == loopbridge::status::exhausted);
-  CHECK(b.call([] { return 1; }) == 1);
-  CHECK_FALSE(ran);
-  CHECK(counts.alive() == 0);
-}
-
 TEST_CASE("the unhandled-error hook learns what, where and of which bridge") {
   const support::error_log log;
   options opts = support::reporting_to(log);
@@ -263,7 +183,7 @@ TEST_CASE("what is queued at a stop runs, or is refused and reported, as was cho
   b.post([&, t = support::token(counts)] { ++ran; });
   auto submitted = b.submit([&, t = support::token(counts)] { return ++ran; });
   std::thread stopper([&]() noexcept { b.stop(); });
-  while (!b.stopped()) std::this_thread::yield();
+  support::until_stopped(b);
   held.reset();
   stopper.join();
   CHECK(ran == (runs ? 2 : 0));
@@ -297,7 +217,7 @@ TEST_CASE("a stop that refuses ends what has not started, also of calls that wer
   REQUIRE(running.wait());  // both were taken off the list by now, and one of them runs
   SUBCASE("stop") {
     std::thread stopper([&]() noexcept { b.stop(); });
-    while (!b.stopped()) std::this_thread::yield();
+    support::until_stopped(b);
     go_on.open();
     stopper.join();
   }

@@ -3,17 +3,17 @@
 // its own fence, the loop asleep or held.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 #include <string>
-#include <thread>
 
-#include "support/bridge_access.hpp"
-#include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/lane_access.hpp"
+#include "support/lane_tools.hpp"
 #include "support/sweep.hpp"
+#include "support/until.hpp"
 
 TEST_SUITE_BEGIN("stepping: lane");
 
@@ -92,9 +92,7 @@ class stepped_lane {
     if (kind_.loud) {
       loopbridge::lane_access::state(*lane_).ring.note_traffic(1000);
     }
-    if (kind_.asleep) {
-      while (!loopbridge::bridge_access::core(bridge_).is_asleep()) std::this_thread::yield();
-    }
+    if (kind_.asleep) support::until_asleep(bridge_);
     ran_ = nested_ran_ = reported_ = 0;
     status posted = status::timed_out;
     status told = status::timed_out;
@@ -138,7 +136,8 @@ class stepped_lane {
 
   /// So that the next one spills.
   void fill() {
-    for (int i = 0; i < 1024; ++i) REQUIRE(lane_->try_post([] {}) == status::accepted);
+    for (int i = 0; i < support::lane_capacity; ++i)
+      REQUIRE(lane_->try_post([] {}) == status::accepted);
   }
 
   /// Until all that was accepted has run.
@@ -147,7 +146,8 @@ class stepped_lane {
     REQUIRE_NOTHROW(bridge_.call_for(support::generous, [] {}));
     lane* const l = &*lane_;
     support::gate ran;
-    while (l->try_post([&ran] { ran.open(); }) == status::exhausted) std::this_thread::yield();
+    REQUIRE(support::comes_true(
+        [&] { return l->try_post([&ran] { ran.open(); }) != status::exhausted; }));
     REQUIRE(ran.wait());
     REQUIRE_NOTHROW(bridge_.call_for(support::generous, [] {}));
   }

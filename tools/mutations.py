@@ -119,7 +119,7 @@ MUTATIONS = [
     ("what follows a spilled call overtakes it",
      DETAIL + "lane_state.hpp",
      "    if (!ring.knows_room() && !may_use_ring()) return posted::no_room;\n",
-     "", ["lane"]),
+     "", ["lane_full"]),
 
     # Faults: errors, forks, cancels, exceptions.
     ("what is made after the loop was opened may fail, and it stays open",
