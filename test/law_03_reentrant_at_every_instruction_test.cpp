@@ -6,6 +6,7 @@
 // negative control: the same harness on uv_async_send, where waiting handlers must be seen to hang.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
 
 #include "support/step_matrix.hpp"
@@ -74,10 +75,7 @@ TEST_CASE("call_for() may be interrupted anywhere, also while it waits" *
 }
 
 TEST_CASE("post_reentrant() may be interrupted anywhere" * doctest::skip(!available)) {
-  step_through({.name = "post_reentrant", .run = [](stepped_bridge& s) {
-                  expect_if_accepted(
-                      s, s.bridge->post_reentrant([](stepped_bridge* t) { ++t->outer.ran; }, &s));
-                }});
+  step_through(post_reentrant);
 }
 
 TEST_CASE("reentrant_call::post() may be interrupted anywhere" * doctest::skip(!available)) {
@@ -105,21 +103,9 @@ TEST_CASE("reentrant_call::call_for() may be interrupted anywhere, also while it
 }
 
 TEST_CASE("the same reentrant_call may be fired from inside itself" * doctest::skip(!available)) {
-  // The operation and its handlers fire one call, so that all runs count as the handlers'.
-  step_through({.name = "reentrant_call::post, in itself",
-                .run =
-                    [](stepped_bridge& s) {
-                      if (s.fired->post() == status::accepted) s.nested.expect(1);
-                    }},
-               {&submits_prepaid, &submits_and_waits, &submits_waits_and_stops, &stops});
-  step_through({.name = "reentrant_call::call_for, in itself",
-                .run =
-                    [](stepped_bridge& s) {
-                      if (s.fired->call_for(patience) == status::answered) s.nested.expect(1);
-                    },
-                .waits = true,
-                .needs_waiting_handlers = true},
-               {&submits_prepaid, &submits_and_waits, &submits_waits_and_stops, &stops});
+  for (const operation* const o : {&fire, &fire_and_wait}) {
+    step_through(*o, {&submits_prepaid, &submits_and_waits, &submits_waits_and_stops, &stops});
+  }
 }
 
 TEST_CASE("a handler that interrupts malloc may wait: the loop's own work does not need it" *

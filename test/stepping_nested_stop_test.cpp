@@ -7,20 +7,10 @@
 
 TEST_SUITE_BEGIN("stepping: handlers inside handlers, and a stop");
 
-using loopbridge::status;
 using namespace stepping;
 
 namespace {
 
-const operation post_reentrant{.name = "post_reentrant", .run = [](stepped_bridge& s) {
-                                 const status got = s.bridge->post_reentrant(
-                                     [](stepped_bridge* t) { ++t->outer.ran; }, &s);
-                                 if (got == status::accepted) s.outer.expect(1);
-                               }};
-// The handlers fire the same call, so that all three levels meet on its shared node.
-const operation fire{.name = "reentrant_call::post, in itself", .run = [](stepped_bridge& s) {
-                       if (s.fired->post() == status::accepted) s.nested.expect(1);
-                     }};
 const operation stop{.name = "stop_reentrant",
                      .run = [](stepped_bridge& s) { s.bridge->stop_reentrant(); },
                      .stops = true};

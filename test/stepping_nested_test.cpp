@@ -9,7 +9,6 @@
 
 TEST_SUITE_BEGIN("stepping: handlers inside handlers");
 
-using loopbridge::status;
 using namespace stepping;
 
 namespace {
@@ -22,22 +21,6 @@ const operation post{.name = "post", .run = [](stepped_bridge& s) {
                        s.bridge->post([&s] { ++s.outer.ran; });
                        s.outer.expect(1);
                      }};
-const operation post_reentrant{.name = "post_reentrant", .run = [](stepped_bridge& s) {
-                                 const status got = s.bridge->post_reentrant(
-                                     [](stepped_bridge* t) { ++t->outer.ran; }, &s);
-                                 if (got == status::accepted) s.outer.expect(1);
-                               }};
-// The handlers fire the same call, so that all three levels meet on its shared node.
-const operation fire{.name = "reentrant_call::post, in itself", .run = [](stepped_bridge& s) {
-                       if (s.fired->post() == status::accepted) s.nested.expect(1);
-                     }};
-const operation fire_and_wait{.name = "reentrant_call::call_for, in itself",
-                              .run =
-                                  [](stepped_bridge& s) {
-                                    if (s.fired->call_for(patience) == status::answered)
-                                      s.nested.expect(1);
-                                  },
-                              .waits = true};
 const operation blocking_call{.name = "call",
                               .run =
                                   [](stepped_bridge& s) {

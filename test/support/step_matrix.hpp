@@ -33,6 +33,11 @@ struct operation {
   bool needs_waiting_handlers = false;  ///< itself for the self-pipe only
   bool bridge_may_go = false;           ///< so that handlers may use only what outlives it
 };
+extern const operation post_reentrant;
+/// Fire the call that the handlers fire, so that all levels meet on its shared node, and all runs
+/// count as the handlers'.
+extern const operation fire;
+extern const operation fire_and_wait;
 
 /// What a handler does at the boundary. It reports what it was told.
 struct handler {
