@@ -7,13 +7,11 @@
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <random>
 
 namespace weak {
 namespace {
 
 constexpr std::size_t stack_size = std::size_t{256} << 10;
-constexpr unsigned long most_choices = 20'000;  // in one run: more is taken for a livelock
 
 struct fiber {
   ucontext_t context{};
@@ -31,11 +29,6 @@ struct fiber {
   char exceptions[2 * sizeof(void*)] = {};  // the C++ runtime's, which are per thread
 };
 
-struct choice {
-  unsigned chosen;
-  unsigned options;
-};
-
 // One exploration at a time, on one thread.
 struct {
   std::vector<std::unique_ptr<fiber>> fibers;
@@ -44,11 +37,6 @@ struct {
   ucontext_t outside{};
   std::uint64_t run = 0;
   std::string failure;
-  std::vector<choice> path;  // systematic: what to choose, then what was chosen
-  std::size_t at = 0;
-  unsigned deviations_left = 0;
-  bool random = false;
-  std::mt19937_64 dice;
   std::vector<void**> thread_words;
   void (*thread_end)() = nullptr;
 } world;
@@ -120,9 +108,11 @@ void run_fiber() {
   std::terminate();  // nobody switches to what has ended
 }
 
-void run_once(const std::function<void()>& program) {
+}  // namespace
+
+std::string run_once(const std::function<void()>& program) {
   ++world.run;
-  world.at = 0;
+  world.failure.clear();
   for (auto& f : world.fibers) world.spare_stacks.push_back(std::move(f->stack));
   world.fibers.clear();
   world.current = nullptr;
@@ -135,9 +125,8 @@ void run_once(const std::function<void()>& program) {
   std::memcpy(abi::__cxa_get_globals(), outside, sizeof outside);
   world.current = nullptr;
   for (void** const word : world.thread_words) *word = nullptr;  // of a thread that was cut off
+  return world.failure;
 }
-
-}  // namespace
 
 void view::join(const view& other) {
   for (unsigned i = 0; i < max_fibers; ++i) clocks[i] = std::max(clocks[i], other.clocks[i]);
@@ -150,54 +139,6 @@ std::uint32_t& view::at(std::uint32_t location) {
 }
 std::uint32_t view::at(std::uint32_t location) const {
   return location < seen.size() ? seen[location] : 0;
-}
-
-report explore(const limits& how_far, const std::function<void()>& program) {
-  report r;
-  world.failure.clear();
-  world.path.clear();
-  world.random = false;
-  world.dice.seed(how_far.seed);
-  // First all runs with one deviation, then those with two, and so on: most faults need few.
-  unsigned deviations = how_far.deviations > 0 ? 1 : 0;
-  while (r.runs < how_far.max_runs && !r.exhausted && world.failure.empty()) {
-    world.deviations_left = deviations;
-    run_once(program);
-    ++r.runs;
-    r.longest = std::max(r.longest, static_cast<unsigned long>(world.at));
-    // The next path: the last choice that has another option takes it.
-    world.path.resize(std::min(world.path.size(), world.at));
-    while (!world.path.empty() && world.path.back().chosen + 1 >= world.path.back().options) {
-      world.path.pop_back();
-    }
-    if (!world.path.empty()) {
-      ++world.path.back().chosen;
-    } else if (deviations++ == how_far.deviations) {
-      r.exhausted = true;
-    }
-  }
-  world.random = true;
-  for (unsigned long i = 0; i < how_far.random_runs && world.failure.empty(); ++i, ++r.runs) {
-    run_once(program);
-    r.longest = std::max(r.longest, static_cast<unsigned long>(world.at));
-  }
-  r.failure = world.failure;
-  return r;
-}
-
-unsigned choose(unsigned options) {
-  if (options <= 1) return 0;
-  if (++world.at > most_choices) fail("no end: the threads go round and round");
-  if (world.random) {
-    // Mostly the ordinary way, or nothing would ever get far.
-    return world.dice() % 4 != 0 ? 0 : static_cast<unsigned>(world.dice() % options);
-  }
-  if (world.at > world.path.size()) {
-    world.path.push_back({0, world.deviations_left > 0 ? options : 1});
-  }
-  const unsigned chosen = world.path[world.at - 1].chosen;
-  if (chosen != 0) --world.deviations_left;
-  return chosen;
 }
 
 unsigned start(std::function<void()> body) {

@@ -67,6 +67,8 @@ struct report {
 
 /// Runs `program` on a first fiber, which may start() others. Stops at the first failure.
 report explore(const limits& how_far, const std::function<void()>& program);
+/// One of those runs, as choose() says: how it failed; empty: it did not.
+std::string run_once(const std::function<void()>& program);
 
 // For what runs on a fiber.
 
