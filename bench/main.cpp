@@ -1,12 +1,10 @@
 // Ours beside its peers and the floors, in one table. See settings.cpp for the options.
-#include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 // Floors that are not contenders: nothing is called through them.
 #include <atomic>
-#include <string>
+#include <chrono>
 #include <thread>
 #include <vector>
 

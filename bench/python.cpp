@@ -1,7 +1,5 @@
 // Python's event loops: peers.py measures them, this enters them.
-#include <unistd.h>
 
-#include <cstdlib>
 #include <limits>
 #include <sstream>
 #include <string>

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "statistics.hpp"
 #include "targets.hpp"

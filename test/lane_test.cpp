@@ -10,7 +10,6 @@
 #include <latch>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <thread>
 #include <type_traits>
-#include <utility>
 
 #include "../contender.hpp"
 #include "replying.hpp"

@@ -2,14 +2,12 @@
 
 #include <ev.h>
 
-#include <deque>
-#include <functional>
-#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include "../contender.hpp"
+#include "locked_queue.hpp"
 #include "replying.hpp"
 
 namespace bench {
@@ -23,7 +21,9 @@ class libev : public replying<libev> {
   libev() {
     abort_unless(loop_ != nullptr);
     wake_.active = wake_.pending = wake_.priority = 0;
-    wake_.cb = [](struct ev_loop*, ev_async* w, int) { static_cast<libev*>(w->data)->run_all(); };
+    wake_.cb = [](struct ev_loop*, ev_async* w, int) {
+      static_cast<libev*>(w->data)->queue_.run_all();
+    };
     wake_.data = this;
     ev_async_start(loop_, &wake_);
     thread_ = std::thread([this] { ev_run(loop_, 0); });
@@ -38,27 +38,14 @@ class libev : public replying<libev> {
 
   template <class F>
   void post(F&& f) {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.emplace_back(std::forward<F>(f));
-    }
+    queue_.push(std::forward<F>(f));
     ev_async_send(loop_, &wake_);
   }
 
  private:
-  void run_all() {
-    std::deque<std::function<void()>> batch;
-    {
-      const std::lock_guard lock(mutex_);
-      batch.swap(queue_);
-    }
-    for (std::function<void()>& f : batch) f();
-  }
-
   struct ev_loop* const loop_ = ev_loop_new(EVFLAG_AUTO);
   ev_async wake_{};
-  std::mutex mutex_;
-  std::deque<std::function<void()>> queue_;  ///< under mutex_
+  locked_queue queue_;
   std::thread thread_;
 };
 

@@ -3,14 +3,12 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 
-#include <deque>
-#include <functional>
-#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 #include "../contender.hpp"
+#include "locked_queue.hpp"
 #include "replying.hpp"
 
 namespace bench {
@@ -27,7 +25,8 @@ class libevent : public replying<libevent> {
     abort_unless(base_ != nullptr);
     wake_ = event_new(
         base_, -1, EV_PERSIST,
-        [](evutil_socket_t, short, void* self) { static_cast<libevent*>(self)->run_all(); }, this);
+        [](evutil_socket_t, short, void* self) { static_cast<libevent*>(self)->queue_.run_all(); },
+        this);
     abort_unless(wake_ != nullptr);
     thread_ = std::thread([this] { event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY); });
   }
@@ -42,27 +41,14 @@ class libevent : public replying<libevent> {
 
   template <class F>
   void post(F&& f) {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.emplace_back(std::forward<F>(f));
-    }
+    queue_.push(std::forward<F>(f));
     event_active(wake_, 0, 0);
   }
 
  private:
-  void run_all() {
-    std::deque<std::function<void()>> batch;
-    {
-      const std::lock_guard lock(mutex_);
-      batch.swap(queue_);
-    }
-    for (std::function<void()>& f : batch) f();
-  }
-
   event_base* base_ = nullptr;
   event* wake_ = nullptr;
-  std::mutex mutex_;
-  std::deque<std::function<void()>> queue_;  ///< under mutex_
+  locked_queue queue_;
   std::thread thread_;
 };
 

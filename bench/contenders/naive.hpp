@@ -1,24 +1,21 @@
 #pragma once
 
-#include <deque>
-#include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "../contender.hpp"
+#include "locked_queue.hpp"
 #include "uv_loop_thread.hpp"
 
 namespace bench {
 
 /// The way everybody writes it: mutex, deque of std::function, uv_async_send, std::promise.
 ///
-/// It is the baseline, so it gets every advantage of its kind: the lock is held for the push and
-/// for the swap only, closures of 16 bytes fit into std::function without an allocation, and the
-/// promise of a call is the caller's own, not shared.
+/// It is the baseline, so it gets every advantage of its kind: see its queue; and the promise of a
+/// call is the caller's own, not shared.
 class naive {
  public:
   static constexpr std::string_view name = "naive";
@@ -26,10 +23,7 @@ class naive {
 
   template <class F>
   void post(F&& f) {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.emplace_back(std::forward<F>(f));
-    }
+    queue_.push(std::forward<F>(f));
     loop_.wake();
   }
 
@@ -69,18 +63,8 @@ class naive {
     }
   }
 
-  void run_all() {
-    std::deque<std::function<void()>> batch;
-    {
-      const std::lock_guard lock(mutex_);
-      batch.swap(queue_);
-    }
-    for (std::function<void()>& f : batch) f();
-  }
-
-  std::mutex mutex_;
-  std::deque<std::function<void()>> queue_;  ///< under mutex_
-  uv_loop_thread loop_{[this] { run_all(); }};
+  locked_queue queue_;
+  uv_loop_thread loop_{[this] { queue_.run_all(); }};
 };
 
 }  // namespace bench

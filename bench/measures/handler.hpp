@@ -2,14 +2,12 @@
 
 #include <signal.h>
 
-#include <array>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../costs.hpp"
-#include "../futex.hpp"
+#include "../held_loop.hpp"
 #include "../measure.hpp"
 #include "../statistics.hpp"
 
@@ -73,18 +71,12 @@ struct from_handler {
 
   template <class C>
   static double while_held(C& c, std::uint64_t& allocations) {
-    std::binary_semaphore held{0};
-    std::binary_semaphore let_go{0};
-    c.post([&held, &let_go] {
-      held.release();
-      let_go.acquire();
-    });
-    held.acquire();
+    held_loop held(c);
     posts_ = batch;
     const costs before = costs::so_far();
     raise(SIGUSR1);
     allocations += (costs::so_far() - before).allocations;
-    let_go.release();
+    held.let_go();
     c.call([] {});
     return time_;
   }

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../child.hpp"
 #include "../futex.hpp"
+#include "../held_loop.hpp"
 #include "../measure.hpp"
 
 namespace bench {
@@ -34,20 +34,14 @@ struct memory_per_call {
     constexpr std::size_t posts = 200'000;
     C c;
     auto&& p = producer_of(c);
-    std::binary_semaphore held{0};
-    std::binary_semaphore let_go{0};
-    p.post([&held, &let_go] {
-      held.release();
-      let_go.acquire();
-    });
-    held.acquire();
+    held_loop held(p);
     std::uint64_t sum = 0;
     const double before = resident();
     for (std::size_t n = 0; n < posts; ++n) p.post(add_to{&sum, 1});
     const double grown = resident() - before;
     one_event done;
     p.post([&done] { done.set(); });
-    let_go.release();
+    held.let_go();
     done.wait();
     require_sum(sum, posts);
     return {grown / posts};

@@ -1,23 +1,47 @@
 #pragma once
 
-#include <algorithm>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../costs.hpp"
 #include "../futex.hpp"
+#include "../held_loop.hpp"
 #include "../measure.hpp"
 #include "../statistics.hpp"
 
 namespace bench {
 
+/// Batches of posts, one after the other until the time is up.
+struct batches {
+  std::vector<double> ns;  ///< of one post, in each batch
+  std::size_t warm;  ///< so many of the batches come first, and their allocations do not count
+  costs used;        ///< by the others
+
+  /// `one_batch` posts `each` calls and returns how long that took, in nanoseconds.
+  template <class OneBatch>
+  batches(effort e, std::size_t each, std::size_t at_least, std::size_t warming,
+          OneBatch&& one_batch)
+      : warm(warming) {
+    ns.reserve(e.most / each + at_least);
+    costs before;
+    const auto end = in_seconds(e.seconds);
+    while (ns.size() < at_least || (clock::now() < end && ns.size() < e.most / each)) {
+      if (ns.size() == warm) before = costs::so_far();
+      ns.push_back(one_batch() / static_cast<double>(each));
+    }
+    used = costs::so_far() - before;
+  }
+  double allocations_per_1000(std::size_t each) const {
+    const auto posts = static_cast<double>((ns.size() - warm) * each);
+    return static_cast<double>(used.allocations) / posts * 1000;
+  }
+};
+
 /// What post() costs the thread that posts, while the loop takes nothing: it is inside a callable.
 /// No other thread competes for anything, and no wake-up is needed.
 struct post_loop_held {
-  static constexpr std::size_t batch = 1000;  // fits a lane
-  static constexpr std::size_t warm = 4;      // batches
+  static constexpr std::size_t each = 998;  // with the two that hold the loop, 1000: fits a lane
 
   std::string name() const { return "post, loop held in a callable"; }
   std::vector<figure> figures() const {
@@ -31,39 +55,25 @@ struct post_loop_held {
     C c;
     auto&& p = producer_of(c);
     std::uint64_t sum = 0;
-    std::vector<double> times;
-    times.reserve(e.most / batch + 10);
-    costs before;
-    const auto end = in_seconds(e.seconds);
-    std::size_t batches = 0;
-    for (; batches < 10 || (clock::now() < end && times.size() < e.most / batch); ++batches) {
-      if (batches == warm) before = costs::so_far();
-      std::binary_semaphore held{0};
-      std::binary_semaphore let_go{0};
-      p.post([&held, &let_go] {
-        held.release();
-        let_go.acquire();
-      });
-      held.acquire();
+    const batches all(e, each, 10, 4, [&] {
+      held_loop held(p);
       const auto start = clock::now();
-      for (std::size_t n = 0; n < batch - 2; ++n) p.post(add_to{&sum, 1});
-      times.push_back(nanoseconds_since(start) / (batch - 2));
+      for (std::size_t n = 0; n < each; ++n) p.post(add_to{&sum, 1});
+      const double took = nanoseconds_since(start);
       one_event done;
       p.post([&done] { done.set(); });
-      let_go.release();
+      held.let_go();
       done.wait();
-    }
-    const costs used = costs::so_far() - before;
-    require_sum(sum, batches * (batch - 2));
-    const auto thousands = static_cast<double>(times.size() - warm);
-    return {median(times), percentile(times, 99),
-            static_cast<double>(used.allocations) / thousands};
+      return took;
+    });
+    require_sum(sum, all.ns.size() * each);
+    return {median(all.ns), percentile(all.ns, 99), all.allocations_per_1000(each + 2)};
   }
 };
 
 /// What post() costs while the loop takes and runs what is posted, on another CPU if there is one.
 struct post_loop_awake {
-  static constexpr std::size_t batch = 20'000;
+  static constexpr std::size_t each = 20'000;
 
   std::string name() const { return "post, loop awake and draining"; }
   std::vector<figure> figures() const { return {{"median", "ns"}, {"allocations", "per 1000"}}; }
@@ -75,27 +85,20 @@ struct post_loop_awake {
     C c;
     auto&& p = producer_of(c);
     std::uint64_t sum = 0;
-    std::vector<double> times;
-    times.reserve(e.most / batch + 10);
-    costs before;
-    const auto end = in_seconds(e.seconds);
-    std::size_t batches = 0;
-    for (; batches < 3 || (clock::now() < end && times.size() < e.most / batch); ++batches) {
-      if (batches == 1) before = costs::so_far();  // warm
+    const batches all(e, each, 3, 1, [&] {
       one_event awake;
       p.post([&awake] { awake.set(); });
       awake.wait();
       const auto start = clock::now();
-      for (std::size_t n = 0; n < batch; ++n) p.post(add_to{&sum, 1});
-      times.push_back(nanoseconds_since(start) / batch);
+      for (std::size_t n = 0; n < each; ++n) p.post(add_to{&sum, 1});
+      const double took = nanoseconds_since(start);
       one_event done;
       p.post([&done] { done.set(); });
       done.wait();
-    }
-    const costs used = costs::so_far() - before;
-    require_sum(sum, batches * batch);
-    const double thousands = static_cast<double>(times.size() - 1) * batch / 1000;
-    return {median(times), static_cast<double>(used.allocations) / thousands};
+      return took;
+    });
+    require_sum(sum, all.ns.size() * each);
+    return {median(all.ns), all.allocations_per_1000(each)};
   }
 };
 

@@ -1,10 +1,5 @@
 #pragma once
 
-#include <dlfcn.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cstdarg>
 #include <memory>
 #include <random>
 
@@ -13,7 +8,7 @@
 // What the simulation must foretell: the same as it simulates, measured here.
 namespace scale {
 
-/// Rings of the doorbell, which is the only one who writes by syscall(): see main.cpp.
+/// Rings of the doorbell, which is the only one who writes by syscall(): see measure.cpp.
 extern std::atomic<long> rings;
 
 namespace checks {

@@ -1,5 +1,10 @@
 // Measures what bench/scale's simulation needs to know of this machine, and what it must foretell.
 // One line of JSON for each sample. Takes two CPUs and a second a round; run by tools/scale.
+#include <dlfcn.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cstdarg>
 #include <cstdlib>
 #include <initializer_list>
 #include <string>
