@@ -156,6 +156,8 @@ void core::remove_lane(lane_state& lane) noexcept {
 void core::run_lanes(turn_budget& budget) noexcept {
   if (next_lane_ == nullptr) next_lane_ = lanes_;
   while (next_lane_ != nullptr) {
+    // Asked for each, as run_queued() does for the list's: close_lanes() ends what is left.
+    if (opts_.on_stop == queued_calls::refuse && list_.closed()) return;
     lane_state& lane = *next_lane_;
     next_lane_ = lane.following;
     lane.hold();
