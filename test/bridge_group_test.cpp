@@ -187,8 +187,7 @@ TEST_CASE("least queued shares calls among loops that are equally busy") {
       for (std::size_t n = 0; n < 3; ++n) ran[n] += group[n].on_loop_thread() ? 1 : 0;
     });
   }
-  for (auto* const held : {&first, &second, &third})
-    const_cast<support::held_loop*>(held)->release();
+  for (const auto* const held : {&first, &second, &third}) held->release();
   for (std::size_t n = 0; n < 3; ++n) {
     support::catch_up(group[n]);
     CHECK(ran[n] == 10);

@@ -22,6 +22,17 @@ using loopbridge::bridge_stopped;
 using loopbridge::status;
 using support::generous;
 
+namespace {
+
+/// The options of a bridge whose thread opens `exited` at its end.
+loopbridge::options telling_end(const support::gate& exited) {
+  loopbridge::options opts = support::with_each_doorbell();
+  opts.on_thread_exit = [exited] { exited.open(); };
+  return opts;
+}
+
+}  // namespace
+
 TEST_CASE("a call runs on the loop's thread and returns its value") {
   bridge b(support::with_each_doorbell());
   CHECK(b.call_for(generous, [&] { return b.on_loop_thread(); }));
@@ -79,10 +90,8 @@ TEST_CASE("stop may be called again, and by several threads at once") {
 
 TEST_CASE("a stop in a call returns at once, and the bridge ends by itself") {
   const support::watchdog dog;
-  support::gate exited;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_thread_exit = [exited] { exited.open(); };
-  bridge b(opts);
+  const support::gate exited;
+  bridge b(telling_end(exited));
   const bool stopped = b.call_for(generous, [&] {
     b.stop();
     b.stop();
@@ -129,10 +138,8 @@ TEST_CASE("a stop in a callback of libuv's ends the bridge") {
 
 TEST_CASE("a stop by a handler ends the bridge, whoever is awaited") {
   const support::watchdog dog;
-  support::gate exited;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_thread_exit = [exited] { exited.open(); };
-  bridge b(opts);
+  const support::gate exited;
+  bridge b(telling_end(exited));
   support::catch_up(b);
   b.stop_reentrant();
   CHECK(b.stopped());
@@ -156,10 +163,8 @@ TEST_CASE("what was accepted before a stop has run when it returns") {
 
 TEST_CASE("uv_stop() by the program is a stop") {
   const support::watchdog dog;
-  support::gate exited;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_thread_exit = [exited] { exited.open(); };
-  bridge b(opts);
+  const support::gate exited;
+  bridge b(telling_end(exited));
   loopbridge::completer<int> done;
   const auto waiting = b.submit([d = done.get_deferred()]() mutable { return std::move(d); });
   b.post([](loopbridge::loop_ref loop) { uv_stop(loop); });
@@ -210,10 +215,8 @@ TEST_CASE("a bridge that was moved from is empty, and says so") {
 
 TEST_CASE("a bridge may be destroyed on its own loop, and what is queued still runs") {
   const support::watchdog dog;
-  support::gate exited;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_thread_exit = [exited] { exited.open(); };
-  auto b = std::make_unique<bridge>(opts);
+  const support::gate exited;
+  auto b = std::make_unique<bridge>(telling_end(exited));
   std::optional<support::held_loop> held(std::in_place, *b);
   bool ran = false;
   b->post([&] { b.reset(); });

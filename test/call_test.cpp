@@ -13,6 +13,8 @@
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/time_out.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("call");
@@ -99,14 +101,16 @@ TEST_CASE_TEMPLATE("a call that a stop refuses ends its wait", Kind, plain, with
     try {
       Kind::call(b, [&, t = support::token(counts)] { ran = true; });
     } catch (const loopbridge::bridge_stopped&) {
-      refused = true;  // in the queue, or at the door
+      refused = true;
     }
   });
+  support::until_waiting(b, 1);
   b.stop_reentrant();
   held.reset();
   caller.join();
   b.stop();
-  CHECK(refused != ran);
+  CHECK(refused);
+  CHECK_FALSE(ran);
   CHECK(counts.alive() == 0);
 }
 
@@ -140,13 +144,8 @@ TEST_CASE("a call whose time is up while it runs goes on, and its late value is 
       return support::token(counts);
     };
   };
-  // The deadline is over while the callable waits for us; that it has begun is up to luck.
   const auto time_out = [&](bool fails) {
-    const auto until = std::chrono::steady_clock::now() + generous;
-    while (!running.is_open() && std::chrono::steady_clock::now() < until) {
-      CHECK_THROWS_AS((void)b.call_for(std::chrono::milliseconds(5), late(fails)), timed_out);
-    }
-    REQUIRE(running.is_open());
+    support::time_out_inside(b, running, late(fails));
     go_on.open();
     support::catch_up(b);
   };
@@ -168,26 +167,14 @@ TEST_CASE("a call whose time is up while it runs goes on, and its late value is 
 TEST_CASE("a call whose time is up while it waits for a deferred is cancelled") {
   bridge b(support::with_each_doorbell());
   loopbridge::completer<int> done;
-  support::gate began;
-  std::thread canceller;
-  bool timed = false;
-  std::thread caller([&]() noexcept {
-    try {
-      b.call_for(std::chrono::milliseconds(50), [&] {
-        began.open();
-        return done.get_deferred();
-      });
-    } catch (const timed_out&) {
-      timed = true;
-    }
+  const support::gate began;
+  support::time_out_inside(b, began, [&] {
+    began.open();
+    return done.get_deferred();
   });
-  caller.join();
-  CHECK(timed);
   support::catch_up(b);
-  if (began.is_open()) {
-    CHECK(done.is_cancelled());
-    CHECK_FALSE(done.resolve(1));
-  }
+  CHECK(done.is_cancelled());
+  CHECK_FALSE(done.resolve(1));
 }
 
 TEST_CASE("a deadline beyond the clock is none") {

@@ -23,12 +23,8 @@ template <class E>
 constexpr bool is_ours =
     std::is_base_of_v<loopbridge::error, E>&& std::is_base_of_v<std::runtime_error, E>;
 
-bool contains(const std::string& text, const char* part) {
-  return text.find(part) != std::string::npos;
-}
-
 template <class E>
-std::string message_of(failure f, place where) {
+doctest::String message_of(failure f, place where) {
   try {
     std::rethrow_exception(make_error(f, where));
   } catch (const E& e) {
@@ -42,9 +38,9 @@ std::string message_of(failure f, place where) {
 
 TEST_CASE("all errors of the library have one base, and are distinct") {
   using namespace loopbridge;
-  static_assert(is_ours<bridge_stopped> && is_ours<cancelled> && is_ours<timed_out> &&
-                is_ours<broken> && is_ours<would_deadlock> && is_ours<wrong_process> &&
-                is_ours<no_state>);
+  static_assert(is_ours<bridge_stopped> && is_ours<bridge_full> && is_ours<lane_full> &&
+                is_ours<cancelled> && is_ours<timed_out> && is_ours<broken> &&
+                is_ours<would_deadlock> && is_ours<wrong_process> && is_ours<no_state>);
   const auto e = make_error(failure::stopped, {});
   CHECK(support::holds<error>(e));
   CHECK(support::holds<bridge_stopped>(e));
@@ -54,29 +50,37 @@ TEST_CASE("all errors of the library have one base, and are distinct") {
 
 TEST_CASE("each failure says what happened, where it was submitted, and what to do") {
   const place where{"user.cpp", 77};
-  const std::string stopped = message_of<loopbridge::bridge_stopped>(failure::stopped, where);
-  CHECK(contains(stopped, "stopped before this call was answered"));
-  CHECK(contains(stopped, "user.cpp:77"));
-  CHECK(contains(stopped, "keep the bridge until its calls are done"));
-  const std::string cancelled = message_of<loopbridge::cancelled>(failure::cancelled, where);
-  CHECK(contains(cancelled, "was cancelled"));
-  CHECK(contains(cancelled, "user.cpp:77"));
-  CHECK(contains(cancelled, "there is no result to get"));
-  const std::string broken = message_of<loopbridge::broken>(failure::broken, where);
-  CHECK(contains(broken, "dropped unresolved"));
-  CHECK(contains(broken, "user.cpp:77"));
-  CHECK(contains(broken, "resolve or reject its completer on every path"));
+  const doctest::String stopped = message_of<loopbridge::bridge_stopped>(failure::stopped, where);
+  CHECK(stopped == Contains("stopped before this call was answered"));
+  CHECK(stopped == Contains("user.cpp:77"));
+  CHECK(stopped == Contains("keep the bridge until its calls are done"));
+  const doctest::String cancelled = message_of<loopbridge::cancelled>(failure::cancelled, where);
+  CHECK(cancelled == Contains("was cancelled"));
+  CHECK(cancelled == Contains("user.cpp:77"));
+  CHECK(cancelled == Contains("there is no result to get"));
+  const doctest::String broken = message_of<loopbridge::broken>(failure::broken, where);
+  CHECK(broken == Contains("dropped unresolved"));
+  CHECK(broken == Contains("user.cpp:77"));
+  CHECK(broken == Contains("resolve or reject its completer on every path"));
+  const doctest::String dropped = message_of<loopbridge::bridge_full>(failure::dropped, where);
+  CHECK(dropped == Contains("took the place of this one"));
+  CHECK(dropped == Contains("user.cpp:77"));
+  CHECK(dropped == Contains("raise options::capacity"));
 }
 
 TEST_CASE("a place that is not known is left out") {
-  const std::string message = message_of<loopbridge::cancelled>(failure::cancelled, {});
-  CHECK_FALSE(contains(message, "submitted at"));
-  CHECK_FALSE(contains(message, "(null)"));
+  const doctest::String message = message_of<loopbridge::cancelled>(failure::cancelled, {});
+  CHECK(message != Contains("submitted at"));
+  CHECK(message != Contains("(null)"));
 }
 
 TEST_CASE("what is thrown at once names the fix too") {
   using namespace loopbridge::detail;
   CHECK_THROWS_WITH_AS(throw_stopped(), Contains("make a new bridge"), loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_full(), Contains("raise the capacity"), loopbridge::bridge_full);
+  CHECK_THROWS_WITH_AS(throw_lane_full({"user.cpp", 5}), Contains("made at user.cpp:5"),
+                       loopbridge::lane_full);
+  CHECK_THROWS_WITH_AS(throw_lane_full({}), Contains("full_lane::spill"), loopbridge::lane_full);
   CHECK_THROWS_WITH_AS(throw_wrong_process(), Contains("make a new bridge after fork()"),
                        loopbridge::wrong_process);
   CHECK_THROWS_WITH_AS(throw_timed_out({"user.cpp", 5}), Contains("user.cpp:5"),
@@ -91,6 +95,7 @@ TEST_CASE("every status has its name") {
   CHECK(std::strcmp(to_string(status::accepted), "accepted") == 0);
   CHECK(std::strcmp(to_string(status::answered), "answered") == 0);
   CHECK(std::strcmp(to_string(status::stopped), "stopped") == 0);
+  CHECK(std::strcmp(to_string(status::full), "full") == 0);
   CHECK(std::strcmp(to_string(status::exhausted), "exhausted") == 0);
   CHECK(std::strcmp(to_string(status::wrong_process), "wrong_process") == 0);
   CHECK(std::strcmp(to_string(status::timed_out), "timed_out") == 0);

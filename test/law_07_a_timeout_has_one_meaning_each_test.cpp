@@ -10,26 +10,14 @@
 
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
+#include "support/time_out.hpp"
 
 TEST_SUITE_BEGIN("law 7: a timeout has one meaning each");
 
 using namespace std::chrono_literals;
 using loopbridge::bridge;
 using loopbridge::timed_out;
-
-namespace {
-
-/// Calls with a short deadline until the deadline falls into the callable, which opens `started`.
-/// (A busy machine may not even start it in time; then it was cancelled while queued, and never
-/// runs.)
-template <class Callable>
-void time_out_inside(bridge& b, const support::gate& started, const Callable& callable) {
-  while (!started.is_open()) {
-    CHECK_THROWS_AS(b.call_for(20ms, callable), timed_out);
-  }
-}
-
-}  // namespace
+using support::time_out_inside;
 
 TEST_CASE("call_for cancels a call that is still queued: it never runs") {
   bridge b(support::with_each_doorbell());

@@ -23,7 +23,7 @@ class held_loop {
   held_loop(const held_loop&) = delete;
   held_loop& operator=(const held_loop&) = delete;
 
-  void release() { released_.open(); }
+  void release() const { released_.open(); }
 
  private:
   gate held_;
