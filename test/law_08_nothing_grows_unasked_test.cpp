@@ -1,9 +1,10 @@
-// Law 8: nothing grows without bound unasked. The loop drains a snapshot per turn, so that I/O is
-// not starved; the handler-side pool is fixed and says `exhausted`.
+// Law 8: nothing grows without bound unasked. The loop runs what is queued for a while and then
+// looks after I/O; the handler-side pool is fixed and says `exhausted`.
 #include <doctest/doctest.h>
 #include <uv.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 
@@ -14,6 +15,23 @@ TEST_SUITE_BEGIN("law 8: nothing grows unasked");
 
 using loopbridge::bridge;
 using loopbridge::status;
+
+namespace {
+
+/// How often the loop has looked after I/O; the loop's.
+struct poll_counter {
+  uv_check_t check{};
+  int count = 0;
+
+  void start(loopbridge::loop_ref loop) {
+    uv_check_init(loop, &check);
+    check.data = this;
+    uv_check_start(&check, [](uv_check_t* c) { ++static_cast<poll_counter*>(c->data)->count; });
+  }
+  void close() { uv_close(reinterpret_cast<uv_handle_t*>(&check), nullptr); }
+};
+
+}  // namespace
 
 TEST_CASE("a callable that posts itself again for ever does not starve the loop's I/O and timers") {
   bridge b(support::with_each_doorbell());
@@ -50,26 +68,43 @@ TEST_CASE("a callable that posts itself again for ever does not starve the loop'
   b.stop();  // runs the last of them
 }
 
+TEST_CASE("calls that are queued together do not keep the loop from I/O until the last has run") {
+  bridge b(support::with_each_doorbell());
+  poll_counter polls;
+  b.call([&](loopbridge::loop_ref loop) { polls.start(loop); });
+  int first = 0;
+  int last = 0;
+  {
+    const support::held_loop held(b);
+    b.post([&] { first = polls.count; });
+    for (int i = 0; i < 100; ++i) {
+      b.post([] {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
+        while (std::chrono::steady_clock::now() < until) {
+        }
+      });
+    }
+    b.post([&] { last = polls.count; });
+  }
+  support::catch_up(b);
+  CHECK(last - first >= 5);
+  b.call([&] { polls.close(); });
+  support::catch_up(b);
+}
+
 TEST_CASE("what is posted during a turn runs in the next one, after the poll") {
   bridge b(support::with_each_doorbell());
-  struct turns {
-    uv_check_t check;
-    int polls = 0;
-  } t;
-  b.call([&](loopbridge::loop_ref loop) {
-    uv_check_init(loop, &t.check);
-    t.check.data = &t;
-    uv_check_start(&t.check, [](uv_check_t* c) { ++static_cast<turns*>(c->data)->polls; });
-  });
+  poll_counter polls;
+  b.call([&](loopbridge::loop_ref loop) { polls.start(loop); });
   int first = 0;
   int second = 0;
   b.call([&] {
-    first = t.polls;
-    b.post([&] { second = t.polls; });
+    first = polls.count;
+    b.post([&] { second = polls.count; });
   });
   support::catch_up(b);
   CHECK(second == first + 1);
-  b.call([&] { uv_close(reinterpret_cast<uv_handle_t*>(&t.check), nullptr); });
+  b.call([&] { polls.close(); });
   support::catch_up(b);
 }
 
