@@ -43,6 +43,8 @@ void work(world& w, id of, plan p, loopbridge::loop_ref loop) {
       w.books.note(of, threw);
       throw of;
     case 19:
+      // Takes its time: others queue behind it, and deadlines run out while it runs. Nothing waits
+      // for this to have passed, so that no check depends on how long it is.
       std::this_thread::sleep_for(std::chrono::microseconds(c.below(200)));
       return;
     case 20:

@@ -12,7 +12,8 @@
 /// the library's promises, one at a time.
 namespace soak::port {
 
-/// Runs a job a few milliseconds late: others overtake it.
+/// Runs a job a few milliseconds late: others overtake it. (Slept through on the loop, by turns: so
+/// others are posted meanwhile, and run between two hops.)
 template <class Job>
 struct put_off {
   std::shared_ptr<Job> job;

@@ -41,6 +41,8 @@ void stage::await_quiet() {
              std::all_of(world_.prepaids.begin(), world_.prepaids.end(),
                          [](const auto& p) { return p->all_served(); });
     };
+    // Asked again and again, for nobody tells; and asleep meanwhile, to leave the CPUs to those who
+    // are waited for. How long it may take, the watch knows.
     while (!all_served()) std::this_thread::sleep_for(50us);
   }
   hush_.store(false);
@@ -105,6 +107,8 @@ void stage::help(std::uint64_t seed, bool signals) noexcept {
   const under_watch watched;
   random_choices<std::mt19937_64> c(seed);
   while (!enough_.load()) {
+    // At random moments, from the seed: neither so often that all is settled before anybody waits,
+    // nor so seldom that nothing else happens. What comes of it holds for any pace.
     std::this_thread::sleep_for(std::chrono::microseconds(50 + c.below(200)));
     for (int n = 0; n < 8; ++n) settle_pledge(world_, c);
     if (!signals || hush_.load()) continue;
