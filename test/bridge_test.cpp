@@ -43,7 +43,7 @@ TEST_CASE("an idle bridge stops, started just now or long asleep") {
   const support::watchdog dog;
   for (int i = 0; i < 20; ++i) const bridge b(support::with_each_doorbell());
   bridge b;
-  support::catch_up(b);
+  support::until_asleep(b);
   b.stop();
 }
 

@@ -6,17 +6,16 @@
 #include <sys/time.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdio>
-#include <latch>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "support/held_loop.hpp"
+
 TEST_SUITE_BEGIN("law 1: accepted means finished");
 
-using namespace std::chrono_literals;
 using loopbridge::status;
 
 namespace {
@@ -67,7 +66,7 @@ void on_alarm(int) {
   }
   if (n % 16 != 0) {
     if (storm_call->post() == status::accepted) ++handler_accepted;
-  } else if (storm_call->call_for(10s) == status::answered) {
+  } else if (storm_call->call_for(support::generous) == status::answered) {
     ++handler_accepted;
     ++handler_waited;
   }
@@ -132,7 +131,7 @@ TEST_CASE("a refused submission runs nothing and destroys its callable at once")
   CHECK_THROWS_AS(b.post(callable), loopbridge::bridge_stopped);
   CHECK_THROWS_AS((void)b.submit(callable), loopbridge::bridge_stopped);
   CHECK_THROWS_AS(b.call(callable), loopbridge::bridge_stopped);
-  CHECK_THROWS_AS(b.call_for(1s, callable), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS(b.call_for(support::generous, callable), loopbridge::bridge_stopped);
   auto copy = callable;
   CHECK(b.try_post(std::move(copy)) == status::stopped);
   CHECK(b.post_reentrant([] {}) == status::stopped);
@@ -155,7 +154,7 @@ TEST_CASE("the callable is destroyed on the loop thread before the waiter is rel
       b.call([q = std::move(p)] {});
     } else {
       const auto answer = b.submit([q = std::move(p)] {});
-      REQUIRE(answer.wait_for(10s));
+      REQUIRE(answer.wait_for(support::generous));
     }
     CHECK(destroyed_on_loop);
   }
@@ -163,10 +162,7 @@ TEST_CASE("the callable is destroyed on the loop thread before the waiter is rel
 
 TEST_CASE("a call that is cancelled while it is queued never runs, and its callable is gone") {
   loopbridge::bridge b;
-  std::atomic<bool> go{false};
-  b.post([&] {
-    while (!go) std::this_thread::yield();
-  });
+  const support::held_loop held(b);
   auto alive = std::make_shared<int>();
   std::atomic<bool> ran{false};
   auto answer = b.submit([&ran, alive] { ran = true; });
@@ -175,7 +171,7 @@ TEST_CASE("a call that is cancelled while it is queued never runs, and its calla
   CHECK(answer.ready());
   CHECK_THROWS_AS(answer.get(), loopbridge::cancelled);
   CHECK_FALSE(answer.cancel());
-  go = true;
+  held.release();
   b.call([] {});
   CHECK_FALSE(ran);
 }
@@ -186,20 +182,14 @@ TEST_CASE("calls queued at stop() are run or refused, as chosen, and none is for
     loopbridge::bridge b(loopbridge::options{
         .on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reported; },
         .on_stop = policy});
-    std::atomic<bool> go{false};
-    std::latch held(1);
-    b.post([&] {
-      held.count_down();
-      while (!go) std::this_thread::yield();
-    });
-    held.wait();
+    const support::held_loop held(b);
     std::atomic<int> ran{0};
     std::vector<loopbridge::eventual<void>> answers;
     for (int i = 0; i < 100; ++i) answers.push_back(b.submit([&] { ++ran; }));
     for (int i = 0; i < 100; ++i) b.post([&] { ++ran; });
     b.stop_reentrant();  // closed from here on, while the loop is still in the first call
     CHECK_THROWS_AS(b.post([&] { ++ran; }), loopbridge::bridge_stopped);
-    go = true;
+    held.release();
     b.stop();
     int stopped = 0;
     for (const auto& answer : answers) {

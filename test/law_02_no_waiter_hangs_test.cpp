@@ -4,16 +4,16 @@
 #include <uv.h>
 
 #include <atomic>
-#include <chrono>
 #include <latch>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "support/patience.hpp"
+
 TEST_SUITE_BEGIN("law 2: no waiter hangs");
 
-using namespace std::chrono_literals;
 using loopbridge::bridge;
 using loopbridge::bridge_stopped;
 
@@ -116,7 +116,7 @@ TEST_CASE("a waiter on a deferred ends when the bridge stops, however it is stop
         b.reset();
         break;
     }
-    REQUIRE(answer.wait_for(10s));
+    REQUIRE(answer.wait_for(support::generous));
     CHECK_THROWS_AS(answer.get(), bridge_stopped);
     CHECK_FALSE(kept.resolve(1));  // too late, and says so
   }
@@ -136,7 +136,7 @@ TEST_CASE("submissions that race with stop() are answered or refused, never left
           try {
             auto answer = b.submit([] { return 1; });
             ++accepted;
-            if (answer.wait_for(10s)) ++ended;
+            if (answer.wait_for(support::generous)) ++ended;
             (void)answer.error();
           } catch (const bridge_stopped&) {
             return;

@@ -39,7 +39,7 @@ report sweep(Submit&& submit, bool with_threads) {
           setitimer(ITIMER_REAL, &soon, nullptr);
           // malloc takes its lock only where there are threads.
           const support::gate never;
-          if (with_threads) std::thread([never] { (void)never.wait(); }).detach();
+          if (with_threads) std::thread([never]() noexcept { (void)never.wait(); }).detach();
           return interrupt_at(at, submit, submit) ? 1 : 0;
         });
         if (got == ended_by_alarm) ++r.hung;

@@ -5,10 +5,8 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <iterator>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <mutex>
@@ -73,9 +71,8 @@ class reports {
   };
   /// Under the lock.
   std::vector<seen> of(overdue::kind what) const {
-    std::vector<seen> found;
-    std::copy_if(log_->all.begin(), log_->all.end(), std::back_inserter(found),
-                 [&](const seen& s) { return s.what == what; });
+    std::vector<seen> found = log_->all;
+    std::erase_if(found, [&](const seen& s) { return s.what != what; });
     return found;
   }
   std::shared_ptr<shared> log_ = std::make_shared<shared>();
@@ -101,7 +98,7 @@ class obstacle {
   void remove() const { gate_.open(); }
 
  private:
-  const support::gate gate_;
+  support::gate gate_{};
 };
 
 }  // namespace

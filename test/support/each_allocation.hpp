@@ -26,8 +26,7 @@ class attempt {
       done = true;
     } catch (const std::bad_alloc&) {
     } catch (const std::system_error& e) {
-      ran_out_ = e.code() == std::errc::not_enough_memory;  // libuv's, with its text
-      others_ += ran_out_ ? 0 : 1;
+      if (e.code() != std::errc::not_enough_memory) ++others_;  // that is libuv's, with its text
     } catch (...) {
       ++others_;
     }
@@ -41,7 +40,6 @@ class attempt {
   const long n_;
   const bool for_good_;
   bool failed_ = false;
-  bool ran_out_ = false;
   int others_ = 0;
 };
 
