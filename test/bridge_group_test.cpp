@@ -175,6 +175,12 @@ TEST_CASE("least queued chooses a loop that sleeps, however the others got their
   }
 }
 
+TEST_CASE("least queued chooses in turn among loops that all sleep") {
+  bridge_group group(3);
+  for (std::size_t n = 0; n < 3; ++n) support::until_asleep(group[n]);
+  CHECK(choose(group, 30) == std::array<int, 3>{10, 10, 10});
+}
+
 TEST_CASE("least queued shares calls among loops that are equally busy") {
   bridge_group group(3, {}, choice::least_queued);
   const support::held_loop first(group[0]);
