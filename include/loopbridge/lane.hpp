@@ -40,8 +40,9 @@ enum class full_lane {
 /// The lane may outlive its bridge. From when stop() has returned it refuses; posts during a stop
 /// are accepted, and run, or are refused, one or the other. A stop that refuses what is queued
 /// (options::on_stop) still runs those that the loop has taken from the lane together with the call
-/// that it is in. A thread that waits for room when its bridge stops is told. What the lane accepted
-/// runs also when the lane is destroyed first. In a forked child it refuses with `wrong_process`.
+/// that it is in. A thread that waits for room when its bridge stops is told. What the lane
+/// accepted runs also when the lane is destroyed first. In a forked child it refuses with
+/// `wrong_process`.
 class lane {
  public:
   lane(lane&& other) noexcept : state_(std::exchange(other.state_, nullptr)), full_(other.full_) {}
