@@ -30,7 +30,8 @@ struct burst {
   std::vector<double> run(effort e) const {
     C c;
     auto&& p = producer_of(c);
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     for (int warm = 0; warm < 3; ++warm) one_burst(p, sum);
     std::vector<double> times;
     const auto end = in_seconds(e.seconds);

@@ -36,7 +36,8 @@ struct io_latency {
     const std::vector<double> idle = round_trips(loops_end.other, 4 * e.seconds);
 
     std::atomic<bool> ended{false};
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     std::uint64_t posted = 0;
     std::thread flood([&] { posted = post_until(ended, c, sum); });
     const auto start = clock::now();

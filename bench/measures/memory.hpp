@@ -35,7 +35,8 @@ struct memory_per_call {
     C c;
     auto&& p = producer_of(c);
     held_loop held(p);
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     const double before = resident();
     for (std::size_t n = 0; n < posts; ++n) p.post(add_to{&sum, 1});
     const double grown = resident() - before;
@@ -70,7 +71,8 @@ struct memory_per_producer {
     constexpr std::size_t posts = 10'000;  // through all of a ring, several times
     C c;
     c.call([] {});
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     std::vector<std::unique_ptr<decltype(c.producer())>> all;
     all.reserve(producers);
     const double before = resident();
@@ -118,7 +120,8 @@ struct peak_memory {
     for (unsigned i = 0; i < producers; ++i) {
       threads.emplace_back([&, i] {
         auto&& p = producer_of(c);
-        std::uint64_t sum = 0;
+        total counted;
+        std::uint64_t& sum = counted.sum;
         std::size_t posted = 0;
         for (; posted < each && clock::now() < limit; posted += 500) {
           for (int n = 0; n < 500; ++n) p.post(add_to{&sum, 1});

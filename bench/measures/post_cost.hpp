@@ -54,7 +54,8 @@ struct post_loop_held {
   std::vector<double> run(effort e) const {
     C c;
     auto&& p = producer_of(c);
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     const batches all(e, each, 10, 4, [&] {
       held_loop held(p);
       const auto start = clock::now();
@@ -84,7 +85,8 @@ struct post_loop_awake {
   std::vector<double> run(effort e) const {
     C c;
     auto&& p = producer_of(c);
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     const batches all(e, each, 3, 1, [&] {
       one_event awake;
       p.post([&awake] { awake.set(); });

@@ -106,7 +106,8 @@ struct round_trip {
   void call_often(C& c, double seconds, std::size_t most, std::vector<double>& us) const {
     us.clear();
     us.reserve(std::min<std::size_t>(most, 1 << 14));
-    std::uint64_t sum = 0;
+    total counted;
+    std::uint64_t& sum = counted.sum;
     const auto end = in_seconds(seconds);
     auto next = clock::now();
     for (auto now = next; (now < end && us.size() < most) || us.size() < 10;) {

@@ -45,7 +45,8 @@ struct throughput {
     for (unsigned i = 0; i < producers; ++i) {
       threads.emplace_back([&, i] {
         auto&& p = producer_of(c);
-        std::uint64_t sum = 0;  // its own: where there are several loops, each adds to its own
+        total counted;  // its own: where there are several loops, each adds to its own
+        std::uint64_t& sum = counted.sum;
         const result warming = post_for(p, sum, each / 10, in_seconds(e.seconds / 4));
         warm.fetch_add(1);
         warm.notify_all();
