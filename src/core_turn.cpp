@@ -20,7 +20,9 @@
 namespace loopbridge::detail {
 namespace {
 /// So long may the loop go on with turns that need no poll.
-constexpr std::chrono::microseconds longest_without_poll{100};
+constexpr std::chrono::microseconds longest_without_poll{50};
+/// Who lets the loop wait for its CPU, and has posted fewer calls by then, was not busy posting.
+constexpr std::uint64_t fewest_of_a_flood = 64;
 }  // namespace
 
 void core::before_poll() noexcept {
@@ -29,17 +31,14 @@ void core::before_poll() noexcept {
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
   note_turn();
-  if (has_rest_ || stay_awake()) {
+  if (has_work() || stay_awake()) {
     awake_since_ = uv_now(loop_);  // as it was before that: this turn goes on
     return keep_awake(true);
   }
   if (turns_ended_) return;
-  bool work = has_work();
-  if (!work) {
-    bell_.arm();
-    work = has_work_when_armed();
-    if (work) bell_.disarm();
-  }
+  bell_.arm();
+  const bool work = has_work_when_armed();
+  if (work) bell_.disarm();
   keep_awake(work);
   if (!work) counts_.sleeps.add_alone();
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
@@ -56,8 +55,13 @@ bool core::stay_awake() noexcept {
   const deadline until = spinner::clock::now() + longest_without_poll;
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
   bool ran = false;
-  while (own.spin(shares_cpu, deadline::max(), [this] { return has_work(); })) {
+  for (;;) {
+    const auto spun = own.spin(shares_cpu, deadline::max(), [this] { return has_work(); });
+    if (spun == spinner::spun::in_vain) break;
+    const std::uint64_t before = counts_.ended.get();
     run_turn();
+    const std::uint64_t calls = counts_.ended.get() - before;
+    if (spun == spinner::spun::ready_late && calls < fewest_of_a_flood) own.step_back();
     if (turns_ended_) return false;
     ran = true;
     // More already: it was posted during the turn, or by a flood. After the poll, then.
@@ -199,6 +203,8 @@ void core::keep_awake(bool awake) noexcept {
 
 void core::ring(std::uint64_t episode) noexcept {
   counts_.rings.add();
+  // Who posts and goes on would have its CPU taken away by a loop that only pauses there.
+  if (spinning_ != nullptr) spinning_->waiters.note_cpu();
   doorbell_->ring();
   bell_.silence(episode);
 }

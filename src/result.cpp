@@ -18,8 +18,10 @@ bool result_base::wait_for_completion(deadline until) noexcept {
   if (spinning == nullptr) return core_.wait_for(completion_, until, where_);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
-  if (own.is_worth_it() && own.spin(shares_cpu, until, [this] { return completion_.is_done(); })) {
-    return true;
+  if (own.is_worth_it()) {
+    const auto spun = own.spin(shares_cpu, until, [this] { return completion_.is_done(); });
+    if (spun == spinner::spun::ready_late) own.step_back();
+    if (spun != spinner::spun::in_vain) return true;
   }
   const deadline begun = spinner::clock::now();
   const bool done = core_.wait_for(completion_, until, where_);

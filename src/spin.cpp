@@ -7,7 +7,12 @@ namespace loopbridge::detail {
 
 int current_cpu() noexcept {
 #ifdef __linux__
-  return sched_getcpu();  // no system call: the kernel keeps it up to date in the thread's memory
+  // No system call: the kernel keeps it up to date in the thread's memory. Where it does not, and
+  // the call is forbidden, too, a handler must find its errno as it was.
+  const int saved_errno = errno;
+  const int cpu = sched_getcpu();
+  errno = saved_errno;
+  return cpu;
 #else
   return -1;
 #endif

@@ -13,7 +13,7 @@ namespace loopbridge::detail {
 class turn_budget {
  public:
   using clock = std::chrono::steady_clock;
-  static constexpr std::chrono::microseconds longest{100};
+  static constexpr std::chrono::microseconds longest{50};
 
   turn_budget() noexcept = default;
   static turn_budget unlimited() noexcept {

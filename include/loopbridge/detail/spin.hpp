@@ -27,6 +27,8 @@ void yield_cpu() noexcept;   ///< keeps errno
 class spinner {
  public:
   using clock = std::chrono::steady_clock;
+  /// Who had the CPU for longer is no one that we wait for.
+  static constexpr std::chrono::microseconds neighbours_turn{500};
 
   /// Shall the caller spin now?
   bool is_worth_it() const noexcept {
@@ -36,19 +38,24 @@ class spinner {
     return off_until == 0 || clock::now().time_since_epoch().count() >= off_until;
   }
 
+  enum class spun { in_vain, ready, ready_late };
+
   /// Looks until `ready`, or `until`, or no longer. Does the other side share this CPU?
+  ///
+  /// `ready_late`: somebody else had the CPU for long meanwhile. If that was a neighbour, and not
+  /// the other side at work, step_back().
   template <class Ready>
-  bool spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
+  spun spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
     // Most spins that succeed do so within the first looks, before the clock is needed.
     for (unsigned looks = 0; looks < looks_per_clock; ++looks) {
-      if (ready()) return learn(1), true;
+      if (ready()) return learn(1), spun::ready;
       if (shares_cpu) break;
       pause_cpu();
     }
     clock::time_point now = clock::now();
     const auto end = std::min(now + (shares_cpu ? longest_yield : longest_pause), until);
     for (unsigned looks = 1; now < end; ++looks) {
-      if (ready()) return learn(1), true;
+      if (ready()) return learn(1), spun::ready;
       if (shares_cpu) {
         yield_cpu();
       } else {
@@ -57,10 +64,23 @@ class spinner {
       }
       const clock::time_point before = now;
       now = clock::now();
-      if (now - before > neighbours_turn) return step_back(now), ready();
+      if (now - before <= neighbours_turn) continue;
+      if (ready()) return spun::ready_late;
+      return step_back(), spun::in_vain;
     }
     learn(shares_cpu ? -1 : -4);
-    return ready();
+    return ready() ? spun::ready : spun::in_vain;
+  }
+
+  /// A neighbour has the CPU: no spinning for a while, longer each time. (By time, and not by the
+  /// number of waits, so that finding out whether he is gone costs next to nothing.)
+  void step_back() noexcept {
+    const std::int64_t at = clock::now().time_since_epoch().count();
+    const bool again = at - off_until_.load(std::memory_order_relaxed) < 2 * longest_break;
+    const std::int64_t next =
+        again ? std::min(16 * break_.load(std::memory_order_relaxed), longest_break) : first_break;
+    break_.store(next, std::memory_order_relaxed);
+    off_until_.store(at + next, std::memory_order_relaxed);
   }
 
   /// The caller has slept instead.
@@ -84,7 +104,6 @@ class spinner {
   static constexpr std::chrono::microseconds longest_yield{10};
   static constexpr std::chrono::microseconds longest_pause{50};
   static constexpr std::chrono::microseconds short_sleep{100};
-  static constexpr std::chrono::microseconds neighbours_turn{500};
   static constexpr std::int64_t first_break = 10'000'000;  ///< in the clock's nanoseconds
   static constexpr std::int64_t longest_break = 2'000'000'000;
 
@@ -92,17 +111,6 @@ class spinner {
     const int score = score_.load(std::memory_order_relaxed);
     const int better = std::clamp(score + by, -most, most);
     if (better != score) score_.store(better, std::memory_order_relaxed);
-  }
-
-  /// A neighbour has the CPU: no spinning for a while, longer each time. (By time, and not by the
-  /// number of waits, so that finding out whether he is gone costs next to nothing.)
-  void step_back(clock::time_point now) noexcept {
-    const std::int64_t at = now.time_since_epoch().count();
-    const bool again = at - off_until_.load(std::memory_order_relaxed) < 2 * longest_break;
-    const std::int64_t next =
-        again ? std::min(16 * break_.load(std::memory_order_relaxed), longest_break) : first_break;
-    break_.store(next, std::memory_order_relaxed);
-    off_until_.store(at + next, std::memory_order_relaxed);
   }
 
   std::atomic<int> score_{0};
