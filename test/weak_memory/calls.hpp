@@ -96,6 +96,34 @@ WEAK_SCENARIO("what a thread did before it fired is seen by the firing that coun
   require(counted == 2, "a firing is lost or doubled");
 }
 
+WEAK_SCENARIO("what is taken from a list shows what its pusher did before") {
+  struct item final : loopbridge::detail::node {
+    void run(loopbridge::detail::core_base&) noexcept override {}
+    void refuse(loopbridge::detail::core_base&) noexcept override {}
+    weak::plain<int> written{0};
+  };
+  std::array<item, 2> items;
+  loopbridge::detail::submission_list list;
+  const auto push = [&](item& i) {
+    i.written = 1;
+    require(list.push(i), "refused");
+  };
+  int taken = 0;
+  // No look before it: one that acquires would order what taking does not.
+  const auto take = [&] {
+    for (auto* n = list.take().oldest; n != nullptr; n = n->next, ++taken) {
+      require(static_cast<item&>(*n).written == 1, "not seen");
+    }
+  };
+  const unsigned other = weak::start([&] { push(items[1]); });
+  take();
+  push(items[0]);
+  take();
+  weak::join(other);
+  take();
+  require(taken == 2, "lost or doubled");
+}
+
 WEAK_SCENARIO("slots of the pool go round between a thread, a handler and the loop") {
   struct slot_user {
     weak::plain<int> runs{0};  // of the loop's thread only

@@ -1,8 +1,6 @@
 #pragma once
 
 // Lanes: a producer that leaves out its fence against a loop that falls asleep, and against a stop.
-#include <array>
-
 #include "scenario.hpp"
 
 // After the library, on which it depends.
@@ -11,7 +9,6 @@
 namespace weak_lanes {
 
 using loopbridge::status;
-using loopbridge::detail::lane_ring;
 using weak::require;
 
 /// A lane whose producer leaves its fences to the loop.
@@ -105,37 +102,6 @@ WEAK_SCENARIO("a lane's call that spilled and the posts after it keep their orde
   lane.post([&] { follows(3); });
   bridge.stop();
   require(last == 3, "run in another order");
-}
-
-WEAK_SCENARIO("a producer that waits for room is woken, and the ring's slots are its own again",
-              {.deviations = 3}) {
-  std::array<lane_ring::slot, 2> slots{};
-  std::array<weak::plain<int>, 2> data;
-  lane_ring ring(slots.data(), 2);
-  const unsigned consumer = weak::start([&] {
-    for (int n = 0; n < 4; ++n) {
-      while (!ring.has_items()) weak::yield();
-      const std::size_t i = ring.taken() % 2;
-      (void)ring.next();
-      require(data[i] == n, "another item");
-      if (auto* const word = ring.publish_head(); word != nullptr) {
-        loopbridge::detail::futex_wake_all(*word);
-      }
-    }
-  });
-  for (int n = 0; n < 4; ++n) {
-    require(ring.enter(), "entered already");
-    while (ring.room() == nullptr) {
-      const auto* const word = ring.wait_for_room();
-      if (word != nullptr) {
-        loopbridge::detail::futex_wait(*word, 1, loopbridge::detail::no_deadline);
-      }
-    }
-    data[ring.position() % 2] = n;
-    ring.publish();
-    ring.leave();
-  }
-  weak::join(consumer);
 }
 
 }  // namespace weak_lanes

@@ -90,8 +90,8 @@ class lane_ring {
   /// slot that this gives.
   bool settle(slot*& last) noexcept {
     std::uint64_t decided = undecided;
-    // acquire, release: the consumer takes what was published before.
-    if (final_.compare_exchange_strong(decided, position_, std::memory_order_acq_rel,
+    // release: the consumer takes what was published before.
+    if (final_.compare_exchange_strong(decided, position_, std::memory_order_release,
                                        std::memory_order_relaxed)) {
       return true;
     }
@@ -122,10 +122,10 @@ class lane_ring {
   /// Says that the producer is about to sleep until there is room, on the word that this gives.
   /// Null: there is some, or the lane is closing.
   const std::atomic<std::uint32_t>* wait_for_room() noexcept {
-    // seq_cst, all four: it says so, then looks; the consumer makes room, then looks who waits.
+    // seq_cst, and so in publish_head(): it says so, then looks; the consumer makes room, then
+    // looks who waits. A close makes room, too, so the look at the mode only spares another one.
     waiting_.store(1, std::memory_order_seq_cst);
-    if (head_.load(std::memory_order_seq_cst) + capacity_ != position_ ||
-        mode_.load(std::memory_order_seq_cst) == closing) {
+    if (head_.load(std::memory_order_seq_cst) + capacity_ != position_ || is_closing()) {
       return nullptr;
     }
     return &waiting_;
@@ -175,14 +175,14 @@ class lane_ring {
   }
   /// Refuses later items. Then fence as after arm(), and ask last().
   void close() noexcept {
-    mode_.store(closing, std::memory_order_seq_cst);  // see wait_for_room()
+    mode_.store(closing, std::memory_order_relaxed);  // the fences order it
     fence_.fetch_add(0, std::memory_order_acq_rel);   // pairs with is_settled()
   }
   /// After close(): the position up to which items were accepted.
   std::uint64_t last() noexcept {
     const std::uint64_t seen = published();
     std::uint64_t decided = undecided;
-    if (final_.compare_exchange_strong(decided, seen, std::memory_order_acq_rel,
+    if (final_.compare_exchange_strong(decided, seen, std::memory_order_acquire,
                                        std::memory_order_acquire)) {
       return seen;
     }
