@@ -32,7 +32,7 @@ void core::stop() {
   if (room_) room_->let_all_go();
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this, &ended_);
-  if (!ended_.wait(no_deadline, &process_)) throw_wrong_process();  // forked by a handler
+  if (!ended_.wait(no_deadline, process_)) throw_wrong_process();  // forked by a handler
   const uncancellable joining;
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
@@ -70,7 +70,7 @@ void core::end_turns() noexcept {
     // Another thread may be releasing the waiters of an adopted loop: when this returns, that is
     // done too, and the handles are closed.
     while (in_turn_.exchange(2, std::memory_order_acquire) != 0) {
-      futex_wait(in_turn_, 2, no_deadline);
+      if (!futex_wait(in_turn_, 2, no_deadline, process_)) return;  // a child: not its core
     }
     draining_ = true;
     drain();

@@ -92,8 +92,7 @@ bool lane_state::wait_for_room() {
   }
   const blocking_wait waiting(*core_);
   const auto* const word = ring.wait_for_room();
-  if (word != nullptr) futex_wait(*word, 1, spinner::clock::now() + nap);
-  return core_->is_this_process();
+  return word == nullptr || futex_wait(*word, 1, no_deadline, core_->process());
 }
 
 void lane_state::wake_producer(std::atomic<std::uint32_t>* word) noexcept {

@@ -5,27 +5,39 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <new>
 #include <system_error>
 
 namespace loopbridge::detail {
 namespace {
 
-// No lock: a fork while another thread holds it would leave it locked in the child for ever.
-constinit std::atomic<std::atomic<std::uint64_t>*> page{nullptr};
 // Survives a fork, unlike the page: a child's number is a new one.
 constinit std::atomic<std::uint64_t> last_number{0};
 
-void wipe_in_child() {
-  // Null: one thread forked while another was about to publish the page.
-  if (auto* const p = page.load(std::memory_order_relaxed)) p->store(0, std::memory_order_relaxed);
+/// Spreads what differs in a few bits over all of them: Knuth's multiplicative hashing.
+std::uint32_t spread(std::uint64_t value) noexcept {
+  return static_cast<std::uint32_t>((value * 0x9E3779B97F4A7C15U) >> 32);
 }
 
 std::size_t page_size() {
   return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::atomic<std::uint64_t>* make_page() {
+}  // namespace
+
+// No lock: a fork while another thread holds it would leave it locked in the child for ever.
+constinit std::atomic<process_mark::wiped_page*> process_mark::the_page_{nullptr};
+
+void process_mark::wipe_in_child() noexcept {
+  auto* const page = the_page_.load(std::memory_order_relaxed);
+  if (page == nullptr) return;  // forked while another thread was about to publish it
+  page->number.store(0, std::memory_order_relaxed);
+  for (auto& lot : page->lots) lot.store(0, std::memory_order_relaxed);
+}
+
+process_mark::wiped_page* process_mark::make_page() {
+  static_assert(sizeof(wiped_page) <= 4096);
   const std::size_t size = page_size();
   void* const memory =
       mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -36,9 +48,10 @@ std::atomic<std::uint64_t>* make_page() {
 #ifdef MADV_WIPEONFORK
   wiped_by_kernel = madvise(memory, size, MADV_WIPEONFORK) == 0;
 #endif
-  auto* const made = ::new (memory) std::atomic<std::uint64_t>(0);
+  auto* const made = ::new (memory) wiped_page;
   if (!wiped_by_kernel) {
-    if (const int error = pthread_atfork(nullptr, nullptr, wipe_in_child); error != 0) {
+    const int error = pthread_atfork(nullptr, nullptr, [] { wipe_in_child(); });
+    if (error != 0) {
       munmap(memory, size);
       throw std::system_error(error, std::generic_category(), "loopbridge: pthread_atfork");
     }
@@ -46,27 +59,40 @@ std::atomic<std::uint64_t>* make_page() {
   return made;
 }
 
-}  // namespace
-
 process_mark::process_mark() {
-  std::atomic<std::uint64_t>* p = page.load(std::memory_order_acquire);
-  if (p == nullptr) {
-    std::atomic<std::uint64_t>* const made = make_page();
-    // release: whoever finds the page finds the number in it made; pairs with both loads.
-    if (page.compare_exchange_strong(p, made, std::memory_order_release,
-                                     std::memory_order_acquire)) {
-      p = made;
+  wiped_page* page = the_page_.load(std::memory_order_acquire);
+  if (page == nullptr) {
+    wiped_page* const made = make_page();
+    // release: whoever finds the page finds what is in it made; pairs with both acquiring loads.
+    if (the_page_.compare_exchange_strong(page, made, std::memory_order_release,
+                                          std::memory_order_acquire)) {
+      page = made;
     } else {
       munmap(made, page_size());  // another thread was first
     }
   }
-  std::uint64_t number = p->load(std::memory_order_relaxed);
+  // acquire: who finds the number finds the lots filled; pairs with the exchange below.
+  std::uint64_t number = page->number.load(std::memory_order_acquire);
   if (number == 0) {
     const std::uint64_t next = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
-    if (p->compare_exchange_strong(number, next, std::memory_order_relaxed)) number = next;
+    for (auto& lot : page->lots) {
+      std::uint32_t empty = 0;  // or another thread is filling them, too
+      lot.compare_exchange_strong(empty, spread(next) | 1, std::memory_order_relaxed);
+    }
+    if (page->number.compare_exchange_strong(number, next, std::memory_order_release,
+                                             std::memory_order_acquire)) {
+      number = next;
+    }
   }
-  page_ = p;
+  page_ = page;
   number_ = number;
+}
+
+std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexcept {
+  constexpr auto bits = std::bit_width(std::tuple_size_v<decltype(wiped_page::lots)> - 1);
+  const auto place = std::bit_cast<std::uintptr_t>(address);
+  // Relaxed: who sleeps or wakes has a mark, or a core that has one.
+  return the_page_.load(std::memory_order_relaxed)->lots[spread(place) >> (32 - bits)];
 }
 
 }  // namespace loopbridge::detail

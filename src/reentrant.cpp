@@ -80,7 +80,7 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
     return s;
   }
   core.counts().waits_begun.add();
-  const bool ended = slot.state.wait(until, &core.process());
+  const bool ended = slot.state.wait(until, core.process());
   core.counts().waits_ended.add();
   const status s = ended                    ? slot.result
                    : core.is_this_process() ? status::timed_out

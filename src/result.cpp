@@ -33,7 +33,7 @@ bool core_base::wait_for(completion& answer, deadline until, place where) noexce
   if (answer.is_done()) return true;
   counts_.waits_begun.add();
   const bool done =
-      watchdog_ != nullptr ? watchdog_->wait(answer, until, where) : answer.wait(until, &process_);
+      watchdog_ != nullptr ? watchdog_->wait(answer, until, where) : answer.wait(until, process_);
   counts_.waits_ended.add();
   return done;
 }

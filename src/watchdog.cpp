@@ -103,12 +103,12 @@ bool watchdog::wait(completion& answer, deadline until, place where) noexcept {
   const process_mark& process = core_.process();
   const deadline begun = clock::now();
   if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
-    return answer.wait(until, &process);
+    return answer.wait(until, process);
   }
-  if (answer.wait(begun + opts_.wait, &process)) return true;
+  if (answer.wait(begun + opts_.wait, process)) return true;
   if (!process.is_this_process()) return false;
   report(overdue::kind::wait, clock::now() - begun, where);
-  return answer.wait(until, &process);
+  return answer.wait(until, process);
 }
 
 void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {

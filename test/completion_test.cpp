@@ -24,6 +24,8 @@ deadline soon() {
   return deadline_after(std::chrono::milliseconds(1));
 }
 
+const loopbridge::detail::process_mark here;
+
 }  // namespace
 
 TEST_CASE("a queued call is started once") {
@@ -118,18 +120,18 @@ TEST_CASE("waiting for a call that is done returns at once, the deadline past or
   completion c;
   c.try_start();
   c.publish(completion::running, true);
-  CHECK(c.wait(no_deadline));
-  CHECK(c.wait(deadline{}));
+  CHECK(c.wait(no_deadline, here));
+  CHECK(c.wait(deadline{}, here));
 }
 
 TEST_CASE("a wait ends at its deadline, and may be repeated") {
   completion c;
-  CHECK_FALSE(c.wait(deadline{}));
-  CHECK_FALSE(c.wait(soon()));
+  CHECK_FALSE(c.wait(deadline{}, here));
+  CHECK_FALSE(c.wait(soon(), here));
   c.try_start();
-  CHECK_FALSE(c.wait(soon()));
+  CHECK_FALSE(c.wait(soon(), here));
   c.publish(completion::running, true);
-  CHECK(c.wait(soon()));
+  CHECK(c.wait(soon(), here));
 }
 
 TEST_CASE("all waiters of a call are released, and see what was done before") {
@@ -143,11 +145,12 @@ TEST_CASE("all waiters of a call are released, and see what was done before") {
   for (int i = 0; i < waiters; ++i) {
     threads.emplace_back([&]() noexcept {
       ready.arrive_and_wait();
-      if (c.wait(no_deadline) && outcome == 42) ++right;
+      if (c.wait(no_deadline, here) && outcome == 42) ++right;
     });
   }
   ready.arrive_and_wait();
-  for (int i = 0; i < 20; ++i) CHECK_FALSE(c.wait(soon()));  // so that they sleep, most likely
+  for (int i = 0; i < 20; ++i)
+    CHECK_FALSE(c.wait(soon(), here));  // so that they sleep, most likely
   c.try_start();
   outcome = 42;
   c.publish(completion::running, true);
@@ -162,7 +165,7 @@ TEST_CASE("a slot's word is as new after a reset") {
   c.release_handle();
   c.reset();
   CHECK_FALSE(c.is_done());
-  CHECK_FALSE(c.wait(soon()));
+  CHECK_FALSE(c.wait(soon(), here));
   CHECK(c.try_start());
   CHECK_FALSE(c.publish(completion::running, true));
 }
@@ -209,17 +212,6 @@ TEST_CASE("of loop and handle that let go at the same time exactly one frees") {
   int freed_once = 0;
   for (int r = 0; r < rounds; ++r) freed_once += handle_frees[r] + loop_frees[r] == 1 ? 1 : 0;
   CHECK(freed_once == rounds);
-}
-
-TEST_CASE("sleeping on a word that has changed already returns at once, and keeps errno") {
-  const std::atomic<std::uint32_t> word{7};
-  errno = 1234;
-  loopbridge::detail::futex_wait(word, 8, no_deadline);
-  loopbridge::detail::futex_wait(word, 7, soon());
-  loopbridge::detail::futex_wait(word, 7, deadline{});
-  loopbridge::detail::futex_wait(word, 7, deadline::min());
-  loopbridge::detail::futex_wake_all(word);
-  CHECK(errno == 1234);
 }
 
 TEST_CASE("timeouts too long for the clock never end, negative ones are over at once") {

@@ -77,7 +77,7 @@ bool handler_claim_and_release(detail::slot_pool<detail::reentrant_post>& p) noe
   return slot != nullptr;
 }
 bool handler_wait(detail::completion& c, const detail::process_mark& process) noexcept {
-  return c.wait(detail::deadline_after(std::chrono::seconds(1)), &process) && c.release_handle();
+  return c.wait(detail::deadline_after(std::chrono::seconds(1)), process) && c.release_handle();
 }
 bool handler_publish(detail::completion& c) noexcept {
   return c.publish(detail::completion::running, true);

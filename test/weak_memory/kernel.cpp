@@ -193,11 +193,8 @@ long futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
   if (until != nullptr) {
     end = std::chrono::seconds(until->tv_sec) + std::chrono::nanoseconds(until->tv_nsec);
   }
-  // A nap of a second, after which a waiter looks whether it was forked, never ends here: it would
-  // hide a wake-up that is lost.
-  const bool may_time_out = end > state.passed + std::chrono::seconds(1);
   const bool woken = block(
-      "the end of a call", [&own] { return own.woken; }, may_time_out);
+      "the end of a call", [&own] { return own.woken; }, until != nullptr);
   std::erase(state.sleepers, &own);
   if (!woken) state.passed = std::max(state.passed, end);
   return 0;

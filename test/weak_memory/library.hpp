@@ -77,6 +77,7 @@ using ::weak::weak_clock;
 #include "../../src/core_stop.cpp"
 #include "../../src/core_turn.cpp"
 #include "../../src/errors.cpp"
+#include "../../src/futex.cpp"
 #include "../../src/lane.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
@@ -117,10 +118,27 @@ void yield_cpu() noexcept {
   weak::yield();
 }
 
-namespace {
-constinit std::atomic<std::uint64_t> the_process{1};
+process_mark::process_mark() {
+  static wiped_page page;
+  page_ = &page;
+  number_ = 0;
 }
-process_mark::process_mark() : page_(&the_process), number_(1) {}
+/// To each its own: one that is woken with another would hide that nobody woke it.
+std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexcept {
+  static std::array<std::atomic<std::uint32_t>, 64> lots;
+  static std::array<const void*, lots.size()> users;
+  static std::size_t used = 0;
+  static std::uint64_t run = 0;
+  if (run != weak::run_number()) used = 0;
+  run = weak::run_number();
+  const auto end = users.begin() + used;
+  const auto found = std::find(users.begin(), end, address);
+  if (found == end) {
+    weak::require(used < users.size(), "too many sleep");
+    users[used++] = address;
+  }
+  return lots[found - users.begin()];
+}
 
 // A watchdog has locks only; there is none here.
 struct watchdog::thread {};
@@ -162,6 +180,9 @@ namespace weak {
 
 /// Once, before the first exploration.
 inline void start_library() {
+  // What is static there is made now, and so before all that a run does.
+  const loopbridge::detail::process_mark made;
+  loopbridge::detail::process_mark::parking_lot(&made);
   make_thread_local(reinterpret_cast<void**>(&loopbridge::detail::own));
   at_thread_end([] { loopbridge::detail::vertex_of_thread(); });  // its destructor gives back
 }

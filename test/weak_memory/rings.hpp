@@ -29,7 +29,7 @@ class lane_alone {
       }
       const auto* const word = ring.wait_for_room();
       if (word != nullptr) {
-        loopbridge::detail::futex_wait(*word, 1, loopbridge::detail::no_deadline);
+        loopbridge::detail::futex_wait(*word, 1, loopbridge::detail::no_deadline, process_);
       }
     }
     weak::plain<int>& item = data_[ring.position() % data_.size()];
@@ -102,6 +102,7 @@ class lane_alone {
 
   std::array<weak::plain<int>, 2> data_;
   bell bell_;
+  const loopbridge::detail::process_mark process_;
   weak::descriptor door_;
 };
 

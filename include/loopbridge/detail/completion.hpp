@@ -4,20 +4,10 @@
 #include <cstdint>
 
 #include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/futex.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 
 namespace loopbridge::detail {
-
-/// Sleeps until `word` is no longer `expected`, or the deadline; may return early. A raw futex on
-/// Linux: no lock, no allocation, no cancellation point, errno kept. Any thread, any handler.
-void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
-                deadline until) noexcept;
-/// Wakes all sleepers of `word`, using its address only: the word itself may be gone already.
-void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
-/// How long to sleep before looking whether this is a child by now. A fork in a handler that
-/// interrupts the sleep ends it (and, because of this timeout, no SA_RESTART resumes it); the
-/// second is for one between the look and the sleep.
-constexpr std::chrono::seconds nap{1};
 
 /// How far a call has come, and who frees it: one word, so that starting, cancelling, completing,
 /// timing out and stopping are each decided by one atomic operation on it.
@@ -93,10 +83,10 @@ class completion {
   /// Makes the word new for the next use of a slot. Its claimer, before anyone else sees it.
   void reset() noexcept { word_.store(queued, std::memory_order_relaxed); }
 
-  /// Waits for `done`; false: the deadline came first, or, where `process` is given, this is not
-  /// that process: a child that a handler forked out of this very wait, where nobody will answer.
+  /// Waits for `done`; false: the deadline came first, or this is not `process`, but a child that a
+  /// handler forked out of this very wait, where nobody will answer.
   /// Any number of waiters, any thread, and, given a deadline, any handler.
-  bool wait(deadline until, const process_mark* process = nullptr) noexcept;
+  bool wait(deadline until, const process_mark& process) noexcept;
 
  private:
   static constexpr std::uint32_t phase_mask = 7;

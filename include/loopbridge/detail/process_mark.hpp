@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -11,20 +12,38 @@ namespace loopbridge::detail {
 /// any means is seen, also one that skips pthread_atfork's handlers; where the kernel has no such
 /// page a pthread_atfork handler wipes it. A bridge keeps the number it started under.
 ///
-/// Home of the number: set by one CAS, by whoever marks the process first, and by the wiping.
-/// Relaxed everywhere: it orders nothing, and within one process it never changes once it is set.
-/// Marking takes no lock, so that a fork while another thread marks leaves the child whole.
+/// Home of the number: set by one CAS, by whoever marks the process first, and by the wiping;
+/// within one process it never changes once it is set. Marking takes no lock, so that a fork while
+/// another thread marks leaves the child whole.
 class process_mark {
  public:
   /// Marks the process if it is not marked yet. Ordinary threads. Throws std::system_error.
   process_mark();
 
   bool is_this_process() const noexcept {
-    return page_->load(std::memory_order_relaxed) == number_;
+    // Relaxed: orders nothing.
+    return page_->number.load(std::memory_order_relaxed) == number_;
   }
 
+  /// A number to sleep on for who waits for a change at `address`: see futex_wait(). Others may
+  /// share it. After some mark was made.
+  ///
+  /// Home of the lots: 0 in a child that has no mark; before the number is set all get a value of
+  /// their process, an odd one that its ancestors have not begun with; then wakers add 2, and so
+  /// never make 0 again.
+  static std::atomic<std::uint32_t>& parking_lot(const void* address) noexcept;
+
  private:
-  const std::atomic<std::uint64_t>* page_;
+  struct wiped_page {
+    std::atomic<std::uint64_t> number{0};
+    std::array<std::atomic<std::uint32_t>, 512> lots{};
+  };
+  static wiped_page* make_page();
+  static void wipe_in_child() noexcept;
+
+  static std::atomic<wiped_page*> the_page_;
+
+  const wiped_page* page_;
   std::uint64_t number_;
 };
 
