@@ -138,8 +138,10 @@ void core::give_turn_back(std::memory_order order) noexcept {
 /// turning round a long one would take longer than I/O may wait.
 void core::drain() noexcept {
   const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
-  take_snapshot();
-  turn_budget budget = list_.closed() ? turn_budget::unlimited() : turn_budget{};
+  const bool closed = list_.closed();
+  // What is taken makes room: with a capacity no more is taken before the last of it has run.
+  if (!room_ || !has_rest_ || closed) take_snapshot();
+  turn_budget budget = closed ? turn_budget::unlimited() : turn_budget{};
   run_queued(budget);
   if (!is_this_process()) return come_back_in_child();
   has_rest_ = taken_.oldest != nullptr;

@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <thread>
 #include <vector>
@@ -102,6 +104,33 @@ TEST_CASE(
   }
   CHECK(f.ran + reported == f.accepted);
   CHECK(memory.bytes_in_use() == 0);
+}
+
+TEST_CASE("when a turn is too short for all that it takes, twice the capacity is never exceeded") {
+  const support::watchdog no_hang;
+  bridge b(options{.capacity = capacity});
+  std::atomic<long> accepted{0};
+  long ran = 0;   // of the loop's thread
+  long most = 0;  // accepted, and not begun
+  std::vector<std::thread> producers;
+  for (unsigned t = 0; t < threads; ++t) {
+    producers.emplace_back([&]() noexcept {
+      for (int n = 0; n < 500; ++n) {
+        b.with(when_full::block()).post([&] {
+          most = std::max(most, accepted - ran);
+          ++ran;
+          const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+          while (std::chrono::steady_clock::now() < end) {
+          }
+        });
+        ++accepted;
+      }
+    });
+  }
+  for (std::thread& p : producers) p.join();
+  b.stop();
+  CHECK(ran == 500 * threads);
+  CHECK(most <= static_cast<long>(2 * capacity));
 }
 
 TEST_CASE("producers that wait for room flood the loop, and its I/O and timers go on") {
