@@ -82,11 +82,13 @@ void lane_state::spilled_call::run(core_base& core) noexcept {
 }
 
 bool lane_state::wait_for_room() {
-  // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken. The
-  // yields are for a loop that shares this CPU.
+  // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken. But if it
+  // shares this CPU it gets nowhere while we pause: a lane is twice as fast then for yielding.
   constexpr int pauses = 400;
   constexpr int yields = 2;
-  for (int looks = 0; looks < pauses + yields; ++looks) {
+  const auto* const spinning = core_->spinning();
+  const bool shares_cpu = spinning != nullptr && spinning->loop.cpu() == current_cpu();
+  for (int looks = shares_cpu ? pauses : 0; looks < pauses + yields; ++looks) {
     if (ring.has_room() || ring.is_closing()) return true;
     looks < pauses ? pause_cpu() : yield_cpu();
   }
