@@ -33,6 +33,11 @@ void account::settle() {
   const int sites = std::min(next_site_.load(), static_cast<int>(most_sites));
   for (int s = 0; s < sites; ++s) settle_site(s);
   for (id i = 1; i < last; ++i) of(i).facts.store(0, std::memory_order_relaxed);
+  const std::uint32_t lanes = std::min(next_lane_.exchange(1), std::uint32_t{most_lanes});
+  for (std::uint32_t l = 1; l < lanes; ++l) {
+    lanes_[l].site = -1;
+    lanes_[l].newest = none;
+  }
   next_.store(1);
   next_site_.store(0);
 }
@@ -53,7 +58,7 @@ void account::settle(id i) {
   if (std::popcount(f & (accepted | refused | withdrawn)) != 1) {
     return complain("a submission without a verdict", i);
   }
-  if (k != kind::bare && !any(f, destroyed)) complain("a callable was never destroyed", i);
+  if (!is_bytes(k) && !any(f, destroyed)) complain("a callable was never destroyed", i);
   if (any(f, refused)) {
     if (any(f, ran)) complain("refused, and yet it has run", i);
     if (any(f, told_mask | reported | cancel_won)) complain("refused, and yet it had an answer", i);
@@ -69,8 +74,8 @@ void account::settle(id i) {
       complain("lost: queued when the bridge stopped, and not run, though on_stop is `run`", i);
     }
   }
-  if (k == kind::bare) {
-    auto& of_site = any(f, ran) ? bare_threw_ : bare_unrun_;
+  if (is_nameless(k)) {
+    auto& of_site = any(f, ran) ? nameless_threw_ : nameless_unrun_;
     of_site[static_cast<std::size_t>(number)] += !any(f, ran) || any(f, threw);
     return;
   }
@@ -105,13 +110,13 @@ void account::settle_reports(id i, std::uint32_t f, kind k, bool failed, bool kn
 void account::settle_site(int number) {
   site& s = at(number);
   const auto n = static_cast<std::size_t>(number);
-  if (s.nameless_stopped != bare_unrun_[n]) {
-    complain("post_reentrant: as many refusals at the stop as were not run must be reported");
+  if (s.nameless_stopped != nameless_unrun_[n]) {
+    complain("nameless: as many refusals at the stop as were not run must be reported");
   }
-  if (s.nameless_thrown != bare_threw_[n]) {
-    complain("post_reentrant: as many failures must be reported as were thrown");
+  if (s.nameless_thrown != nameless_threw_[n]) {
+    complain("nameless: as many failures must be reported as were thrown");
   }
-  bare_unrun_[n] = bare_threw_[n] = 0;
+  nameless_unrun_[n] = nameless_threw_[n] = 0;
   s.stop_begun = s.stop_ended = s.stopped_elsewhere = false;
   s.nameless_stopped = s.nameless_thrown = 0;
   s.newest_began = s.last_wait_ended = 0;

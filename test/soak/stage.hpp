@@ -63,6 +63,7 @@ class acting {
  private:
   stage& stage_;
   under_watch watched_;
+  lane_shelf lanes_;
   handler_state handler_;
 };
 

@@ -67,7 +67,7 @@ loopbridge::options station::options_for() {
     here.loop_of = site;
     of_loop.watched.emplace(site);
     of_loop.handler.emplace(
-        handler_state{&w, std::minstd_rand(static_cast<unsigned>(site) + 1), false});
+        handler_state{&w, std::minstd_rand(static_cast<unsigned>(site) + 1), false, nullptr});
     handling = &*of_loop.handler;
     w.loops_alive.fetch_add(1, std::memory_order_relaxed);
   };

@@ -27,6 +27,7 @@ struct tally {
       look{0}, cancel{0}, settle{0}, raise{0}, brief{0}, stop{0}, fork{0}, nested{0};
   std::atomic<std::uint64_t> signals{0}, waited_in_handler{0}, exhausted{0}, deadlocks{0},
       timeouts{0}, bridges{0}, adopted{0};
+  std::atomic<std::uint64_t> lanes{0}, lane{0}, lane_bare{0}, lane_floods{0}, lanes_full{0};
 };
 inline void count(std::atomic<std::uint64_t>& n) noexcept {
   n.fetch_add(1, std::memory_order_relaxed);
@@ -145,5 +146,6 @@ struct world {
 /// `file` of the places that are passed: says what `line` means.
 inline constexpr char booked[] = "the account";
 inline constexpr char booked_prepaid[] = "the prepaid calls";
+inline constexpr char booked_lane[] = "the lanes";
 
 }  // namespace soak
