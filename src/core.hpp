@@ -93,7 +93,10 @@ class core final : public core_base {
   void remove_lane(lane_state& lane) noexcept override;
   void run_lanes(turn_budget& budget) noexcept;
   bool has_work_when_armed() noexcept;
-  bool has_work() const noexcept;
+  bool has_work() noexcept;
+  bool is_there_work() const noexcept;
+  template <class Look>
+  bool look_at_lanes(Look look) noexcept;
   void close_lanes(lane_ring::fate f) noexcept;
 
   // core_stop.cpp

@@ -101,6 +101,8 @@ void core::after_poll() noexcept {
     keep_awake(true);
     doorbell_->ring();
   }
+  // A stop() on another thread that found the turn taken, to look at the lanes, relies on this.
+  if (list_.closed()) run_turn();
 }
 
 /// Runs one snapshot, and ends the bridge if it was stopped.

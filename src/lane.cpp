@@ -170,18 +170,36 @@ void core::run_lanes(turn_budget& budget) noexcept {
 
 /// What a sleep needs besides the bell's arming, which comes before. Is there anything to do?
 bool core::has_work_when_armed() noexcept {
-  bool any_loud = false;
-  for (lane_state* l = lanes_; l != nullptr; l = l->following) any_loud |= l->ring.arm();
-  if (any_loud) fence_all_threads();
-  return has_work();
+  return look_at_lanes([this] {
+    bool any_loud = false;
+    for (lane_state* l = lanes_; l != nullptr; l = l->following) any_loud |= l->ring.arm();
+    if (any_loud) fence_all_threads();
+    return is_there_work();
+  });
 }
 
-bool core::has_work() const noexcept {
+bool core::has_work() noexcept {
+  return has_rest_ || list_.has_news() || look_at_lanes([this] { return is_there_work(); });
+}
+
+bool core::is_there_work() const noexcept {
   if (has_rest_ || list_.has_news()) return true;
   for (const lane_state* l = lanes_; l != nullptr; l = l->following) {
     if (l->ring.has_items()) return true;
   }
   return false;
+}
+
+/// The lanes are the turn's, also to be looked at: a stop() on another thread than the adopted
+/// loop's takes the turn, and ends them. True: it does so just now, or `look` says so.
+template <class Look>
+bool core::look_at_lanes(Look look) noexcept {
+  if (!adopted_ || draining_ || inline_) return look();
+  if (!try_take_turn()) return true;  // its news keeps the loop turning until it is done
+  const bool found = look();
+  give_turn_back(std::memory_order_seq_cst);
+  return found;  // a stop() elsewhere that found the turn taken relies on after_poll(), which
+                 // follows
 }
 
 /// The bridge ends: all lanes refuse from now on. Who holds the turn.

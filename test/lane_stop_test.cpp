@@ -5,6 +5,7 @@
 #include <atomic>
 #include <latch>
 #include <loopbridge/loopbridge.hpp>
+#include <optional>
 #include <thread>
 
 #include "support/app_loop.hpp"
@@ -127,4 +128,25 @@ TEST_CASE("a lane of an adopted loop runs in its turns, and is released by a sto
   producer.join();
   CHECK(ran == 1);
   uv_run(&app.loop, UV_RUN_NOWAIT);
+}
+
+// The order in time is by relaxed accesses, which order nothing else: so that ThreadSanitizer sees
+// whether the library orders the loop's last look at its lanes before their end on another thread.
+TEST_CASE("a stop elsewhere ends a lane of an adopted loop that has looked at it, in order") {
+  const support::watchdog dog;
+  support::app_loop app;
+  bridge b = bridge::adopt(&app.loop);
+  std::optional<lane> l(b.lane());
+  std::atomic<bool> has_turned{false};
+  std::atomic<bool> has_stopped{false};
+  std::thread stopper([&]() noexcept {
+    while (!has_turned.load(std::memory_order_relaxed)) std::this_thread::yield();
+    b.stop();
+    l.reset();
+    has_stopped.store(true, std::memory_order_relaxed);
+  });
+  uv_run(&app.loop, UV_RUN_NOWAIT);
+  has_turned.store(true, std::memory_order_relaxed);
+  while (!has_stopped.load(std::memory_order_relaxed)) uv_run(&app.loop, UV_RUN_NOWAIT);
+  stopper.join();
 }
