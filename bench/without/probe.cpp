@@ -1,0 +1,173 @@
+// What bench/without/run builds, with and without each mechanism: one figure, as the argument says.
+#include <sched.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <loopbridge/loopbridge.hpp>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../held_loop.hpp"
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+using loopbridge::bridge;
+
+/// On lines of its own: the loop writes it while the poster's stack is in use.
+struct alignas(128) total {
+  std::uint64_t sum = 0;
+};
+struct add_one {
+  std::uint64_t* sum;
+  std::uint64_t by = 1;
+  void operator()() const noexcept { *sum += by; }
+};
+
+double nanoseconds_since(clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(clock::now() - start).count();
+}
+double percentile(std::vector<double> values, double p) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
+}
+void stay_on_one_cpu() {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
+/// Nanoseconds; the median.
+double call(loopbridge::spinning spin) {
+  stay_on_one_cpu();
+  bridge b(loopbridge::options{.spin = spin});
+  std::vector<double> times(40'000);
+  for (double& t : times) {
+    const auto start = clock::now();
+    b.call([] {});
+    t = nanoseconds_since(start);
+  }
+  return percentile(times, 0.5);
+}
+
+/// Nanoseconds of one post while the loop is held; the median of batches.
+template <class Producer>
+double post_held(Producer& p) {
+  constexpr int held_posts = 998;  // with the two others, 1000: they fit into a lane
+  std::vector<double> times(400);
+  total counted;
+  for (double& t : times) {
+    bench::held_loop held(p);
+    const auto start = clock::now();
+    for (int n = 0; n < held_posts; ++n) p.post(add_one{&counted.sum});
+    t = nanoseconds_since(start) / held_posts;
+    std::atomic<bool> done{false};
+    p.post([&done] {
+      done = true;
+      done.notify_all();
+    });
+    held.let_go();
+    done.wait(false);
+  }
+  return percentile(times, 0.5);
+}
+
+/// Millions of posts a second, by so many threads.
+template <class Producer>
+double throughput(bridge& b, unsigned threads, Producer make) {
+  constexpr std::size_t posts = 4'000'000;
+  const auto start = clock::now();
+  std::vector<std::thread> producers;
+  for (unsigned t = 0; t < threads; ++t) {
+    producers.emplace_back([&] {
+      auto&& p = make();
+      total counted;
+      for (std::size_t n = 0; n < posts / threads; ++n) p.post(add_one{&counted.sum});
+      std::atomic<bool> done{false};
+      p.post([&done] {
+        done = true;
+        done.notify_all();
+      });
+      done.wait(false);
+    });
+  }
+  for (std::thread& t : producers) t.join();
+  (void)b;
+  return static_cast<double>(posts) / nanoseconds_since(start) * 1e3;
+}
+
+/// Milliseconds by which a timer of 1 ms is late while a thread floods the loop; the 99th
+/// percentile.
+double lateness() {
+  struct timer {
+    uv_timer_t handle{};
+    std::vector<double> late;
+    clock::time_point before = clock::now();
+  } t;
+  t.late.reserve(10'000);
+  bridge b;
+  b.call([&](loopbridge::loop_ref loop) {
+    uv_timer_init(loop, &t.handle);
+    t.handle.data = &t;
+    const auto ticked = [](uv_timer_t* handle) {
+      auto& self = *static_cast<timer*>(handle->data);
+      self.late.push_back(nanoseconds_since(self.before) / 1e6 - 1);
+      self.before = clock::now();
+    };
+    uv_timer_start(&t.handle, ticked, 1, 1);
+  });
+  total counted;
+  const auto end = clock::now() + std::chrono::milliseconds(700);
+  while (clock::now() < end) {
+    for (int n = 0; n < 1000; ++n) b.post(add_one{&counted.sum});
+  }
+  b.call([&] { uv_close(reinterpret_cast<uv_handle_t*>(&t.handle), nullptr); });
+  b.stop();
+  return percentile(t.late, 0.99);
+}
+
+double measure(const std::string& what) {
+  if (what == "call") return call(loopbridge::spinning::off);
+  if (what == "spinning call") return call(loopbridge::spinning::adaptive);
+  if (what == "lateness") return lateness();
+  bridge b;
+  const auto through_bridge = [&]() -> bridge& { return b; };
+  const auto through_lane = [&] { return b.lane(); };
+  if (what == "post held") return post_held(b);
+  if (what == "lane held") {
+    auto lane = b.lane();
+    return post_held(lane);
+  }
+  if (what == "posts") return throughput(b, 1, through_bridge);
+  if (what == "posts of 4") return throughput(b, 4, through_bridge);
+  if (what == "lanes") return throughput(b, 1, through_lane);
+  stay_on_one_cpu();  // and so do the threads that start now
+  bridge beside;
+  if (what == "posts on 1 CPU") return throughput(beside, 1, [&]() -> bridge& { return beside; });
+  if (what == "lanes on 1 CPU") return throughput(beside, 1, [&] { return beside.lane(); });
+  return -1;
+}
+
+/// Megabytes, of all that came before.
+double peak_memory() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  return static_cast<double>(used.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const double figure = measure(count > 1 ? arguments[1] : "");
+  std::printf("%g %g\n", figure, peak_memory());
+  return figure < 0 ? 1 : 0;
+}
