@@ -1,7 +1,6 @@
 // What bench/without/run builds, with and without each mechanism: one figure, as the argument says.
 #include <sched.h>
 #include <sys/resource.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <atomic>
@@ -59,6 +58,19 @@ double call(loopbridge::spinning spin) {
   return percentile(times, 0.5);
 }
 
+/// Nanoseconds, where the loop sleeps before each; the median.
+double paced_call() {
+  bridge b(loopbridge::options{.spin = loopbridge::spinning::off});
+  std::vector<double> times(2000);
+  for (double& t : times) {
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    const auto start = clock::now();
+    b.call([] {});
+    t = nanoseconds_since(start);
+  }
+  return percentile(times, 0.5);
+}
+
 /// Nanoseconds of one post while the loop is held; the median of batches.
 template <class Producer>
 double post_held(Producer& p) {
@@ -105,40 +117,10 @@ double throughput(bridge& b, unsigned threads, Producer make) {
   return static_cast<double>(posts) / nanoseconds_since(start) * 1e3;
 }
 
-/// Milliseconds by which a timer of 1 ms is late while a thread floods the loop; the 99th
-/// percentile.
-double lateness() {
-  struct timer {
-    uv_timer_t handle{};
-    std::vector<double> late;
-    clock::time_point before = clock::now();
-  } t;
-  t.late.reserve(10'000);
-  bridge b;
-  b.call([&](loopbridge::loop_ref loop) {
-    uv_timer_init(loop, &t.handle);
-    t.handle.data = &t;
-    const auto ticked = [](uv_timer_t* handle) {
-      auto& self = *static_cast<timer*>(handle->data);
-      self.late.push_back(nanoseconds_since(self.before) / 1e6 - 1);
-      self.before = clock::now();
-    };
-    uv_timer_start(&t.handle, ticked, 1, 1);
-  });
-  total counted;
-  const auto end = clock::now() + std::chrono::milliseconds(700);
-  while (clock::now() < end) {
-    for (int n = 0; n < 1000; ++n) b.post(add_one{&counted.sum});
-  }
-  b.call([&] { uv_close(reinterpret_cast<uv_handle_t*>(&t.handle), nullptr); });
-  b.stop();
-  return percentile(t.late, 0.99);
-}
-
 double measure(const std::string& what) {
   if (what == "call") return call(loopbridge::spinning::off);
   if (what == "spinning call") return call(loopbridge::spinning::adaptive);
-  if (what == "lateness") return lateness();
+  if (what == "paced call") return paced_call();
   bridge b;
   const auto through_bridge = [&]() -> bridge& { return b; };
   const auto through_lane = [&] { return b.lane(); };
