@@ -57,11 +57,13 @@ bool core::stay_awake() noexcept {
   bool ran = false;
   for (;;) {
     const auto spun = own.spin(shares_cpu, deadline::max(), [this] { return has_work(); });
-    if (spun == spinner::spun::in_vain) break;
+    const bool late = spun == spinner::spun::late;
+    if (late && !has_work()) own.step_back();
+    if (!has_work()) break;
     const std::uint64_t before = counts_.ended.get();
     run_turn();
     const std::uint64_t calls = counts_.ended.get() - before;
-    if (spun == spinner::spun::ready_late && calls < fewest_of_a_flood) own.step_back();
+    if (late && calls < fewest_of_a_flood) own.step_back();
     if (turns_ended_) return false;
     ran = true;
     // More already: it was posted during the turn, or by a flood. After the poll, then.

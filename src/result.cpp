@@ -20,8 +20,9 @@ bool result_base::wait_for_completion(deadline until) noexcept {
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it()) {
     const auto spun = own.spin(shares_cpu, until, [this] { return completion_.is_done(); });
-    if (spun == spinner::spun::ready_late) own.step_back();
-    if (spun != spinner::spun::in_vain) return true;
+    // While others wait for this loop, too, it was most likely one of them.
+    if (spun == spinner::spun::late && core_.waiting() == 0) own.step_back();
+    if (completion_.is_done()) return true;
   }
   const deadline begun = spinner::clock::now();
   const bool done = core_.wait_for(completion_, until, where_);

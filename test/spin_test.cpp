@@ -20,6 +20,7 @@ using loopbridge::bridge;
 using loopbridge::bridge_access;
 using loopbridge::options;
 using loopbridge::detail::spinner;
+using spun = spinner::spun;
 
 namespace {
 
@@ -30,6 +31,14 @@ void trust(const bridge& b) {
   auto& spinning = *bridge_access::core(b).spinning();
   spinning.loop.trust();
   spinning.waiters.trust();
+}
+
+/// Again where this machine took the CPU away meanwhile.
+spun spin_for_nothing(spinner& s, bool shares_cpu) {
+  spun found;
+  do found = s.spin(shares_cpu, forever, [] { return false; });
+  while (found == spun::late);
+  return found;
 }
 
 void sleep_through(std::chrono::nanoseconds time) {
@@ -55,11 +64,11 @@ TEST_CASE(
     "a spin that finds nothing ends by itself, and costs more trust than a short sleep gains") {
   spinner s;
   s.trust();
-  CHECK_FALSE(s.spin(false, forever, [] { return false; }));
-  CHECK_FALSE(s.spin(false, forever, [] { return false; }));
+  CHECK(spin_for_nothing(s, false) == spun::in_vain);
+  CHECK(spin_for_nothing(s, false) == spun::in_vain);
   CHECK_FALSE(s.is_worth_it());
   s.trust();
-  CHECK_FALSE(s.spin(true, forever, [] { return false; }));  // by yielding
+  CHECK(spin_for_nothing(s, true) == spun::in_vain);  // by yielding
 }
 
 TEST_CASE("a spin looks once more after its time, and ends at its deadline") {
@@ -69,25 +78,32 @@ TEST_CASE("a spin looks once more after its time, and ends at its deadline") {
     const auto over = spinner::clock::time_point{};
     const int most = shares_cpu ? 2 : 17;  // before the clock is asked, and the last one
     int looks = 0;
-    CHECK(s.spin(shares_cpu, over, [&] { return ++looks == most; }));
+    CHECK(s.spin(shares_cpu, over, [&] { return ++looks == most; }) == spun::ready);
     CHECK(looks == most);
     looks = 0;
-    CHECK_FALSE(s.spin(shares_cpu, over, [&] { return ++looks > most; }));
+    CHECK(s.spin(shares_cpu, over, [&] { return ++looks > most; }) == spun::in_vain);
     CHECK(looks == most);
   }
 }
 
-TEST_CASE("who finds the CPU taken by a neighbour does not spin for a while") {
+TEST_CASE("a spin during which the CPU was taken for long ends at once, and says so") {
   spinner s;
   s.trust();
   int looks = 0;
-  s.spin(true, forever, [&] {
+  const spun found = s.spin(true, forever, [&] {
     if (++looks == 2) sleep_through(2ms);  // the first one that the clock follows
     return false;
   });
+  CHECK(found == spun::late);
+  CHECK(looks == 2);
+  CHECK(s.is_worth_it());  // it is for the caller to judge who took it
+}
+
+TEST_CASE("who steps back does not spin for a while, whatever it learns") {
+  spinner s;
+  s.step_back();
   s.trust();
   CHECK_FALSE(s.is_worth_it());
-  CHECK(looks <= 4);
 }
 
 TEST_CASE("a spin keeps errno, also where it yields") {

@@ -100,6 +100,10 @@ class core_base {
     alignas(64) spinner waiters;
   };
   spinners* spinning() const noexcept { return spinning_; }
+  /// Threads that sleep for an answer or for room, about.
+  std::uint64_t waiting() const noexcept {
+    return counts_.waits_begun.get() - counts_.waits_ended.get();
+  }
 
   std::pmr::memory_resource* memory() const noexcept { return memory_; }
   virtual const char* name() const noexcept = 0;

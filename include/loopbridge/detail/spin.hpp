@@ -38,12 +38,12 @@ class spinner {
     return off_until == 0 || clock::now().time_since_epoch().count() >= off_until;
   }
 
-  enum class spun { in_vain, ready, ready_late };
+  enum class spun { in_vain, ready, late };
 
   /// Looks until `ready`, or `until`, or no longer. Does the other side share this CPU?
   ///
-  /// `ready_late`: somebody else had the CPU for long meanwhile. If that was a neighbour, and not
-  /// the other side at work, step_back().
+  /// `late`: somebody else had the CPU for long meanwhile. It may be ready by now. If that was a
+  /// neighbour, and no thread that has to do with this bridge, step_back().
   template <class Ready>
   spun spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
     // Most spins that succeed do so within the first looks, before the clock is needed.
@@ -65,8 +65,7 @@ class spinner {
       const clock::time_point before = now;
       now = clock::now();
       if (now - before <= neighbours_turn) continue;
-      if (ready()) return spun::ready_late;
-      return step_back(), spun::in_vain;
+      return spun::late;
     }
     learn(shares_cpu ? -1 : -4);
     return ready() ? spun::ready : spun::in_vain;
