@@ -183,8 +183,8 @@ status core::run_inline(node& n) noexcept {
   inline_ = false;
   if (takes_turn && is_this_process()) {
     give_turn_back(std::memory_order_seq_cst);
-    // A stop() elsewhere that found the turn taken relies on this look.
-    if (list_.closed()) release_waiters_from_elsewhere();
+    // It was a turn, and ends like one: a stop() elsewhere that found it taken relies on this look.
+    if (list_.closed()) end_turns();
   }
   return status::accepted;
 }

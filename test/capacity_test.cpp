@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "room.hpp"
+#include "support/app_loop.hpp"
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
@@ -228,6 +229,24 @@ TEST_CASE("inline: what such a call throws, it throws there where any call does"
   });
   REQUIRE(log.size() == 1);
   CHECK(log.entries()[0].what == "posted");
+}
+
+TEST_CASE(
+    "inline, outside the turns of an adopted loop: a stop within runs what is queued, and ends") {
+  for (const bool by_handler : {false, true}) {
+    CAPTURE(by_handler);
+    support::app_loop app;
+    diary d;
+    bridge b = bridge::adopt(&app.loop, with_room_for(1, when_full::run_inline()));
+    b.post(d.note(1));
+    b.post([&] {
+      d.ran.push_back(2);
+      by_handler ? b.stop_reentrant() : b.stop();
+      CHECK(b.try_post([] {}) == status::stopped);
+      CHECK(d.ran == std::vector{2});
+    });
+    CHECK(d.ran == std::vector{2, 1});
+  }
 }
 
 TEST_CASE("a place that a frame took with it when it was left is found again") {

@@ -36,7 +36,8 @@ class when_full {
 
   /// On the loop's own thread: runs there and then, ahead of what is queued. A call that is made by
   /// one which runs so is refused, or the stack would grow without bound; and so it is on any other
-  /// thread.
+  /// thread. Between the turns of an adopted loop it is a turn of its own: if the bridge is stopped
+  /// meanwhile, it ends, with all that is queued, before the submission returns.
   static constexpr when_full run_inline() noexcept { return {kind::run_inline, {}}; }
 
   /// Takes the place of the oldest call that waits for the loop's next turn, of whatever kind. That
