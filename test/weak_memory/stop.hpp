@@ -186,6 +186,23 @@ WEAK_SCENARIO("a stop elsewhere against an adopted loop's turn: one of them rele
   app.close();
 }
 
+WEAK_SCENARIO("a stop elsewhere has returned, and the adopted loop's turn is over: nobody waits",
+              {.deviations = 3}) {
+  app_loop app;
+  loopbridge::completer<int> never;
+  loopbridge::bridge bridge = loopbridge::bridge::adopt(
+      &app.loop, {.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
+  auto answer = bridge.submit([d = never.get_deferred()]() mutable { return std::move(d); });
+  app.turn();
+  const unsigned stopper = weak::start([&] { bridge.stop(); });
+  app.turn();
+  weak::join(stopper);
+  require(answer.ready(), "a waiter is left");
+  (void)answer.error();
+  bridge.stop();
+  app.close();
+}
+
 WEAK_SCENARIO("the register of deferreds goes to who stops elsewhere, and back to the loop",
               {.deviations = 3}) {
   app_loop app;
