@@ -85,7 +85,7 @@ bool lane_state::wait_for_room() {
   // The loop needs some 30 us for a whole lane, less than it takes to sleep and be woken. But if it
   // shares this CPU it gets nowhere while we pause: a lane is twice as fast then for yielding.
   constexpr int pauses = 400;
-  constexpr int yields = 2;
+  constexpr int yields = 8;
   const auto* const spinning = core_->spinning();
   const bool shares_cpu = spinning != nullptr && spinning->loop.cpu() == current_cpu();
   for (int looks = shares_cpu ? pauses : 0; looks < pauses + yields; ++looks) {
