@@ -63,7 +63,9 @@ void live_briefly(world& w, choices& c) {
   w.brief_leaves.fetch_or(std::uint64_t{1} << site);
   station_plan p;
   p.leaf = true;
-  p.async_doorbell = c.below(4) == 3;
+  const std::uint32_t how = c.below(8);
+  p.async_doorbell = how % 4 == 3;
+  p.never_spins = how >= 4;
   const doing that("a brief bridge");
   station s(w, p, site);
   for (std::uint32_t n = c.below(4); n > 0; --n) {

@@ -71,8 +71,8 @@ void run_report::print_success(std::uint64_t rounds) const {
   const tally& t = counts_;
   const account::totals& s = books_.sums();
   std::printf("%llu rounds in %.0f s, nothing wrong\n", number(rounds), seconds);
-  std::printf("  bridges %llu, of which adopted %llu and brief %llu\n", number(t.bridges),
-              number(t.adopted), number(t.brief));
+  std::printf("  bridges %llu, of which adopted %llu, brief %llu, without spinning %llu\n",
+              number(t.bridges), number(t.adopted), number(t.brief), number(t.never_spin));
   std::printf(
       "  operations: post %llu, submit %llu, call %llu, call_for %llu, post_reentrant %llu,\n"
       "    reentrant_call::post %llu and ::call_for %llu, look %llu, cancel %llu,\n"

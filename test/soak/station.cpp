@@ -29,11 +29,13 @@ station_plan station_plan::chosen_by(choices& c) {
   const std::uint32_t more = c.below(16);
   p.signals_on_loop = (more & 1) != 0;
   p.runs_once = (more & 2) != 0;
+  p.never_spins = (more & 4) != 0;
   return p;
 }
 
 station::station(world& w, station_plan p, int site) : world_(w), plan_(p), site_(site) {
   count(w.counts.bridges);
+  if (p.never_spins) count(w.counts.never_spin);
   if (!p.adopted) {
     bridge_.emplace(options_for());
     return;
@@ -55,6 +57,7 @@ loopbridge::options station::options_for() {
   loopbridge::options opts;
   opts.name = "soaked " + std::to_string(site_);
   if (plan_.async_doorbell) opts.doorbell = loopbridge::doorbell::uv_async;
+  if (plan_.never_spins) opts.spin = loopbridge::spinning::off;
   if (plan_.refuses_queued) opts.on_stop = loopbridge::queued_calls::refuse;
   if (plan_.own_memory) opts.memory = &world_.memory;
   opts.on_unhandled_error = [&w = world_, site = site_](const loopbridge::unhandled_error& e) {

@@ -18,6 +18,7 @@ struct station_plan {
   bool async_doorbell = false;
   bool refuses_queued = false;
   bool own_memory = false;
+  bool never_spins = false;
   bool leaf = false;  ///< its loop waits for nobody, so nobody's wait for it is a deadlock
   bool signals_on_loop = false;
   bool runs_once = false;  ///< adopted: UV_RUN_ONCE in a row, else UV_RUN_NOWAIT

@@ -26,7 +26,7 @@ struct tally {
   std::atomic<std::uint64_t> post{0}, submit{0}, call{0}, call_for{0}, bare{0}, fire{0}, wait{0},
       look{0}, cancel{0}, settle{0}, raise{0}, brief{0}, stop{0}, fork{0}, nested{0};
   std::atomic<std::uint64_t> signals{0}, waited_in_handler{0}, exhausted{0}, deadlocks{0},
-      timeouts{0}, bridges{0}, adopted{0};
+      timeouts{0}, bridges{0}, adopted{0}, never_spin{0};
   std::atomic<std::uint64_t> lanes{0}, lane{0}, lane_bare{0}, lane_floods{0}, lanes_full{0};
 };
 inline void count(std::atomic<std::uint64_t>& n) noexcept {
