@@ -10,7 +10,7 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "event_lane",
-            "many_loops", "under_pressure"]
+            "many_loops", "under_pressure", "shared_loop"]
 
 
 def shown(name):

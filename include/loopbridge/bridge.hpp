@@ -17,6 +17,10 @@ struct uv_loop_s;
 namespace loopbridge {
 
 class with_policy;
+namespace detail {
+template <class F, class... First>
+class wrapped_function;
+}
 
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
@@ -178,6 +182,8 @@ class bridge {
   friend class reentrant_call;
   friend class with_policy;
   friend struct bridge_access;
+  template <class F, class... First>
+  friend class detail::wrapped_function;
 
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 

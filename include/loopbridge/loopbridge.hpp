@@ -3,6 +3,7 @@
 // Everything that users include.
 #include "loopbridge/bridge.hpp"          // IWYU pragma: export
 #include "loopbridge/bridge_group.hpp"    // IWYU pragma: export
+#include "loopbridge/default_bridge.hpp"  // IWYU pragma: export
 #include "loopbridge/deferred.hpp"        // IWYU pragma: export
 #include "loopbridge/errors.hpp"          // IWYU pragma: export
 #include "loopbridge/eventual.hpp"        // IWYU pragma: export
@@ -14,3 +15,4 @@
 #include "loopbridge/status.hpp"          // IWYU pragma: export
 #include "loopbridge/when_full.hpp"       // IWYU pragma: export
 #include "loopbridge/with_policy.hpp"     // IWYU pragma: export
+#include "loopbridge/wrap.hpp"            // IWYU pragma: export
