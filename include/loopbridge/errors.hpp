@@ -72,6 +72,12 @@ class no_state : public error {
   using error::error;
 };
 
+/// No result is stashed under this number, or it is of another type.
+class not_stashed : public error {
+ public:
+  using error::error;
+};
+
 namespace detail {
 
 /// A failure that is not an exception yet. Results keep this one byte and build the exception on

@@ -11,6 +11,10 @@
 namespace loopbridge {
 
 class bridge;
+namespace detail {
+template <class T>
+class stashed;
+}
 
 /// The result of a submitted call, which comes later (Crochet's EventualResult).
 ///
@@ -96,6 +100,7 @@ class [[nodiscard(
 
  private:
   friend class bridge;
+  friend class detail::stashed<T>;
 
   struct drop {
     void operator()(detail::result<T>* state) const noexcept { state->drop_handle(); }

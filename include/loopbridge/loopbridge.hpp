@@ -11,6 +11,7 @@
 #include "loopbridge/loop_ref.hpp"        // IWYU pragma: export
 #include "loopbridge/options.hpp"         // IWYU pragma: export
 #include "loopbridge/reentrant_call.hpp"  // IWYU pragma: export
+#include "loopbridge/stash.hpp"           // IWYU pragma: export
 #include "loopbridge/stats.hpp"           // IWYU pragma: export
 #include "loopbridge/status.hpp"          // IWYU pragma: export
 #include "loopbridge/when_full.hpp"       // IWYU pragma: export

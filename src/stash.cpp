@@ -1,0 +1,139 @@
+#include "loopbridge/stash.hpp"
+
+#include <cxxabi.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string>
+
+#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/errors.hpp"
+
+namespace loopbridge::detail {
+namespace {
+
+using results = std::map<std::uint64_t, std::unique_ptr<stashed_base>>;
+
+/// Never destroyed, because threads may still use it when main has returned. A child makes one of
+/// its own: the parent's lock may be held there by a thread that is no more.
+struct shared_stash {
+  const process_mark process;
+  std::mutex mutex;
+  results kept;
+};
+
+/// Home: null, then the process's; in a child the parent's, until the first use there.
+std::atomic<shared_stash*> the_stash{nullptr};
+std::atomic<bool> is_registered{false};
+/// Goes on in a child, so that a number of the parent's is none of the child's.
+std::atomic<std::uint64_t> last_id{0};
+
+/// "std::string" of "type_of_result<std::string>".
+std::string name_of(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
+  const std::string name = status == 0 ? text.get() : type.name();
+  const auto begin = name.find('<');
+  const auto end = name.rfind('>');
+  if (begin == std::string::npos || end == std::string::npos) return name;
+  return name.substr(begin + 1, end - begin - 1);
+}
+
+std::string text_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an exception that is not a std::exception";
+  }
+}
+
+void report(std::uint64_t id, const stashed_base& result) {
+  const place where = result.where();
+  const std::exception_ptr error = result.error();
+  std::fprintf(
+      stderr,
+      "loopbridge: result %llu (%s, submitted at %s:%u) was stashed and never retrieved%s%s\n",
+      static_cast<unsigned long long>(id), name_of(result.type()).c_str(),
+      where.file != nullptr ? where.file : "an unknown place", where.line,
+      error ? "; it failed: " : "", error ? text_of(error).c_str() : "");
+}
+
+void report_what_is_left() {
+  shared_stash* const s = the_stash.load();
+  if (s == nullptr || !s->process.is_this_process()) return;
+  // Not under the lock: see the header. Whoever asks meanwhile is told that there is no such
+  // result.
+  results left;
+  {
+    const std::lock_guard lock(s->mutex);
+    left.swap(s->kept);
+  }
+  try {
+    for (const auto& [id, result] : left) report(id, *result);
+  } catch (...) {
+    std::fputs("loopbridge: no memory to say which results were never retrieved\n", stderr);
+  }
+  const std::lock_guard lock(s->mutex);
+  s->kept.merge(left);
+}
+
+shared_stash& stash_of_this_process() {
+  shared_stash* now = the_stash.load();
+  if (now != nullptr && now->process.is_this_process()) return *now;
+  auto made = std::make_unique<shared_stash>();
+  if (!is_registered.exchange(true) && std::atexit(report_what_is_left) != 0) {
+    is_registered = false;
+    throw std::bad_alloc();
+  }
+  if (the_stash.compare_exchange_strong(now, made.get())) return *made.release();
+  return *now;  // another thread was first
+}
+
+[[noreturn]] void throw_not_stashed(result_id id, const std::string& why) {
+  throw not_stashed("loopbridge: result " + std::to_string(static_cast<std::uint64_t>(id)) + why);
+}
+
+}  // namespace
+
+result_id put_into_stash(std::unique_ptr<stashed_base> result) {
+  shared_stash& s = stash_of_this_process();
+  const std::uint64_t id = last_id.fetch_add(1) + 1;
+  results entry;
+  entry.emplace(id, std::move(result));
+  const std::lock_guard lock(s.mutex);
+  s.kept.merge(entry);  // neither allocates nor throws
+  return result_id{id};
+}
+
+std::unique_ptr<stashed_base> take_from_stash(result_id id, const std::type_info& type) {
+  shared_stash& s = stash_of_this_process();
+  results::node_type entry;
+  const std::type_info* found = nullptr;
+  {
+    const std::lock_guard lock(s.mutex);
+    const auto at = s.kept.find(static_cast<std::uint64_t>(id));
+    if (at != s.kept.end()) {
+      found = &at->second->type();
+      if (*found == type) entry = s.kept.extract(at);
+    }
+  }
+  if (found == nullptr) {
+    throw_not_stashed(id,
+                      " is not in the stash: it was retrieved already, or never stashed in this "
+                      "process; each can be retrieved once");
+  }
+  if (entry.empty()) {
+    throw_not_stashed(id, " is of another type: retrieve<" + name_of(*found) +
+                              ">() gives it back, and not retrieve<" + name_of(type) + ">()");
+  }
+  return std::move(entry.mapped());
+}
+
+}  // namespace loopbridge::detail
