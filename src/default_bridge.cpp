@@ -18,6 +18,7 @@ struct shared_bridge {
   bridge b;
   const bool stops_at_exit;
   const detail::process_mark process;
+  shared_bridge* parents = nullptr;  ///< kept for those who look for leaks, as references to it are
 };
 
 /// Home: null, until the first one made is put here, to stay; in a child, the parent's until
@@ -46,6 +47,7 @@ bool publish(std::unique_ptr<shared_bridge> made, shared_bridge*& expected) {
     is_registered = false;
     throw std::bad_alloc();
   }
+  made->parents = expected;
   if (!the_default.compare_exchange_strong(expected, made.get())) return false;
   expected = made.release();
   return true;

@@ -24,6 +24,7 @@ struct shared_stash {
   const process_mark process;
   std::mutex mutex;
   results kept;
+  shared_stash* parents = nullptr;  ///< not lost, to those who look for leaks
 };
 
 /// Home: null, then the process's; in a child the parent's, until the first use there.
@@ -92,6 +93,7 @@ shared_stash& stash_of_this_process() {
     is_registered = false;
     throw std::bad_alloc();
   }
+  made->parents = now;
   if (the_stash.compare_exchange_strong(now, made.get())) return *made.release();
   return *now;  // another thread was first
 }
