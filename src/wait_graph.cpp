@@ -33,33 +33,51 @@ wait_vertex* wait_vertex::of_this_thread() noexcept {
   return own;
 }
 
+/// One that nobody uses, or a new one.
+wait_vertex* wait_vertex::claim() noexcept {
+  for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr; v = v->next_) {
+    bool in_use = false;
+    // acquire, release: the owners' stores to name_ come one after the other.
+    if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire,
+                                            std::memory_order_relaxed)) {
+      continue;
+    }
+    if (!v->is_awaited()) {
+      v->stand_for(v);
+      return v;
+    }
+    v->in_use_.store(false, std::memory_order_release);
+  }
+  wait_vertex* const made = new (std::nothrow) wait_vertex;
+  if (made == nullptr) return nullptr;
+  made->next_ = all_vertices.load(std::memory_order_relaxed);
+  while (!all_vertices.compare_exchange_weak(made->next_, made, std::memory_order_release)) {
+  }
+  return made;
+}
+
 wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
   static thread_local vertex_of_thread give_back;
-  if (own == nullptr) {
-    for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
-         v = v->next_) {
-      bool in_use = false;
-      // acquire, release: the owners' stores to name_ come one after the other.
-      if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire,
-                                              std::memory_order_relaxed)) {
-        continue;
-      }
-      if (!v->is_awaited()) {
-        own = v;
-        break;
-      }
-      v->in_use_.store(false, std::memory_order_release);
-    }
-  }
-  if (own == nullptr) {
-    own = new (std::nothrow) wait_vertex;
-    if (own == nullptr) return nullptr;
-    own->next_ = all_vertices.load(std::memory_order_relaxed);
-    while (!all_vertices.compare_exchange_weak(own->next_, own, std::memory_order_release)) {
-    }
-  }
+  if (own == nullptr) own = claim();
+  if (own == nullptr) return nullptr;
   own->set_name(name);
   return own;
+}
+
+wait_vertex* wait_vertex::make_stand_in() noexcept {
+  return claim();
+}
+
+void wait_vertex::stand_for(wait_vertex* v) noexcept {
+  stands_for_.store(v, std::memory_order_seq_cst);
+}
+
+void wait_vertex::give_back() noexcept {
+  in_use_.store(false, std::memory_order_release);
+}
+
+wait_vertex* wait_vertex::behind(wait_vertex* v) noexcept {
+  return v != nullptr ? v->stands_for_.load(std::memory_order_seq_cst) : nullptr;
 }
 
 void wait_vertex::set_name(const char* name) noexcept {
@@ -85,7 +103,8 @@ void wait_vertex::get_name(char (&name)[name_words * 8 + 1]) const noexcept {
 bool wait_vertex::is_awaited() const noexcept {
   for (const wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
        v = v->next_) {
-    if (v->waits_for_.load(std::memory_order_seq_cst) == this) return true;
+    wait_vertex* const to = v->waits_for_.load(std::memory_order_seq_cst);
+    if (to == this || behind(to) == this) return true;  // itself, while it was a stand-in
   }
   return false;
 }
@@ -130,7 +149,8 @@ bool wait_vertex::is_over(const edge& wait) noexcept {
 wait_vertex::edge wait_vertex::look() noexcept {
   const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
   // acquire: with a new edge comes the new answer_; the old one may be gone.
-  return {this, episode, waits_for_.load(std::memory_order_acquire)};
+  wait_vertex* const to = waits_for_.load(std::memory_order_acquire);
+  return {this, episode, behind(to)};
 }
 
 /// The edges from here back to here; 0 where the path ends elsewhere. It looks at its own episode
@@ -169,14 +189,25 @@ void wait_vertex::check_cycle() {
 }
 
 void core_base::note_loop_thread() noexcept {
+  wait_vertex* const of_thread = wait_vertex::of_loop_thread(name());
+  if (stand_in_ != nullptr) stand_in_->stand_for(of_thread);
   // release: pairs with vertex(). An adopted loop may begin to turn while others use the bridge.
-  vertex_.store(wait_vertex::of_loop_thread(name()), std::memory_order_release);
+  vertex_.store(stand_in_ != nullptr ? stand_in_ : of_thread, std::memory_order_release);
   loop_thread_.store(pthread_self(), std::memory_order_relaxed);
 }
 
 void core_base::forget_loop_thread() noexcept {
   vertex_.store(nullptr, std::memory_order_seq_cst);
+  if (stand_in_ != nullptr) stand_in_->stand_for(nullptr);
   loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
+}
+
+void core_base::run_on_any_thread() noexcept {
+  stand_in_ = wait_vertex::make_stand_in();
+}
+
+core_base::~core_base() {
+  if (stand_in_ != nullptr) stand_in_->give_back();
 }
 
 blocking_wait::blocking_wait(const core_base& target, const completion* answer) : waiter_(nullptr) {

@@ -20,7 +20,14 @@ class completion;
 /// edge on it changed in between: then all of them stood together. And it counts only if none of
 /// these waits has been answered: its thread would wake, and go on.
 ///
-/// Home of the atomics: `waits_for_` and `episode_` are written by the vertex's own thread only, at
+/// Which thread runs an adopted loop may turn out when others wait for it already. So their edges
+/// lead to a stand-in, a vertex of the bridge's own, which leads on to the thread's: to the
+/// adopting one's at first. The thread that begins to run the loop leads it to its own before it
+/// can wait in a call, so that its own look for a cycle sees the edges that were there.
+///
+/// Home of the atomics: `stands_for_` is the vertex itself, or what a stand-in leads to now:
+/// written by the thread that begins, or ends, to run the loop, and by who claims the vertex;
+/// seq_cst, for look(). `waits_for_` and `episode_` are written by the vertex's own thread only, at
 /// the start and the end of a wait. Who waits changes its episode, reads it with seq_cst and then,
 /// so, those of the others: of several threads that close a cycle, at least one sees it. The edge
 /// is seq_cst for is_awaited(), see begin_wait(). `in_use_` is taken and given back by the threads
@@ -34,6 +41,13 @@ class wait_vertex {
   /// The calling thread's vertex; made or recycled at the first call. Null where there is no memory
   /// for it: its waits are then in no cycle that anybody sees.
   static wait_vertex* of_loop_thread(const char* name) noexcept;
+  /// A vertex that is nobody's thread's, for an adopted loop. Null where there is no memory for it:
+  /// waits that begin before the loop's first turn on another thread may then be in no cycle.
+  static wait_vertex* make_stand_in() noexcept;
+  /// From now on it leads to `v`, the calling thread's; null: nowhere.
+  void stand_for(wait_vertex* v) noexcept;
+  /// It may be given to others.
+  void give_back() noexcept;
   /// The calling thread's vertex, or null if it runs no loop.
   static wait_vertex* of_this_thread() noexcept;
 
@@ -54,7 +68,10 @@ class wait_vertex {
   static constexpr unsigned name_words = 4;
   static constexpr unsigned longest_path = 64;
 
+  static wait_vertex* claim() noexcept;
   bool is_awaited() const noexcept;
+  /// Where the edge from here leads, a stand-in passed through.
+  static wait_vertex* behind(wait_vertex* v) noexcept;
   bool is_over(const edge& wait) noexcept;
   edge look() noexcept;
   unsigned walk(edge (&path)[longest_path]) noexcept;
@@ -62,6 +79,7 @@ class wait_vertex {
   void get_name(char (&name)[name_words * 8 + 1]) const noexcept;
 
   std::atomic<wait_vertex*> waits_for_{nullptr};
+  std::atomic<wait_vertex*> stands_for_{this};
   std::atomic<std::uint64_t> episode_{0};
   std::atomic<const completion*> answer_{nullptr};
   std::atomic<unsigned> lookers_{0};

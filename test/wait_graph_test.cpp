@@ -7,7 +7,10 @@
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 
+#include "support/app_loop.hpp"
+#include "support/bridge_access.hpp"
 #include "support/held_loop.hpp"
 #include "support/watchdog.hpp"
 
@@ -213,4 +216,23 @@ TEST_CASE("a loop is not taken for one that has ended, whose thread it may have 
       CHECK(answer.get() == 1);
     });
   }
+}
+
+TEST_CASE("a wait that began before an adopted loop's first turn is found, whoever runs that") {
+  const support::watchdog dog;
+  bridge own(named("own"));
+  support::app_loop app;
+  bridge adopted = bridge::adopt(&app.loop, named("adopted"));  // here, but it runs elsewhere
+  std::string message;
+  own.post(
+      [&] { adopted.call([&] { message = refusal_of([&] { own.call_for(generous, [] {}); }); }); });
+  REQUIRE(
+      support::comes_true([&] { return loopbridge::bridge_access::core(adopted).waiting() == 1; }));
+  std::thread runner([&]() noexcept {
+    uv_run(&app.loop, UV_RUN_DEFAULT);
+    adopted.stop();
+  });
+  runner.join();
+  own.call([] {});
+  CHECK(contains(message, "'adopted' -> 'own' -> 'adopted'"));
 }

@@ -18,6 +18,7 @@ using weak::require;
 class loop_in_name final : public loopbridge::detail::core_base {
  public:
   loop_in_name() : core_base(nullptr, nullptr, nullptr) {}
+  void is_adopted() { run_on_any_thread(); }
   void runs_here() { note_loop_thread(); }
   void ends_here() { forget_loop_thread(); }
 
@@ -72,6 +73,38 @@ WEAK_SCENARIO("of two loops that begin to wait for each other, one is told", {.d
   weak::join(b_runs);  // as one sees the start of a bridge
   wait_for(b);
   weak::join(other);
+  require(standing < 2, "both wait for ever");
+}
+
+WEAK_SCENARIO("a loop whose thread shows when another waits for it already: one of them is told",
+              {.deviations = 3}) {
+  loop_in_name a;
+  loop_in_name adopted;
+  adopted.is_adopted();
+  adopted.runs_here();  // a guess
+  unsigned a_runs = 0;
+  int standing = 0;
+  int told = 0;
+  const auto wait_for = [&](const loop_in_name& other) {
+    const bool waited = waits_for(other, [&] {
+      ++standing;
+      weak::block("a wait that stands for ever", [&] { return standing + told == 2; });
+    });
+    if (!waited) ++told;
+  };
+  const unsigned waits = weak::start([&] {
+    a.runs_here();
+    a_runs = weak::start([] {});
+    wait_for(adopted);
+  });
+  const unsigned runs = weak::start([&] {
+    weak::block("the other's start", [&] { return a_runs != 0; });
+    weak::join(a_runs);  // as one sees the start of a bridge
+    adopted.runs_here();
+    wait_for(a);
+  });
+  weak::join(waits);
+  weak::join(runs);
   require(standing < 2, "both wait for ever");
 }
 
