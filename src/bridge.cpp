@@ -1,6 +1,7 @@
 #include "loopbridge/bridge.hpp"
 
 #include "core.hpp"
+#include "thread_end.hpp"
 
 namespace loopbridge {
 namespace {
@@ -11,10 +12,19 @@ detail::core& whole(detail::core_base& base) noexcept {
 
 }  // namespace
 
-bridge::bridge(options opts) : core_(detail::core::start(std::move(opts))) {}
+bridge::bridge(options opts) {
+  const bool ends_with_thread = opts.stop_at_thread_end;
+  if (ends_with_thread) detail::reserve_stop_at_thread_end();
+  core_ = detail::core::start(std::move(opts));
+  if (ends_with_thread) detail::stop_at_thread_end(*core_);
+}
 
 bridge bridge::adopt(uv_loop_s* loop, options opts) {
-  return bridge(detail::core::adopt(loop, std::move(opts)));
+  const bool ends_with_thread = opts.stop_at_thread_end;
+  if (ends_with_thread) detail::reserve_stop_at_thread_end();
+  bridge made(detail::core::adopt(loop, std::move(opts)));
+  if (ends_with_thread) detail::stop_at_thread_end(*made.core_);
+  return made;
 }
 
 bridge::~bridge() {

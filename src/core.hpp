@@ -75,6 +75,7 @@ class core final : public core_base {
 
   // core_turn.cpp
   void before_poll() noexcept;
+  void take_sigchld_while_needed() noexcept;
   void after_poll() noexcept;
   void run_turn() noexcept;
   bool stay_awake() noexcept;
@@ -102,6 +103,7 @@ class core final : public core_base {
   // core_stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
+  void run_stop_functions() noexcept;
   void refuse(node& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
   void close_handles() noexcept;
@@ -119,6 +121,7 @@ class core final : public core_base {
   slot_pool<reentrant_post> pool_;
   spinners spinners_;
   const bool adopted_;
+  const bool minds_sigchld_;  ///< the thread is ours, and its signals' mask too
   uv_loop_t own_loop_{};
   uv_loop_t* const loop_;
   const std::unique_ptr<doorbell_base> doorbell_;
@@ -136,6 +139,7 @@ class core final : public core_base {
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
   bool handles_open_ = false;
   bool turns_ended_ = false;
+  bool takes_sigchld_ = false;
 
   chain taken_;                        ///< off the list, and not run yet; under the turn
   lane_state* lanes_ = nullptr;        ///< the first of a list; under the turn

@@ -8,6 +8,7 @@
 #include "core.hpp"
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/errors.hpp"
+#include "loopbridge/schedule.hpp"
 #include "uncancellable.hpp"
 #include "wait_graph.hpp"
 
@@ -79,12 +80,22 @@ class inherited_mask {
 
 }  // namespace
 
+namespace {
+/// Of a loop that has a thread of its own, while that runs.
+constinit thread_local core* of_this_thread = nullptr;
+}  // namespace
+
+core_ptr core_of_this_thread() noexcept {
+  return of_this_thread != nullptr ? core_ptr(*of_this_thread) : core_ptr();
+}
+
 core::core(options&& opts, uv_loop_t* adopted)
     : core_base(opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
       opts_(std::move(opts)),
       room_(opts_.capacity != 0 ? std::make_unique<room>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
+      minds_sigchld_(!adopted_ && !opts_.blocked_signals),
       loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)) {
   is_bounded_ = room_ != nullptr;
@@ -95,7 +106,11 @@ core::core(options&& opts, uv_loop_t* adopted)
   }
 }
 
-core::~core() = default;
+core::~core() {
+  // An adopted loop's that has not turned since its stop.
+  chain never_run = stop_functions_.take();
+  while (node* const n = never_run.pop()) n->refuse(*this);
+}
 
 void core::destroy() noexcept {
   const uncancellable closing_descriptors;
@@ -128,6 +143,7 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
   core_ptr held(*made);
   made->release_ref();
   made->open_handles();
+  made->run_on_any_thread();
   made->note_loop_thread();  // a guess, put right at the first turn
   // The first turn runs what is accepted before it, even if nothing else keeps the loop alive; and
   // until then the loop counts as asleep, see after_poll().
@@ -186,7 +202,9 @@ void core::start_thread() {
     const inherited_mask mask(opts_.blocked_signals ? *opts_.blocked_signals
                                                     : default_blocked_signals());
     thread_ = std::thread([this, &started, &failed]() noexcept {
+      of_this_thread = this;
       thread_main(started, failed);
+      of_this_thread = nullptr;
       forget_loop_thread();
       ended_.publish(completion::queued, false);
       release_ref();

@@ -13,6 +13,7 @@
 //
 //   1. what is queued runs, or is refused          no call is left
 //   2. deferreds fail, their cancel hooks run      no waiter is left
+//      functions given to at_stop() run            the last one first
 //   3. our handles are closed                      no ring touches one any more
 //   4. the program's handles are reported, closed; requests at work are waited for; the loop closes
 namespace loopbridge::detail {
@@ -91,6 +92,7 @@ void core::end_on_loop() noexcept {
     if (d.claim_as_cancelled()) d.fail_as_stopped();
     delist(d);
   }
+  run_stop_functions();
   bell_.disarm();
   if (watch_) watch_->end();
   turns_ended_ = true;
@@ -99,6 +101,21 @@ void core::end_on_loop() noexcept {
     uv_stop(loop_);
   } else {
     forget_loop_thread();  // which may end, and this bridge will not hear of it
+  }
+}
+
+void core::run_stop_functions() noexcept {
+  stop_functions_.close();
+  chain in_order = stop_functions_.take();
+  node* last = nullptr;
+  while (node* const n = in_order.pop()) {
+    n->next = last;
+    last = n;
+  }
+  while (last != nullptr) {
+    node* const before = last->next;  // read before it runs, which frees it
+    last->run(*this);
+    last = before;
   }
 }
 

@@ -61,6 +61,12 @@ void throw_timed_out(place where) {
                   "; is the loop blocked by a callback, or the timeout too short?");
 }
 
+void throw_interrupted(place where) {
+  throw interrupted("loopbridge: the wait was interrupted before the call was answered" +
+                    at(where) +
+                    "; the call goes on: wait again, after interruption::reset(), or cancel() it");
+}
+
 void throw_lane_full(place where) {
   throw lane_full("loopbridge: the lane" + at(where, "made") +
                   " is full: its thread posts faster than the loop runs; let it wait "

@@ -14,19 +14,23 @@
 #include <poll.h>
 #endif
 
+#include "loopbridge/interruption.hpp"
+
 namespace loopbridge::detail {
 
 #ifdef __linux__
 
 // syscall() and not a libc wait: nothing that takes a lock, and no pthread_cancel in the middle.
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until,
-                const process_mark& process) noexcept {
+                const process_mark& process, const interruption* by) noexcept {
   const std::atomic<std::uint32_t>& lot = process_mark::parking_lot(&word);
+  if (by != nullptr) by->sleeps_in(process_mark::number_of(lot));
   // Before both looks. Is it the number that a waker has left, then we see what it has changed:
   // acquire, pairs with futex_wake_all(). Is it a child's, then we see that we are in one.
   const std::uint32_t number = lot.load(std::memory_order_acquire);
   if (!process.is_this_process()) return false;
   if (word.load(std::memory_order_relaxed) != expected) return true;
+  if (by != nullptr && by->is_tripped()) return true;
   const int saved_errno = errno;
   timespec at{};
   const timespec* timeout = nullptr;
@@ -45,20 +49,30 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
   return true;
 }
 
-void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept {
-  std::atomic<std::uint32_t>& lot = process_mark::parking_lot(&word);
+namespace {
+void wake(std::atomic<std::uint32_t>& lot) noexcept {
   lot.fetch_add(2, std::memory_order_release);  // pairs with futex_wait()
   const int saved_errno = errno;
   syscall(SYS_futex, &lot, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
   errno = saved_errno;
+}
+}  // namespace
+
+void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+  wake(process_mark::parking_lot(&word));
+}
+
+void futex_wake_lot(std::size_t number) noexcept {
+  wake(process_mark::lot_at(number));
 }
 
 #else
 
 // No futex: look again every few milliseconds. poll() is async-signal-safe everywhere.
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until,
-                const process_mark& process) noexcept {
+                const process_mark& process, const interruption* by) noexcept {
   if (!process.is_this_process()) return false;
+  if (by != nullptr && by->is_tripped()) return true;
   const int saved_errno = errno;
   const auto left = until - std::chrono::steady_clock::now();
   if (word.load(std::memory_order_relaxed) == expected && left > left.zero()) {
@@ -69,6 +83,7 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
 }
 
 void futex_wake_all(const std::atomic<std::uint32_t>&) noexcept {}
+void futex_wake_lot(std::size_t) noexcept {}
 
 #endif
 

@@ -95,4 +95,12 @@ std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexc
   return the_page_.load(std::memory_order_relaxed)->lots[spread(place) >> (32 - bits)];
 }
 
+std::size_t process_mark::number_of(const std::atomic<std::uint32_t>& lot) noexcept {
+  return static_cast<std::size_t>(&lot - the_page_.load()->lots.data());
+}
+
+std::atomic<std::uint32_t>& process_mark::lot_at(std::size_t number) noexcept {
+  return the_page_.load()->lots[number];
+}
+
 }  // namespace loopbridge::detail

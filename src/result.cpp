@@ -4,18 +4,18 @@
 
 namespace loopbridge::detail {
 
-bool result_base::wait(deadline until) {
+bool result_base::wait(deadline until, const interruption* by) {
   if (completion_.is_done()) return true;
   const blocking_wait waiting(core_, &completion_);
-  if (wait_for_completion(until)) return true;
+  if (wait_for_completion(until, by)) return true;
   if (!core_.is_this_process()) throw_wrong_process();
   return false;
 }
 
 /// Awake for a moment, if that pays, then asleep.
-bool result_base::wait_for_completion(deadline until) noexcept {
+bool result_base::wait_for_completion(deadline until, const interruption* by) noexcept {
   core_base::spinners* const spinning = core_.spinning();
-  if (spinning == nullptr) return core_.wait_for(completion_, until, where_);
+  if (spinning == nullptr) return core_.wait_for(completion_, until, where_, by);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it()) {
@@ -25,16 +25,17 @@ bool result_base::wait_for_completion(deadline until) noexcept {
     if (completion_.is_done()) return true;
   }
   const deadline begun = spinner::clock::now();
-  const bool done = core_.wait_for(completion_, until, where_);
+  const bool done = core_.wait_for(completion_, until, where_, by);
   own.slept(spinner::clock::now() - begun);
   return done;
 }
 
-bool core_base::wait_for(completion& answer, deadline until, place where) noexcept {
+bool core_base::wait_for(completion& answer, deadline until, place where,
+                         const interruption* by) noexcept {
   if (answer.is_done()) return true;
   counts_.waits_begun.add();
-  const bool done =
-      watchdog_ != nullptr ? watchdog_->wait(answer, until, where) : answer.wait(until, process_);
+  const bool done = watchdog_ != nullptr ? watchdog_->wait(answer, until, where, by)
+                                         : answer.wait(until, process_, by);
   counts_.waits_ended.add();
   return done;
 }
@@ -47,6 +48,7 @@ bool result_base::cancel() noexcept {
     discard_callable();
     set_failure(failure::cancelled);
     completion_.publish(completion::settling, false);
+    if (completion_.is_watched()) tell_watchers();
     return true;
   }
   if (completion_.request_cancel() != completion::waiting) return false;
@@ -55,6 +57,7 @@ bool result_base::cancel() noexcept {
   deferred_base& source = *source_;
   set_failure(failure::cancelled);
   completion_.publish(completion::waiting, true);
+  if (completion_.is_watched()) tell_watchers();
   core_.delist_later(source);  // held by source_, as the caller holds the handle
   return true;
 }
@@ -66,9 +69,47 @@ bool result_base::start() noexcept {
 }
 
 void result_base::complete(completion::phase from) noexcept {
-  if (completion_.publish(from, true)) {
+  const completion::published p = completion_.publish_or_hold(from);
+  if (p.watched) tell_watchers();
+  if (p.watched ? completion_.release_loop() : p.handle_gone) {
     report_if_unread();
     destroy();
+  }
+}
+
+/// Stands for no watcher.
+watcher* result_base::told() noexcept {
+  static struct final_watcher final : watcher {
+    void notify() noexcept override {}
+  } none;
+  return &none;
+}
+
+void result_base::watch(watcher& w) noexcept {
+  watcher* last = watchers_.load();
+  do {
+    if (last == told()) return w.notify();
+    w.next_ = last;
+  } while (!watchers_.compare_exchange_weak(last, &w));
+  // Done, and its completer may not have seen the mark: then it is for us to tell them, `w` too.
+  if (!completion_.mark_watched()) tell_watchers();
+}
+
+/// In the order in which they came.
+void result_base::tell_watchers() noexcept {
+  watcher* last = watchers_.exchange(told());
+  if (last == told()) return;
+  watcher* first = nullptr;
+  while (last != nullptr) {
+    watcher* const before = last->next_;
+    last->next_ = first;
+    first = last;
+    last = before;
+  }
+  while (first != nullptr) {
+    watcher* const next = first->next_;  // read before it is told: it may be gone afterwards
+    first->notify();
+    first = next;
   }
 }
 

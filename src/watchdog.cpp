@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "loopbridge/interruption.hpp"
 #include "uncancellable.hpp"
 #include "undisturbed.hpp"
 
@@ -99,16 +100,17 @@ void watchdog::end() noexcept {
   thread_->changed.notify_one();
 }
 
-bool watchdog::wait(completion& answer, deadline until, place where) noexcept {
+bool watchdog::wait(completion& answer, deadline until, place where,
+                    const interruption* by) noexcept {
   const process_mark& process = core_.process();
   const deadline begun = clock::now();
   if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
-    return answer.wait(until, process);
+    return answer.wait(until, process, by);
   }
-  if (answer.wait(begun + opts_.wait, process)) return true;
-  if (!process.is_this_process()) return false;
+  if (answer.wait(begun + opts_.wait, process, by)) return true;
+  if (!process.is_this_process() || (by != nullptr && by->is_tripped())) return false;
   report(overdue::kind::wait, clock::now() - begun, where);
-  return answer.wait(until, process);
+  return answer.wait(until, process, by);
 }
 
 void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {

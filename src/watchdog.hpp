@@ -26,7 +26,7 @@ class watchdog {
   void join() noexcept;
 
   /// As completion::wait.
-  bool wait(completion& answer, deadline until, place where) noexcept;
+  bool wait(completion& answer, deadline until, place where, const interruption* by) noexcept;
 
  private:
   friend class watched_call;

@@ -51,7 +51,20 @@ constexpr const char* bell_is_seq_cst =
     "which they are run, so that the look finds the bell armed without it";
 constexpr const char* no_stronger_failure =
     "needed by nothing, but compilers warn of a failure's order that is stronger";
+constexpr const char* handle_was_held =
+    "calls with a handle use publish_or_hold(); publish() is left to cancellers, who hold the "
+    "handle, and to handlers' waits, whose slot is claimed again by a handler of another run";
+constexpr const char* default_order =
+    "acquire and release would do; seq_cst is the default, and this is not on a path of every call";
 constexpr kept not_seen[] = {
+    {"seq_cst -> acq_rel: bool mark_watched()", default_order},
+    {"seq_cst -> acq_rel: bool is_settled()", default_order},
+    {"seq_cst -> acq_rel: watcher* last = watchers_", default_order},
+    {"seq_cst -> acq_rel: } while (!watchers_", default_order},
+    {"seq_cst -> acq_rel on failure: } while (!watchers_", default_order},
+    {"release -> relaxed: in_use_.store(false", names_of_owners},
+    {"acq_rel -> release: const std::uint32_t old = word_.fetch_add((done - from)",
+     handle_was_held},
     {"lane_state.hpp:", not_searched},
     {"lane.cpp:", not_searched},
     {"acq_rel -> acquire: fence_.fetch_add(0, std::memory_order_acq_rel);  // pairs with "

@@ -16,11 +16,14 @@ struct uv_loop_s;
 
 namespace loopbridge {
 
+class repeated_call;
 class with_policy;
 namespace detail {
 template <class F, class... First>
 class wrapped_function;
-}
+class schedule_awaiter;
+struct log_state;
+}  // namespace detail
 
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
@@ -127,6 +130,31 @@ class bridge {
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
       -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
+  /// submit(), later: `f` runs when `delay` has passed since this call, or as soon after that as
+  /// the loop can; in whole milliseconds, rounded up. Zero or less: in a turn to come. Cancelling
+  /// the eventual stops the timer; the callable is then destroyed on the loop. A stop ends the wait
+  /// at once in `bridge_stopped`, whatever options::on_stop says.
+  template <class Rep, class Period, class F>
+  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where = place::current())
+      -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
+  template <class Rep, class Period, class F, class Arg, class... Args,
+            detail::unless_place<Arg> = 0>
+  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, Arg&& arg, Args&&... args)
+      -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>>;
+
+  /// Runs `f` on the loop again and again, the first time when `period` has passed since the loop
+  /// took this call, until what it returns is stopped or destroyed, or the bridge stops. Runs are
+  /// due a period apart, and do not drift: one that is late does not make the next one late. Where
+  /// the loop was held up for more than a period, those that were missed are left out, and the beat
+  /// is kept. If `f` returns a deferred or a task, no other run begins before that has ended. What
+  /// it throws goes to options::on_unhandled_error, and it goes on.
+  ///
+  /// Any ordinary thread, the loop's too. Throws like post, and std::invalid_argument for a period
+  /// of nothing.
+  template <class Rep, class Period, class F>
+  repeated_call submit_every(std::chrono::duration<Rep, Period> period, F&& f,
+                             place where = place::current());
+
   /// A private way to the loop, for one thread that posts by the million: see lane. Any ordinary
   /// thread. Throws `bridge_stopped`, `wrong_process` or std::bad_alloc.
   loopbridge::lane lane(full_lane full = full_lane::block, place where = place::current());
@@ -140,6 +168,12 @@ class bridge {
   status post_reentrant(F f, Value value) noexcept;
   template <class F>
   status post_reentrant(F f) noexcept;
+
+  /// `co_await b.schedule()`, in a coroutine of any kind but a task: goes on on the loop's thread,
+  /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
+  /// thread. Throws like post; and `bridge_stopped`, or `bridge_full`, also where it was accepted
+  /// and then refused, on the thread that refuses.
+  detail::schedule_awaiter schedule(place where = place::current());
 
   /// The same calls with a policy of their own for when the bridge is full (options::capacity):
   /// `b.with(when_full::refuse()).post(f)`. Any ordinary thread, the loop's too.
@@ -162,6 +196,17 @@ class bridge {
   /// whatever on_stop says; hooks and closing wait for the loop's next turn.
   void stop();
 
+  /// Has `f` run at the stop, on the loop's thread, with a `loop_ref` if it takes one: after calls
+  /// that were queued have run or been refused and all waiters are released, and before handles are
+  /// closed, so that it may close its own. The function that was registered last runs first. What
+  /// one throws goes to options::on_unhandled_error, and the others run. For an adopted loop that
+  /// never turns again after a stop elsewhere they do not run, which is reported there.
+  ///
+  /// Any ordinary thread, the loop's too, before the stop has come so far; then it throws
+  /// `bridge_stopped`. Throws like post(), but for what concerns a capacity.
+  template <class F>
+  void at_stop(F&& f, place where = place::current());
+
   /// The part of stop() that a handler may do: refuse new work from now on, and have the loop end
   /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
   void stop_reentrant() noexcept;
@@ -182,6 +227,7 @@ class bridge {
   friend class reentrant_call;
   friend class with_policy;
   friend struct bridge_access;
+  friend struct detail::log_state;
   template <class F, class... First>
   friend class detail::wrapped_function;
 
@@ -212,4 +258,8 @@ class bridge {
 }  // namespace loopbridge
 
 #include "loopbridge/detail/bridge_impl.hpp"
+#include "loopbridge/schedule.hpp"
+#include "loopbridge/task.hpp"
+#include "loopbridge/then.hpp"
+#include "loopbridge/timed.hpp"
 #include "loopbridge/with_policy.hpp"

@@ -13,13 +13,12 @@ namespace loopbridge {
 
 template <class T>
 class completer;
+template <class T>
+class eventual;
 
 namespace detail {
-struct release_deferred {
-  void operator()(deferred_base* state) const noexcept { state->release_ref(); }
-};
 template <class T>
-using deferred_ptr = std::unique_ptr<deferred_state<T>, release_deferred>;
+eventual<T> answer_of_deferred(core_base& core, deferred<T>&& d);
 }  // namespace detail
 
 /// A result that comes later on the loop: what a callable returns when it has only begun the work.
@@ -44,6 +43,7 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
  private:
   friend class completer<T>;
   friend class detail::result<T>;
+  friend eventual<T> detail::answer_of_deferred<T>(detail::core_base & core, deferred && d);
 
   explicit deferred(detail::deferred_state<T> & state) noexcept : state_(&state) {}
   detail::deferred_state<T>* release() noexcept {
@@ -107,6 +107,13 @@ class completer {
         }
       });
     });
+  }
+
+  /// Runs `make` and ends the call with what it returns or throws. Results as for resolve(): where
+  /// that was decided before, `make` does not run.
+  template <class F>
+  bool resolve_with(F&& make) {
+    return state().settle([&](detail::outcome<T>& o) { o.capture(std::forward<F>(make)); });
   }
 
   /// Ends the call with an exception. Results as for resolve().

@@ -42,6 +42,12 @@ class timed_out : public error {
   using error::error;
 };
 
+/// A wait was ended early by an interruption or a std::stop_token. The call goes on.
+class interrupted : public error {
+ public:
+  using error::error;
+};
+
 /// The completer of a deferred result was dropped without resolving it.
 class broken : public error {
  public:
@@ -78,6 +84,12 @@ class not_stashed : public error {
   using error::error;
 };
 
+/// The queue is closed, and all that was put into it has been taken. See reentrant_queue.
+class queue_closed : public error {
+ public:
+  using error::error;
+};
+
 namespace detail {
 
 /// A failure that is not an exception yet. Results keep this one byte and build the exception on
@@ -94,6 +106,7 @@ std::exception_ptr make_error(failure f, place where) noexcept;
 [[noreturn]] void throw_full();
 [[noreturn]] void throw_wrong_process();
 [[noreturn]] void throw_timed_out(place where);
+[[noreturn]] void throw_interrupted(place where);
 [[noreturn]] void throw_lane_full(place where);
 [[noreturn]] void throw_no_state(const char* what);
 

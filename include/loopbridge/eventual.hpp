@@ -7,6 +7,8 @@
 
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/result.hpp"
+#include "loopbridge/interruption.hpp"
+#include "loopbridge/place.hpp"
 
 namespace loopbridge {
 
@@ -14,7 +16,8 @@ class bridge;
 namespace detail {
 template <class T>
 class stashed;
-}
+struct eventual_access;
+}  // namespace detail
 
 /// The result of a submitted call, which comes later (Crochet's EventualResult).
 ///
@@ -68,6 +71,26 @@ class [[nodiscard(
     return std::move(*this).take_by(detail::deadline_after(timeout));
   }
 
+  /// The same, but an interruption, or a std::stop_token, ends the wait early: throws
+  /// `interrupted`, at once if it is tripped already. That cancels nothing, as with a timeout. A
+  /// result that is there is given all the same.
+  view get(const interrupter& stop) const& {
+    wait_until(detail::no_deadline, stop);
+    return state().look();
+  }
+  T get(const interrupter& stop)&& {
+    return std::move(*this).take_by(detail::no_deadline, stop);
+  }
+  template <class Rep, class Period>
+  view get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop) const& {
+    wait_until(detail::deadline_after(timeout), stop);
+    return state().look();
+  }
+  template <class Rep, class Period>
+  T get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop)&& {
+    return std::move(*this).take_by(detail::deadline_after(timeout), stop);
+  }
+
   /// Waits without looking. wait_for: false when the time was up first.
   void wait() const {
     state().wait(detail::no_deadline);
@@ -98,9 +121,22 @@ class [[nodiscard(
     return state().cancel();
   }
 
+  /// Has `f` called with the value, when that is there, on the loop of the call itself, and gives
+  /// an eventual for what f returns. A failure passes f by and ends the new eventual; an `f` that
+  /// takes an `eventual<T>` gets that in either case, ready. Where f returns a deferred, a task or
+  /// an eventual, what that ends with is the result. This eventual is empty then; cancelling the
+  /// new one cancels both. Throws like bridge::submit(), also if the result is there already.
+  template <class F>
+  auto then(F && f, place where = place::current())&&;
+  /// The same on `executor`: a bridge, or anything else that has post(callable), which must outlive
+  /// the call. If that throws, the new eventual ends so; if it loses the callable, as `broken`.
+  template <class Executor, class F, detail::unless_place<F> = 0>
+  auto then(Executor & executor, F && f, place where = place::current())&&;
+
  private:
   friend class bridge;
   friend class detail::stashed<T>;
+  friend struct detail::eventual_access;
 
   struct drop {
     void operator()(detail::result<T>* state) const noexcept { state->drop_handle(); }
@@ -117,6 +153,16 @@ class [[nodiscard(
     return *state_;
   }
 
+  void wait_until(detail::deadline until, const interrupter& stop) const {
+    if (state().wait(until, &stop.by())) return;
+    if (stop.by().is_tripped()) detail::throw_interrupted(state().where());
+    detail::throw_timed_out(state().where());
+  }
+  T take_by(detail::deadline until, const interrupter& stop)&& {
+    wait_until(until, stop);
+    const eventual taken = std::move(*this);
+    return taken.state_->take();
+  }
   T take_by(detail::deadline until)&& {
     if (!state().wait(until)) detail::throw_timed_out(state().where());
     const eventual taken = std::move(*this);
@@ -125,5 +171,19 @@ class [[nodiscard(
 
   std::unique_ptr<detail::result<T>, drop> state_;
 };
+
+namespace detail {
+/// For what is built on results: tasks, continuations.
+struct eventual_access {
+  template <class T>
+  static result<T>& state(const eventual<T>& e) {
+    return e.state();
+  }
+  template <class T>
+  static eventual<T> make(result<T>& state) noexcept {
+    return eventual<T>(state);
+  }
+};
+}  // namespace detail
 
 }  // namespace loopbridge

@@ -139,7 +139,10 @@ struct options {
 
   /// Signals blocked on the loop's thread. Not given: all, except those that collectors stop the
   /// world with (SIGPWR, SIGXCPU), SIGPROF and the synchronous ones (SIGSEGV, SIGBUS, SIGFPE,
-  /// SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that handlers run on the program's own threads.
+  /// SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that handlers run on the program's own threads; and
+  /// SIGCHLD is open while the loop has children of uv_spawn's, since libuv's handler for it must
+  /// run somewhere. Who gives a set here that has SIGCHLD leaves it open on another thread, or
+  /// hears of no child's end; so does who runs an adopted loop.
   std::optional<sigset_t> blocked_signals = {};
 
   /// Run on the loop's thread, before its first turn and after its last; collectors and language
@@ -161,6 +164,12 @@ struct options {
   std::function<void(const open_handle&)> on_open_handle = {};
 
   queued_calls on_stop = queued_calls::run;
+
+  /// Stop the bridge when the thread ends that made it, although others run, and may wait for its
+  /// answers: the main thread, say, that leaves by pthread_exit or returns from main (there before
+  /// static objects are destroyed). As stop() on that thread, among the destructors of its
+  /// thread_local objects.
+  bool stop_at_thread_end = false;
 
   watchdog_options watchdog = {};
 };

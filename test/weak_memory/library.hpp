@@ -35,6 +35,7 @@
 #include <optional>
 #include <source_location>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -42,9 +43,11 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "atomic.hpp"
 #include "kernel.hpp"
+#include "loopbridge/detail/coroutine.hpp"
 
 namespace std {
 using ::weak::weak_future;
@@ -78,6 +81,7 @@ using ::weak::weak_clock;
 #include "../../src/core_turn.cpp"
 #include "../../src/errors.cpp"
 #include "../../src/futex.cpp"
+#include "../../src/interruption.cpp"
 #include "../../src/lane.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
@@ -86,6 +90,10 @@ using ::weak::weak_clock;
 #include "loopbridge/loopbridge.hpp"
 
 namespace loopbridge::detail {
+
+// Real threads' ends.
+void reserve_stop_at_thread_end() {}
+void stop_at_thread_end(core_base&) noexcept {}
 
 // Slabs have a test of their own, on threads.
 void* allocate_block(std::size_t size, std::pmr::memory_resource*) {
@@ -123,9 +131,15 @@ process_mark::process_mark() {
   page_ = &page;
   number_ = 0;
 }
+static std::array<std::atomic<std::uint32_t>, 64> lots;
+std::size_t process_mark::number_of(const std::atomic<std::uint32_t>& lot) noexcept {
+  return static_cast<std::size_t>(&lot - lots.data());
+}
+std::atomic<std::uint32_t>& process_mark::lot_at(std::size_t number) noexcept {
+  return lots[number];
+}
 /// To each its own: one that is woken with another would hide that nobody woke it.
 std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexcept {
-  static std::array<std::atomic<std::uint32_t>, 64> lots;
   static std::array<const void*, lots.size()> users;
   static std::size_t used = 0;
   static std::uint64_t run = 0;
@@ -146,7 +160,7 @@ watchdog::watchdog(core_base& core, const watchdog_options& opts) : core_(core),
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}
-bool watchdog::wait(completion&, deadline, place) noexcept {
+bool watchdog::wait(completion&, deadline, place, const interruption*) noexcept {
   return false;
 }
 void watched_call::begin(place) noexcept {}

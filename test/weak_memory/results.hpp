@@ -74,6 +74,47 @@ WEAK_SCENARIO("an answer is read by another thread than the one that submitted")
   weak::join(other);
 }
 
+WEAK_SCENARIO("an interruption ends a wait whenever it comes, and an answer does as well") {
+  loopbridge::bridge bridge(weak::asleep());
+  loopbridge::interruption stop;
+  loopbridge::completer<int> done;
+  auto answer = bridge.submit([&] { return done.get_deferred(); });
+  const unsigned other = weak::start([&] { stop.trip(); });
+  bool was_interrupted = false;
+  try {
+    answer.get(stop);
+  } catch (const loopbridge::interrupted&) {
+    was_interrupted = true;
+  }
+  weak::join(other);
+  require(was_interrupted, "answered by nobody");
+  done.resolve(7);
+  require(answer.get() == 7, "a wrong answer");
+}
+
+struct counting_watcher final : loopbridge::detail::watcher {
+  explicit counting_watcher(const loopbridge::eventual<tracked>& e) : answer(e) {}
+  void notify() noexcept override {
+    require(answer.get().value == 7, "told before the answer");
+    ++told;
+  }
+  const loopbridge::eventual<tracked>& answer;
+  weak::tally told;
+};
+
+WEAK_SCENARIO("watchers are told once, whenever they come, and see the answer") {
+  loopbridge::bridge bridge(weak::asleep());
+  {
+    const auto answer = bridge.submit([] { return tracked(); });
+    counting_watcher first(answer);
+    counting_watcher second(answer);
+    loopbridge::detail::eventual_access::state(answer).watch(first);
+    loopbridge::detail::eventual_access::state(answer).watch(second);
+    bridge.call([] {});
+    require(first.told == 1 && second.told == 1, "not told once");
+  }
+}
+
 WEAK_SCENARIO("a completer on another thread against a cancel: one of them decides") {
   loopbridge::bridge bridge(weak::asleep());
   loopbridge::completer<int> done;

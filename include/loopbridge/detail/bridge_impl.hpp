@@ -25,14 +25,14 @@ void bridge::do_post(const detail::entry& how, place where, Bound&&... bound) {
   }
 }
 
+namespace detail {
 template <class... Bound>
-auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
-    -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>> {
-  using bound_type = detail::bound_call_of<Bound...>;
-  using submitted = detail::submitted_call<bound_type>;
-  detail::core_base& c = core();
+auto submit_to(core_base& c, const entry& how, place where, Bound&&... bound)
+    -> eventual<answer_t<bound_call_of<Bound...>>> {
+  using bound_type = bound_call_of<Bound...>;
+  using submitted = submitted_call<bound_type>;
   submitted* const s =
-      detail::make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
+      make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
   status st;
   try {
     st = c.submit_call(*s, how, where);
@@ -42,10 +42,17 @@ auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
   }
   if (st != status::accepted) {
     s->undo();
-    if (st == status::timed_out) detail::throw_timed_out(where);
-    detail::throw_unless_accepted(st);
+    if (st == status::timed_out) throw_timed_out(where);
+    throw_unless_accepted(st);
   }
-  return eventual<detail::answer_t<bound_type>>(*s);
+  return eventual_access::make<answer_t<bound_type>>(*s);
+}
+}  // namespace detail
+
+template <class... Bound>
+auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
+    -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>> {
+  return detail::submit_to(core(), how, where, std::forward<Bound>(bound)...);
 }
 
 template <class... Bound>
@@ -117,6 +124,17 @@ void bridge::post(F&& f, place where) {
 template <class F, class Arg, class... Args, detail::unless_place<Arg>>
 void bridge::post(F&& f, Arg&& arg, Args&&... args) {
   do_post({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
+}
+
+template <class F>
+void bridge::at_stop(F&& f, place where) {
+  using posted = detail::posted_call<detail::bound_call_of<F>>;
+  detail::core_base& c = core();
+  posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<F>(f));
+  if (const status s = c.push_stop_function(*p); s != status::accepted) {
+    detail::destroy_in_block(p, c.memory());
+    detail::throw_unless_accepted(s);
+  }
 }
 
 template <class F>

@@ -26,6 +26,7 @@ namespace loopbridge::detail {
 ///   cancel       asked while running: a deferred that the callable returns is cancelled at once
 ///   loop_gone    the loop's side has let go of the call
 ///   handle_gone  the handle was dropped; whichever of these two is set second frees the call
+///   watched      somebody is to be told of `done`, instead of sleeping for it: see watcher
 ///
 /// The one who completes writes the outcome, then adds `done` with release; readers of `done`
 /// acquire, so they see the outcome and everything done before it on the completing thread.
@@ -65,8 +66,33 @@ class completion {
     // its last user did to the call happens before it is freed here.
     const std::uint32_t old = word_.fetch_add((done - from) + (releases_loop ? loop_gone_mark : 0),
                                               std::memory_order_acq_rel);
-    if ((old & sleeper_mark) != 0) futex_wake_all(word_);  // only the address is used
+    wake_sleepers(old);
     return (old & handle_gone_mark) != 0;
+  }
+
+  /// publish() for calls that may be watched. `watched`: the loop's side was not let go of, so that
+  /// the call is there until the watchers are told and release_loop() says what became of it.
+  struct published {
+    bool handle_gone;
+    bool watched;
+  };
+  published publish_or_hold(phase from) noexcept {
+    std::uint32_t old = word_.load(std::memory_order_relaxed);
+    // Not an addition, as in publish(): whether it is watched must hold at the moment of `done`.
+    while (!word_.compare_exchange_weak(
+        old, old + (done - from) + ((old & watched_mark) != 0 ? 0 : loop_gone_mark),
+        std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish()
+    }
+    wake_sleepers(old);
+    return {(old & handle_gone_mark) != 0, (old & watched_mark) != 0};
+  }
+
+  /// Who holds the handle: who completes is to look for watchers. False: it is done.
+  bool mark_watched() noexcept { return phase_of(word_.fetch_or(watched_mark)) != done; }
+  /// Who holds the handle and has completed: did somebody come to watch before that? Relaxed: it
+  /// is about one word, and sees at least what the caller's own publish() saw.
+  bool is_watched() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & watched_mark) != 0;
   }
 
   /// Loop: found a cancelled call in its list. True: the caller must free it.
@@ -85,8 +111,9 @@ class completion {
 
   /// Waits for `done`; false: the deadline came first, or this is not `process`, but a child that a
   /// handler forked out of this very wait, where nobody will answer.
-  /// Any number of waiters, any thread, and, given a deadline, any handler.
-  bool wait(deadline until, const process_mark& process) noexcept;
+  /// Any number of waiters, any thread, and, given a deadline, any handler. `by`, if there is one,
+  /// ends the wait early: false, too.
+  bool wait(deadline until, const process_mark& process, const interruption* by = nullptr) noexcept;
 
  private:
   static constexpr std::uint32_t phase_mask = 7;
@@ -94,6 +121,11 @@ class completion {
   static constexpr std::uint32_t cancel_mark = 16;
   static constexpr std::uint32_t loop_gone_mark = 32;
   static constexpr std::uint32_t handle_gone_mark = 64;
+  static constexpr std::uint32_t watched_mark = 128;
+
+  void wake_sleepers(std::uint32_t old) noexcept {
+    if ((old & sleeper_mark) != 0) futex_wake_all(word_);  // only the address is used
+  }
 
   static phase phase_of(std::uint32_t word) noexcept { return phase(word & phase_mask); }
 

@@ -20,6 +20,10 @@
 #include "loopbridge/status.hpp"
 #include "loopbridge/when_full.hpp"
 
+namespace loopbridge {
+class interruption;
+}
+
 namespace loopbridge::detail {
 
 class deferred_base;
@@ -64,6 +68,12 @@ class core_base {
     return s;
   }
 
+  /// For bridge::at_stop(). `accepted`, `stopped` or `wrong_process`. Any thread.
+  status push_stop_function(node& n) noexcept {
+    if (!process_.is_this_process()) return status::wrong_process;
+    return stop_functions_.push(n) ? status::accepted : status::stopped;
+  }
+
   bool is_this_process() const noexcept { return process_.is_this_process(); }
   const process_mark& process() const noexcept { return process_; }
   bool is_closed() const noexcept { return list_.closed(); }
@@ -89,7 +99,8 @@ class core_base {
   bool is_anything_queued() const noexcept { return list_.has_news(); }
   /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
   /// watchdog. `where` is where the call was submitted. Ordinary threads.
-  bool wait_for(completion& answer, deadline until, place where) noexcept;
+  bool wait_for(completion& answer, deadline until, place where,
+                const interruption* by = nullptr) noexcept;
 
   /// May a handler wait, as far as the doorbell is concerned?
   virtual bool handler_may_wait() const noexcept = 0;
@@ -139,10 +150,12 @@ class core_base {
  protected:
   core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots, spinners* spinning)
       : memory_(memory), reentrant_slots_(slots), spinning_(spinning) {}
-  virtual ~core_base() = default;
+  virtual ~core_base();
 
   /// submit_call() where there is a capacity: src/core_full.cpp.
   status submit_bounded(node& n, const entry& how, place where);
+  /// Which thread runs the loop is not known for good: it is adopted. Before note_loop_thread().
+  void run_on_any_thread() noexcept;
   /// The calling thread runs the loop.
   void note_loop_thread() noexcept;
   /// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
@@ -165,12 +178,15 @@ class core_base {
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<pthread_t> loop_thread_{};
   static_assert(std::atomic<pthread_t>::is_always_lock_free);
-  /// That thread's place in the graph of waits: written along with loop_thread_; taken away with
+  /// That thread's place in the graph of waits, or what stands in for it: written along with
+  /// loop_thread_; taken away with
   /// seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};
+  wait_vertex* stand_in_ = nullptr;  ///< of an adopted loop: see wait_vertex
   /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.
   alignas(64) std::atomic<std::uint32_t> refs_{1};
   counters counts_;
+  submission_list stop_functions_;  ///< bridge::at_stop(); closed once they run
 };
 
 /// A hold on a core.

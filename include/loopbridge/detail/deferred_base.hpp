@@ -12,6 +12,16 @@
 
 namespace loopbridge::detail {
 
+/// What runs when nobody wants a deferred's result any more. destroy() comes last, in any case.
+class cancel_hook {
+ public:
+  virtual void operator()() = 0;
+  virtual void destroy() noexcept = 0;
+
+ protected:
+  ~cancel_hook() = default;
+};
+
 /// The shared state of a deferred and its completer, without the value: who settles it, which call
 /// it answers, and what to run when nobody wants it any more.
 ///
@@ -49,6 +59,10 @@ class deferred_base : public node {
     hook_.reset(make_in_block<hook_of>(memory_, std::forward<F>(f), memory_));
     if (hook_is_due_) finish_cancel_hook();
   }
+  /// The same with a hook whose owner sees to it that it lasts: until its destroy(), or until
+  /// forget_cancel_hook(). Loop thread, once, before the deferred is returned from the callable.
+  void set_cancel_hook(cancel_hook& hook) noexcept { hook_.reset(&hook); }
+  void forget_cancel_hook() noexcept { (void)hook_.release(); }
   /// By the core on the loop thread, when this is struck off the register: runs the hook if this
   /// was cancelled, and destroys it. A hook that throws is reported like a posted call.
   void finish_cancel_hook() noexcept;
@@ -90,13 +104,6 @@ class deferred_base : public node {
 
  private:
   enum class claim_state : std::uint8_t { open, resolved, cancelled };
-  struct cancel_hook {
-    virtual void operator()() = 0;
-    virtual void destroy() noexcept = 0;
-
-   protected:
-    ~cancel_hook() = default;
-  };
   struct destroy_hook {
     void operator()(cancel_hook* hook) const noexcept { hook->destroy(); }
   };

@@ -1,10 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/process_mark.hpp"
+
+namespace loopbridge {
+class interruption;
+}
 
 namespace loopbridge::detail {
 
@@ -16,11 +21,16 @@ namespace loopbridge::detail {
 /// sleep in the child; the kernel resumes it then (SA_RESTART), but first compares the word that is
 /// slept on: it is in the page that is wiped in a child. So no timer has to end the sleep now and
 /// then, and none has to be set up and taken down in each wait: a tenth of a call.
+///
+/// `by`, if there is one, ends it early, too.
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until,
-                const process_mark& process) noexcept;
+                const process_mark& process, const interruption* by = nullptr) noexcept;
 
 /// Wakes all sleepers of `word`, using its address only: the word itself may be gone already. After
 /// it was changed. Some process_mark has been made before.
 void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
+
+/// Wakes all who sleep in a parking lot, as futex_wake_all().
+void futex_wake_lot(std::size_t number) noexcept;
 
 }  // namespace loopbridge::detail

@@ -10,6 +10,8 @@
 namespace loopbridge {
 template <class T>
 class deferred;
+template <class T>
+class task;
 
 namespace detail {
 
@@ -54,15 +56,23 @@ using bound_call_of = bound_call<std::decay_t<Bound>...>;
 template <class T>
 struct answer_of {
   using type = T;
-  static constexpr bool is_deferred = false;
+  static constexpr bool is_deferred = false;  ///< it may come after the callable has returned
+  static constexpr bool is_task = false;
 };
 template <class T>
 struct answer_of<deferred<T>> {
   using type = T;
   static constexpr bool is_deferred = true;
+  static constexpr bool is_task = false;
+};
+template <class T>
+struct answer_of<task<T>> {
+  using type = T;
+  static constexpr bool is_deferred = true;
+  static constexpr bool is_task = true;
 };
 
-/// What the waiter gets: the callable's result, or, of a deferred<T>, the T.
+/// What the waiter gets: the callable's result, or, of a deferred<T> or a task<T>, the T.
 template <class Bound>
 using answer_t = typename answer_of<std::remove_cv_t<typename Bound::result_type>>::type;
 

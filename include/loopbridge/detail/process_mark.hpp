@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace loopbridge::detail {
@@ -32,6 +33,9 @@ class process_mark {
   /// their process, an odd one that its ancestors have not begun with; then wakers add 2, and so
   /// never make 0 again.
   static std::atomic<std::uint32_t>& parking_lot(const void* address) noexcept;
+  /// That lot's number, from 0, and a lot by its number.
+  static std::size_t number_of(const std::atomic<std::uint32_t>& lot) noexcept;
+  static std::atomic<std::uint32_t>& lot_at(std::size_t number) noexcept;
 
  private:
   struct wiped_page {

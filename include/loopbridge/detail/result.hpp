@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <memory_resource>
 #include <utility>
 
@@ -16,6 +17,21 @@
 
 namespace loopbridge::detail {
 
+/// Who is to be told that a call is done, instead of sleeping for it.
+class watcher {
+ public:
+  /// Once, on the thread that completes the call (or cancels it, or has come to watch as it was
+  /// done), after `done`. May free the watcher and drop the handle.
+  virtual void notify() noexcept = 0;
+
+ protected:
+  ~watcher() = default;
+
+ private:
+  friend class result_base;
+  watcher* next_ = nullptr;
+};
+
 /// A call that somebody may wait for, without its value and its callable.
 ///
 /// It has two owners, the loop's side and the handle, and completion's word says which of them
@@ -27,8 +43,9 @@ class result_base : public node {
   place where() const noexcept { return where_; }
   core_base& core() const noexcept { return core_; }
 
-  /// False: the deadline came first. Throws like blocking_wait, unless the result is there.
-  bool wait(deadline until);
+  /// False: the deadline came first, or `by` was tripped, if there is one. Throws like
+  /// blocking_wait, unless the result is there.
+  bool wait(deadline until, const interruption* by = nullptr);
   /// The same in two steps, for a wait that was checked before there was a call: announce() before
   /// the submission ...
   void announce(blocking_wait& waiting) const noexcept { waiting.is_for(completion_); }
@@ -38,6 +55,9 @@ class result_base : public node {
     waiting.end();
     return answered;
   }
+  /// Tells `w` when it is done, which it may be already. Who holds the handle; any number may
+  /// watch.
+  void watch(watcher& w) noexcept;
   /// See eventual::cancel.
   bool cancel() noexcept;
   /// The holder of the handle lets go. What it did not read and failed reaches the hook.
@@ -55,7 +75,7 @@ class result_base : public node {
     if (source_ != nullptr) source_->release_ref();
   }
 
-  bool wait_for_completion(deadline until) noexcept;
+  bool wait_for_completion(deadline until, const interruption* by = nullptr) noexcept;
   /// `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
   void complete(completion::phase from) noexcept;
   /// For run() and refuse(): false if the call was cancelled while queued, and is let go.
@@ -75,8 +95,13 @@ class result_base : public node {
 
  private:
   void report_if_unread() noexcept;
+  void tell_watchers() noexcept;
 
   std::atomic<bool> read_{false};
+  /// Home: the last one to come, in front of those before it; `told`, for good, once they were told
+  /// (by whoever puts that there) or the call is done and none had come. Default orders.
+  std::atomic<watcher*> watchers_{nullptr};
+  static watcher* told() noexcept;
 };
 
 template <class T>
@@ -105,6 +130,8 @@ class deferred_state final : public deferred_base {
     return true;
   }
 
+  /// Loop: is the outcome there? Only of use before attach().
+  bool is_settled() const noexcept { return link_.load() == settled_mark; }
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
   bool attach(result<T>& call) noexcept {
     std::uintptr_t none = 0;
@@ -127,6 +154,17 @@ class deferred_state final : public deferred_base {
   outcome<T> outcome_;
 };
 
+struct release_deferred {
+  void operator()(deferred_base* state) const noexcept { state->release_ref(); }
+};
+template <class T>
+using deferred_ptr = std::unique_ptr<deferred_state<T>, release_deferred>;
+
+/// Starts the task that `callable` returns; its answer, which may be settled already. In task.hpp,
+/// where whoever returns a task has that from.
+template <class T, class Bound>
+deferred_state<T>* start_task(core_base& core, Bound& callable);
+
 /// A call with its outcome.
 template <class T>
 class result : public result_base {
@@ -143,6 +181,9 @@ class result : public result_base {
     mark_read();
     return outcome_.error(where_);
   }
+
+  /// Once it is done; counts as no look.
+  bool has_value() const noexcept { return outcome_.has_value(); }
 
   /// By the completer of the deferred that the callable returned.
   void complete_with(outcome<T>&& o) noexcept {
@@ -168,12 +209,20 @@ class result : public result_base {
       outcome_.set(failure::broken);  // what an empty deferred amounts to
       try {
         const watched_call watched(core_, where_);
-        answer = callable(core_.loop()).release();
+        if constexpr (answer_of<std::remove_cv_t<typename Bound::result_type>>::is_task) {
+          answer = start_task<T>(core_, callable);
+        } else {
+          answer = callable(core_.loop()).release();
+        }
       } catch (...) {
         outcome_.set(std::current_exception());
       }
       discard_callable();
       if (answer == nullptr) {
+        complete(completion::running);
+      } else if (answer->is_settled()) {  // nobody need be able to find it
+        outcome_.take_over(std::move(answer->settled_outcome()));
+        answer->release_ref();
         complete(completion::running);
       } else {
         wait_for_answer(*answer);
@@ -183,10 +232,11 @@ class result : public result_base {
 
   void set_failure(failure f) noexcept final { outcome_.set(f); }
 
- private:
+  /// Loop, in the callable's place: running -> waiting, until `answer` is settled. Takes over the
+  /// caller's hold of it.
   void wait_for_answer(deferred_state<T>& answer) noexcept {
     core_base& core = core_;
-    source_ = &answer;  // takes over the deferred's hold
+    source_ = &answer;
     answer.set_core(core);
     core.enlist(answer);
     const bool cancel_asked = completion_.start_waiting();
@@ -201,6 +251,7 @@ class result : public result_base {
     }
   }
 
+ private:
   std::exception_ptr error_to_report() const noexcept final {
     return outcome_.is(failure::cancelled) ? nullptr : outcome_.error(where_);
   }

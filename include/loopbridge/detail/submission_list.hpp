@@ -9,11 +9,14 @@
 namespace loopbridge::detail {
 
 /// What was taken off the list: linked by `next`, oldest first.
-struct chain {
+template <class Node>
+struct basic_chain {
+  using node = Node;
+
   node* oldest = nullptr;
   node* youngest = nullptr;  ///< where there is an oldest
 
-  void append(const chain& newer) noexcept {
+  void append(const basic_chain& newer) noexcept {
     if (newer.oldest == nullptr) return;
     (oldest != nullptr ? youngest->next : oldest) = newer.oldest;
     youngest = newer.youngest;
@@ -41,9 +44,14 @@ struct chain {
 /// or refused is thereby decided in the one word that publishes the node. Pushers and close()
 /// write it, the taker clears the pointer. The accesses that matter to sleeping are seq_cst and
 /// pair with bell: see there.
-class submission_list {
+template <class Node>
+class basic_submission_list {
  public:
+  using node = Node;
+  using chain = basic_chain<Node>;
+
   bool push(node& n) noexcept {
+    static_assert(alignof(node) > closed_bit);
     std::uintptr_t head = head_.load(std::memory_order_relaxed);
     do {
       if ((head & closed_bit) != 0) return false;
@@ -94,10 +102,13 @@ class submission_list {
 
  private:
   static constexpr std::uintptr_t closed_bit = 1;
-  static_assert(alignof(node) > closed_bit);
 
   std::atomic<std::uintptr_t> head_{0};
   static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
 };
+
+/// A bridge's.
+using chain = basic_chain<node>;
+using submission_list = basic_submission_list<node>;
 
 }  // namespace loopbridge::detail
