@@ -1,0 +1,90 @@
+#pragma once
+
+#include <netdb.h>
+#include <uv.h>
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "loopbridge/async/uv_error.hpp"
+#include "loopbridge/detail/uv_request.hpp"
+
+namespace loopbridge {
+
+/// An IPv4 or IPv6 address with its port. A plain value.
+class address {
+ public:
+  /// From text, without a look-up. Throws std::system_error (EINVAL) for what is no address.
+  address(const std::string& ip, std::uint16_t port) {
+    if (uv_ip4_addr(ip.c_str(), port, reinterpret_cast<sockaddr_in*>(&bytes_)) == 0) return;
+    const int error = uv_ip6_addr(ip.c_str(), port, reinterpret_cast<sockaddr_in6*>(&bytes_));
+    if (error != 0) detail::throw_uv_error(error, "'" + ip + "' is no IP address; use resolve()");
+  }
+  explicit address(const addrinfo& info) { std::memcpy(&bytes_, info.ai_addr, info.ai_addrlen); }
+
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&bytes_); }
+  std::string ip() const {
+    char text[INET6_ADDRSTRLEN] = "";
+    uv_ip_name(get(), text, sizeof(text));
+    return text;
+  }
+  std::uint16_t port() const noexcept {
+    return ntohs(bytes_.ss_family == AF_INET6
+                     ? reinterpret_cast<const sockaddr_in6&>(bytes_).sin6_port
+                     : reinterpret_cast<const sockaddr_in&>(bytes_).sin_port);
+  }
+
+ private:
+  static int uv_ip_name(const sockaddr* a, char* text, std::size_t size) {
+    return a->sa_family == AF_INET6
+               ? uv_ip6_name(reinterpret_cast<const sockaddr_in6*>(a), text, size)
+               : uv_ip4_name(reinterpret_cast<const sockaddr_in*>(a), text, size);
+  }
+
+  sockaddr_storage bytes_{};
+};
+
+/// `co_await resolve("example.org", "http")`, in a task: the addresses of a host, for streams, in
+/// the system's order (uv_getaddrinfo); at least one. Throws std::system_error with uv_category()
+/// where the look-up fails, `cancelled` when the task is, once libuv has let go of the look-up.
+class resolve final : public detail::uv_request<uv_getaddrinfo_t> {
+ public:
+  explicit resolve(std::string host, std::string service = {})
+      : host_(std::move(host)), service_(std::move(service)) {}
+
+  bool await_suspend(std::coroutine_handle<> task) noexcept {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    request_.data = this;
+    return begun(uv_getaddrinfo(
+                     loop(), &request_,
+                     [](uv_getaddrinfo_t* r, int status, addrinfo* found) {
+                       auto& own = *static_cast<resolve*>(r->data);
+                       own.found_ = found;
+                       own.ended(status);
+                     },
+                     host_.c_str(), service_.empty() ? nullptr : service_.c_str(), &hints),
+                 task);
+  }
+  std::vector<address> await_resume() {
+    const struct freed {
+      addrinfo* list;
+      ~freed() { uv_freeaddrinfo(list); }
+    } found{std::exchange(found_, nullptr)};
+    if (const int error = status(); error != 0) {
+      detail::throw_uv_error(error, "cannot resolve '" + host_ + "'");
+    }
+    std::vector<address> all;
+    for (const addrinfo* a = found.list; a != nullptr; a = a->ai_next) all.emplace_back(*a);
+    return all;
+  }
+
+ private:
+  const std::string host_;
+  const std::string service_;
+  addrinfo* found_ = nullptr;
+};
+
+}  // namespace loopbridge

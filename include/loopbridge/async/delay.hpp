@@ -1,0 +1,19 @@
+#pragma once
+
+#include <chrono>
+
+#include "loopbridge/detail/timer_wait.hpp"
+
+namespace loopbridge {
+
+/// `co_await delay(20ms)`, in a task: goes on after at least that long, by the loop's clock; zero
+/// or less: in a later turn. Whole milliseconds, rounded up, as libuv's timers have. Throws
+/// `cancelled`, at once, when the task is, and std::bad_alloc.
+class delay final : public detail::timer_wait {
+ public:
+  template <class Rep, class Period>
+  explicit delay(std::chrono::duration<Rep, Period> time) noexcept
+      : timer_wait(detail::time_until(detail::deadline_after(time))) {}
+};
+
+}  // namespace loopbridge

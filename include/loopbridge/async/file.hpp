@@ -1,0 +1,157 @@
+#pragma once
+
+#include <fcntl.h>
+#include <uv.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "loopbridge/async/uv_error.hpp"
+#include "loopbridge/detail/uv_request.hpp"
+#include "loopbridge/task.hpp"
+
+namespace loopbridge {
+
+/// Any of libuv's file functions, in a task:
+///
+///   co_await fs([&](uv_loop_t* loop, uv_fs_t* request, uv_fs_cb done) {
+///     return uv_fs_rename(loop, request, from, to, done);
+///   });
+///
+/// Gives the request's result, which is not negative. Throws
+/// std::system_error with uv_category() for what fails, and `cancelled` when the task is: at work
+/// already, it is waited for first. What is passed by address must last as long as the co_await.
+template <class Begin>
+class fs final : public detail::uv_request<uv_fs_t> {
+ public:
+  /// `undo` gets the result that a cancelled task has no use for: a file to close, say.
+  explicit fs(Begin begin, std::string what = "a file operation",
+              void (*undo)(uv_loop_t*, std::size_t) = nullptr)
+      : begin_(std::move(begin)), what_(std::move(what)), undo_(undo) {}
+  ~fs() { uv_fs_req_cleanup(&request_); }
+
+  bool await_suspend(std::coroutine_handle<> task) {
+    request_.data = this;
+    return begun(begin_(static_cast<uv_loop_t*>(loop()), &request_,
+                        [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }),
+                 task);
+  }
+  std::size_t await_resume() {
+    if (undo_ != nullptr && scope().is_cancelled() && request_.loop != nullptr &&
+        request_.result >= 0) {
+      undo_(loop(), static_cast<std::size_t>(request_.result));
+    }
+    int error = status();
+    if (error == 0 && request_.result < 0) error = static_cast<int>(request_.result);
+    if (error != 0) detail::throw_uv_error(error, what_);
+    return static_cast<std::size_t>(request_.result);
+  }
+
+ private:
+  Begin begin_;
+  const std::string what_;
+  void (*const undo_)(uv_loop_t*, std::size_t);
+};
+
+/// A file that tasks read and write. Its functions and its end: on the loop's thread. One at a
+/// time.
+class file {
+ public:
+  /// `flags` and `mode` as for open(2): O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC ...
+  static task<file> open(std::string path, int flags, int mode = 0644) {
+    uv_loop_t* loop = nullptr;
+    const auto fd = co_await fs(
+        [&](uv_loop_t* l, uv_fs_t* r, uv_fs_cb done) {
+          loop = l;
+          return uv_fs_open(l, r, path.c_str(), flags, mode, done);
+        },
+        "cannot open '" + path + "'", &close_now);
+    co_return file(loop, static_cast<uv_file>(fd), std::move(path));
+  }
+
+  file(file&& other) noexcept
+      : loop_(other.loop_), fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+  file& operator=(file&& other) noexcept {
+    std::swap(loop_, other.loop_);
+    std::swap(fd_, other.fd_);
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  /// Closes it, on this thread, as close(2) seldom blocks; what goes wrong nobody hears: see
+  /// close().
+  ~file() {
+    if (fd_ >= 0) close_now(loop_, static_cast<std::size_t>(fd_));
+  }
+
+  /// Reads at most `size` bytes at `offset`, or where the last read ended (-1): how many; 0: the
+  /// end. The buffer must last until the co_await has ended.
+  auto read(char* buffer, std::size_t size, std::int64_t offset = -1) {
+    return fs(
+        [=, this](uv_loop_t* l, uv_fs_t* r, uv_fs_cb done) {
+          const uv_buf_t b = uv_buf_init(buffer, static_cast<unsigned>(size));
+          return uv_fs_read(l, r, fd_, &b, 1, offset, done);
+        },
+        "cannot read '" + path_ + "'");
+  }
+  /// Writes all of `bytes` at `offset`, or where the last write ended.
+  task<> write(std::string_view bytes, std::int64_t offset = -1) {
+    while (!bytes.empty()) {
+      const std::size_t n = co_await fs(
+          [&](uv_loop_t* l, uv_fs_t* r, uv_fs_cb done) {
+            const uv_buf_t b =
+                uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+            return uv_fs_write(l, r, fd_, &b, 1, offset, done);
+          },
+          "cannot write '" + path_ + "'");
+      bytes.remove_prefix(n);
+      if (offset >= 0) offset += static_cast<std::int64_t>(n);
+    }
+  }
+  /// Closes it and says what went wrong, such as a write that the disk has no room for.
+  task<> close() {
+    const uv_file fd = std::exchange(fd_, -1);
+    if (fd < 0) co_return;
+    co_await fs(
+        [=](uv_loop_t* l, uv_fs_t* r, uv_fs_cb done) { return uv_fs_close(l, r, fd, done); },
+        "cannot close '" + path_ + "'");
+  }
+
+ private:
+  file(uv_loop_t* loop, uv_file fd, std::string path)
+      : loop_(loop), fd_(fd), path_(std::move(path)) {}
+
+  static void close_now(uv_loop_t* loop, std::size_t fd) {
+    uv_fs_t now;  // without a callback: here
+    uv_fs_close(loop, &now, static_cast<uv_file>(fd), nullptr);
+    uv_fs_req_cleanup(&now);
+  }
+
+  uv_loop_t* loop_;
+  uv_file fd_;
+  std::string path_;
+};
+
+/// All that is in a file.
+inline task<std::string> read_file(std::string path) {
+  file f = co_await file::open(std::move(path), O_RDONLY);
+  std::string text;
+  for (;;) {
+    const std::size_t before = text.size();
+    text.resize(before + 65536);
+    const std::size_t n = co_await f.read(text.data() + before, 65536);
+    text.resize(before + n);
+    if (n == 0) co_return text;
+  }
+}
+
+/// Makes a file, or empties it, and writes `bytes` to it.
+inline task<> write_file(std::string path, std::string bytes, int mode = 0644) {
+  file f = co_await file::open(std::move(path), O_WRONLY | O_CREAT | O_TRUNC, mode);
+  co_await f.write(bytes);
+  co_await f.close();
+}
+
+}  // namespace loopbridge

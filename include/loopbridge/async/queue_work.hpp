@@ -1,0 +1,50 @@
+#pragma once
+
+#include <uv.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/async/uv_error.hpp"
+#include "loopbridge/detail/outcome.hpp"
+#include "loopbridge/detail/uv_request.hpp"
+
+namespace loopbridge {
+
+/// `co_await queue_work(f)`, in a task: runs f() on one of libuv's worker threads (uv_queue_work)
+/// and gives what it returns, or throws what it throws. For what would block the loop. f is kept in
+/// the task's frame, called once as an rvalue, and destroyed on the loop's thread.
+///
+/// When the task is cancelled and f has not begun, it never runs; else f is waited for, and its
+/// result dropped. It may look at the task's stop token: see stop_token_of_task(). Throws
+/// `cancelled`.
+template <class F>
+class queue_work final : public detail::uv_request<uv_work_t> {
+  using result = std::invoke_result_t<F>;
+
+ public:
+  explicit queue_work(F f) : f_(std::move(f)) {}
+
+  bool await_suspend(std::coroutine_handle<> task) noexcept {
+    request_.data = this;
+    return begun(
+        uv_queue_work(
+            loop(), &request_,
+            [](uv_work_t* w) {
+              auto& own = *static_cast<queue_work*>(w->data);
+              own.outcome_.capture([&]() -> result { return std::move(own.f_)(); });
+            },
+            [](uv_work_t* w, int status) { static_cast<queue_work*>(w->data)->ended(status); }),
+        task);
+  }
+  result await_resume() {
+    if (const int error = status(); error != 0) detail::throw_uv_error(error, "queue_work");
+    return outcome_.take({});
+  }
+
+ private:
+  F f_;
+  detail::outcome<result> outcome_;
+};
+
+}  // namespace loopbridge

@@ -1,0 +1,232 @@
+#pragma once
+
+#include <uv.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "loopbridge/async/address.hpp"
+#include "loopbridge/async/uv_error.hpp"
+#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/uv_request.hpp"
+#include "loopbridge/task.hpp"
+
+namespace loopbridge {
+namespace detail {
+
+/// A stream's handle, in a block of its own, which libuv may keep longer than the stream: until the
+/// close callback.
+struct stream_handle {
+  union {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  };
+  void close() noexcept {
+    auto* const h = reinterpret_cast<uv_handle_t*>(&stream);
+    if (uv_is_closing(h) != 0) return;
+    uv_close(h, [](uv_handle_t* closed) {
+      destroy_in_block(reinterpret_cast<stream_handle*>(closed), nullptr);
+    });
+  }
+};
+
+/// Somebody who waits for bytes, which libuv says nothing to when the handle is closed.
+class stream_reader {
+ public:
+  virtual void closed() noexcept = 0;
+
+ protected:
+  ~stream_reader() = default;
+};
+
+/// Of a stream: where its functions and awaiters find the handle. Null once it is closed.
+struct stream_state {
+  stream_handle* handle;
+  stream_reader* reader = nullptr;
+  void close() noexcept {
+    if (stream_handle* const h = std::exchange(handle, nullptr); h != nullptr) h->close();
+    if (stream_reader* const r = std::exchange(reader, nullptr); r != nullptr) r->closed();
+  }
+};
+
+}  // namespace detail
+
+/// A connection, by TCP or a Unix socket, that tasks read and write. Its functions and its end: on
+/// the loop's thread. One read and one write at a time, in one task or in two; it does not move
+/// meanwhile.
+class stream {
+ public:
+  /// Connect. Throw std::system_error with uv_category(), and `cancelled`.
+  static task<stream> connect(address to);
+  static task<stream> connect_unix(std::string path);
+
+  stream(stream&& other) noexcept : state_(std::exchange(other.state_, {nullptr})) {}
+  stream& operator=(stream&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  /// Closes it. What is being written is lost: await the write first.
+  ~stream() { state_.close(); }
+  void close() noexcept { state_.close(); }
+
+  /// Reads what there is, at most `size` bytes, waiting for the first: how many; 0: the other side
+  /// has closed. The buffer must last until the co_await has ended. Cancelling leaves the stream
+  /// good. Throws std::system_error: for a broken connection; EBADF for a closed stream, ECANCELED
+  /// for one that is closed meanwhile; EBUSY where another task reads.
+  class read_some;
+  read_some read(char* buffer, std::size_t size);
+
+  /// Writes all of `bytes`, which must last until the co_await has ended. Cancelling closes the
+  /// stream, as libuv has no other way to take bytes back.
+  task<> write(std::string_view bytes);
+
+ private:
+  explicit stream(detail::stream_handle* handle) noexcept : state_{handle} {}
+
+  /// The loop, from inside a task.
+  struct loop_of_task final : detail::task_awaiter {
+    bool await_ready() const noexcept { return true; }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    uv_loop_t* await_resume() const noexcept { return loop(); }
+    void cancel() noexcept override {}
+  };
+
+  template <class Init>
+  static task<stream> make(Init init) {
+    uv_loop_t* const loop = co_await loop_of_task{};
+    auto* const h = detail::make_in_block<detail::stream_handle>(nullptr);
+    if (const int error = init(loop, *h); error != 0) {
+      detail::destroy_in_block(h, nullptr);
+      detail::throw_uv_error(error, "cannot make a socket");
+    }
+    co_return stream(h);
+  }
+
+  /// A request that ends early only by closing the handle.
+  template <class Request>
+  class request_base : public detail::uv_request<Request> {
+   public:
+    static void done(Request* r, int status) { static_cast<request_base*>(r->data)->ended(status); }
+    void cancel() noexcept override { state_->close(); }
+
+   protected:
+    explicit request_base(detail::stream_state& state) noexcept : state_(&state) {}
+    detail::stream_state* state_;
+  };
+  template <class Request, class Begin>
+  class request final : public request_base<Request> {
+   public:
+    request(stream& s, std::string what, Begin b)
+        : request_base<Request>(s.state_), what_(std::move(what)), begin_(std::move(b)) {}
+
+    bool await_suspend(std::coroutine_handle<> task) {
+      this->request_.data = static_cast<request_base<Request>*>(this);
+      const int error = this->state_->handle == nullptr
+                            ? UV_EBADF
+                            : begin_(&this->request_, *this->state_->handle);
+      return this->begun(error, task);
+    }
+    void await_resume() const {
+      if (const int error = this->status(); error != 0) detail::throw_uv_error(error, what_);
+    }
+
+   private:
+    const std::string what_;
+    Begin begin_;
+  };
+  template <class Request, class Begin>
+  static request<Request, Begin> begin(stream& s, std::string what, Begin b) {
+    return request<Request, Begin>(s, std::move(what), std::move(b));
+  }
+
+  detail::stream_state state_;
+};
+
+inline task<stream> stream::connect(address to) {
+  stream s =
+      co_await make([](uv_loop_t* l, detail::stream_handle& h) { return uv_tcp_init(l, &h.tcp); });
+  co_await begin<uv_connect_t>(s, "cannot connect to " + to.ip() + ":" + std::to_string(to.port()),
+                               [&](uv_connect_t* r, detail::stream_handle& h) {
+                                 return uv_tcp_connect(r, &h.tcp, to.get(),
+                                                       &request_base<uv_connect_t>::done);
+                               });
+  co_return s;
+}
+
+inline task<stream> stream::connect_unix(std::string path) {
+  stream s = co_await make(
+      [](uv_loop_t* l, detail::stream_handle& h) { return uv_pipe_init(l, &h.pipe, 0); });
+  co_await begin<uv_connect_t>(
+      s, "cannot connect to '" + path + "'", [&](uv_connect_t* r, detail::stream_handle& h) {
+        uv_pipe_connect(r, &h.pipe, path.c_str(), &request_base<uv_connect_t>::done);
+        return 0;
+      });
+  co_return s;
+}
+
+inline task<> stream::write(std::string_view bytes) {
+  uv_buf_t b = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+  co_await begin<uv_write_t>(*this, "cannot write", [&](uv_write_t* r, detail::stream_handle& h) {
+    return uv_write(r, &h.stream, &b, 1, &request_base<uv_write_t>::done);
+  });
+}
+
+class stream::read_some final : public detail::task_awaiter, private detail::stream_reader {
+ public:
+  read_some(stream& from, char* buffer, std::size_t size) noexcept
+      : state_(from.state_), buffer_(uv_buf_init(buffer, static_cast<unsigned>(size))) {}
+
+  bool await_ready() const noexcept { return scope().is_cancelled(); }
+  bool await_suspend(std::coroutine_handle<> task) noexcept {
+    if (state_.handle == nullptr) return came(UV_EBADF), false;
+    if (state_.reader != nullptr) return came(UV_EBUSY), false;
+    uv_stream_t& s = state_.handle->stream;
+    s.data = this;
+    const int error = uv_read_start(
+        &s,
+        [](uv_handle_t* h, std::size_t, uv_buf_t* into) {
+          *into = static_cast<read_some*>(h->data)->buffer_;
+        },
+        [](uv_stream_t* st, ssize_t n, const uv_buf_t*) {
+          if (n == 0) return;  // nothing there after all
+          static_cast<read_some*>(st->data)->ended(n);
+        });
+    if (error != 0) return came(error), false;
+    state_.reader = this;
+    suspended(task);
+    return true;
+  }
+  std::size_t await_resume() const {
+    scope().throw_if_cancelled();
+    if (result_ == UV_EOF) return 0;
+    if (result_ < 0) detail::throw_uv_error(static_cast<int>(result_), "cannot read");
+    return static_cast<std::size_t>(result_);
+  }
+  void cancel() noexcept override { ended(UV_ECANCELED); }
+
+ private:
+  void came(ssize_t n) noexcept { result_ = n; }
+  void ended(ssize_t n) noexcept {
+    state_.reader = nullptr;
+    uv_read_stop(&state_.handle->stream);
+    came(n);
+    resume();
+  }
+  void closed() noexcept override {
+    came(UV_ECANCELED);
+    resume();
+  }
+
+  detail::stream_state& state_;
+  const uv_buf_t buffer_;
+  ssize_t result_ = 0;
+};
+
+inline stream::read_some stream::read(char* buffer, std::size_t size) {
+  return read_some(*this, buffer, size);
+}
+
+}  // namespace loopbridge

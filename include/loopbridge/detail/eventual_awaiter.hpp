@@ -1,0 +1,138 @@
+#pragma once
+
+#include <atomic>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/deferred.hpp"
+#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/coroutine.hpp"
+#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/eventual.hpp"
+
+namespace loopbridge::detail {
+
+/// Brings a task back to its loop when a call is done somewhere else.
+///
+/// Counted: the awaiting task, which may go on without the answer, and the call that is watched and
+/// then the list. `refs_`: two, and whoever makes it 0 frees. Default orders.
+class way_back final : public watcher, public node {
+ public:
+  struct release {
+    void operator()(way_back* w) const noexcept { w->release_ref(); }
+  };
+  using pointer = std::unique_ptr<way_back, release>;
+
+  way_back(core_base& core, task_awaiter& awaiter, void (*arrived)(task_awaiter&) noexcept) noexcept
+      : core_(core), awaiter_(&awaiter), arrived_(arrived) {}
+  static pointer make(core_base& core, task_awaiter& awaiter,
+                      void (*arrived)(task_awaiter&) noexcept) {
+    return pointer(make_in_block<way_back>(nullptr, core, awaiter, arrived));
+  }
+
+  /// Loop: the task does not wait any more.
+  void give_up() noexcept { awaiter_ = nullptr; }
+
+  void notify() noexcept override {
+    const core_ptr core(*core_);  // this may be gone before submit() returns
+    // Refused: the bridge stops, and cancels the task.
+    if (core->submit(*this) != status::accepted) release_ref();
+  }
+  void run(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
+    if (task_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) arrived_(*a);
+    release_ref();
+  }
+  void refuse(core_base&) noexcept override { release_ref(); }
+  bool is_call() const noexcept override { return false; }
+
+ private:
+  void release_ref() noexcept {
+    if (refs_.fetch_sub(1) == 1) destroy_in_block(this, nullptr);
+  }
+
+  const core_ptr core_;
+  task_awaiter* awaiter_;  ///< loop thread; null: it has gone on
+  void (*const arrived_)(task_awaiter&) noexcept;
+  std::atomic<unsigned> refs_{2};
+};
+
+/// co_await of an eventual in a task. One that is awaited as an rvalue is the task's own, and is
+/// cancelled along with it.
+template <class T, bool owns>
+class eventual_awaiter final : public task_awaiter {
+  using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
+
+ public:
+  eventual_awaiter(task_scope& scope, held&& e) : answer_(std::forward<held>(e)) { enter(scope); }
+
+  bool await_ready() {
+    given_up_ = scope().is_cancelled();
+    return given_up_ || answer_.ready();
+  }
+  void await_suspend(std::coroutine_handle<> task) {
+    back_ = way_back::make(scope().core(), *this, [](task_awaiter& a) noexcept {
+      static_cast<eventual_awaiter&>(a).resume();
+    });
+    suspended(task);
+    eventual_access::state(answer_).watch(*back_);
+  }
+  decltype(auto) await_resume() {
+    if (given_up_) {
+      if constexpr (owns) answer_.cancel();
+      scope().throw_if_cancelled();
+    }
+    if constexpr (owns) {
+      return std::move(answer_).get();
+    } else {
+      return answer_.get();
+    }
+  }
+
+  void cancel() noexcept override {
+    given_up_ = true;
+    back_->give_up();
+    resume();
+  }
+
+ private:
+  held answer_;
+  way_back::pointer back_;
+  bool given_up_ = false;
+};
+
+/// The call that a deferred answers where there is no call: in a block, as submitted ones are.
+template <class T>
+class awaited_answer final : public result<T> {
+ public:
+  explicit awaited_answer(core_base& core) noexcept : result<T>(core, {}) { core.add_ref(); }
+
+  /// Loop.
+  void wait_for(deferred_state<T>& answer) noexcept {
+    (void)this->start();
+    this->wait_for_answer(answer);
+  }
+
+  void run(core_base&) noexcept override {}
+  void refuse(core_base&) noexcept override {}
+
+ private:
+  void discard_callable() noexcept override {}
+  void destroy() noexcept override {
+    core_base& core = this->core_;
+    destroy_in_block(this, core.memory());
+    core.release_ref();
+  }
+};
+
+template <class T>
+eventual<T> answer_of_deferred(core_base& core, deferred<T>&& d) {
+  if (!d) throw_no_state("this deferred is empty: a task cannot await it");
+  auto* const answer = make_in_block<awaited_answer<T>>(core.memory(), core);
+  eventual<T> e = eventual_access::make<T>(*answer);
+  answer->wait_for(*d.release());
+  return e;
+}
+
+}  // namespace loopbridge::detail

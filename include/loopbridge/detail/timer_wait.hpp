@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/task_scope.hpp"
+
+struct uv_timer_s;
+
+namespace loopbridge::detail {
+
+/// co_await of a timer: see loopbridge::delay. Nothing here needs libuv's header.
+class timer_wait : public task_awaiter {
+ public:
+  explicit timer_wait(deadline::duration time) noexcept;
+
+  bool await_ready() const noexcept { return scope().is_cancelled(); }
+  void await_suspend(std::coroutine_handle<> task);
+  void await_resume() const { scope().throw_if_cancelled(); }
+  void cancel() noexcept override;
+
+ private:
+  void close() noexcept;
+
+  const std::uint64_t milliseconds_;  ///< rounded up
+  uv_timer_s* timer_ = nullptr;
+};
+
+/// How long it is until then, from now; for no_deadline: as long as can be said.
+inline deadline::duration time_until(deadline due) noexcept {
+  return due == no_deadline ? deadline::duration::max() : due - std::chrono::steady_clock::now();
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <uv.h>
+
+#include "loopbridge/detail/task_scope.hpp"
+
+namespace loopbridge::detail {
+
+/// co_await of a request of libuv's, which lives in the task's frame. libuv calls back whatever
+/// becomes of it, and the task goes on only then: so the frame outlasts what libuv does with it.
+template <class Request>
+class uv_request : public task_awaiter {
+ public:
+  bool await_ready() const noexcept { return scope().is_cancelled(); }
+
+  /// What is at work already goes on; what it comes to is then dropped.
+  void cancel() noexcept override { uv_cancel(reinterpret_cast<uv_req_t*>(&request_)); }
+
+ protected:
+  /// By await_suspend: `error` is what starting it came to. False: it has not started.
+  bool begun(int error, std::coroutine_handle<> task) noexcept {
+    status_ = error;
+    if (error != 0) return false;
+    suspended(task);
+    return true;
+  }
+  /// By the callback.
+  void ended(int status) noexcept {
+    status_ = status;
+    resume();
+  }
+  /// By await_resume, first.
+  int status() const {
+    scope().throw_if_cancelled();
+    return status_;
+  }
+
+  Request request_{};
+
+ private:
+  int status_ = 0;
+};
+
+}  // namespace loopbridge::detail

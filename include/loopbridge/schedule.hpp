@@ -1,0 +1,174 @@
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/bridge.hpp"
+#include "loopbridge/detail/coroutine.hpp"
+
+// For coroutines of other libraries, which are no task: onto a loop, and back from a call.
+//
+//   co_await bridge.schedule();                       // from here on the loop's thread
+//   int n = co_await other.submit(count_lines);       // comes back to that loop
+//   int m = co_await loopbridge::resume_on(pool, other.submit(count_words));
+namespace loopbridge {
+namespace detail {
+
+/// In the coroutine's frame: it is the call.
+class schedule_awaiter final : public node {
+ public:
+  schedule_awaiter(core_base& core, place where) noexcept : core_(core), where_(where) {}
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) {
+    coroutine_ = h;
+    const place where = where_;
+    const status s = core_.submit_call(*this, {}, where);  // it may go on, and be gone, by now
+    if (s == status::timed_out) throw_timed_out(where);
+    throw_unless_accepted(s);
+  }
+  void await_resume() const {
+    if (refused_) std::rethrow_exception(make_error(why_, where_));
+  }
+
+  void run(core_base& core) noexcept override { resume(core); }
+  void refuse(core_base& core) noexcept override { resume_as(failure::stopped, core); }
+  bool takes_room() const noexcept override { return true; }
+  void drop(core_base& core) noexcept override { resume_as(failure::dropped, core); }
+
+ private:
+  void resume_as(failure why, core_base& core) noexcept {
+    refused_ = true;
+    why_ = why;
+    resume(core);
+  }
+  void resume(core_base& core) noexcept {
+    const place where = where_;
+    try {
+      const watched_call watched(core, where);
+      coroutine_.resume();
+    } catch (...) {  // its promise lets exceptions through
+      core.unhandled(std::current_exception(), where);
+    }
+  }
+
+  core_base& core_;
+  const place where_;
+  std::coroutine_handle<> coroutine_;
+  bool refused_ = false;
+  failure why_ = failure::stopped;
+};
+
+/// The bridge whose own thread this is; empty: none. Any ordinary thread.
+core_ptr core_of_this_thread() noexcept;
+
+/// What an executor gets to run.
+class resumable : public node {
+ public:
+  virtual void go_on() noexcept = 0;
+
+ protected:
+  ~resumable() = default;
+};
+
+/// Where a coroutine goes on: on the loop that it was on, or where the call ended.
+class same_loop {
+ public:
+  bool submit(resumable& r) const noexcept { return core_ && core_->submit(r) == status::accepted; }
+
+ private:
+  core_ptr core_ = core_of_this_thread();
+};
+
+/// On `to`, which is a bridge, or anything that has post(callable).
+template <class Executor>
+class executor_ref {
+ public:
+  explicit executor_ref(Executor& to) noexcept : to_(to) {}
+  bool submit(resumable& r) const noexcept {
+    try {
+      to_.post([&r] { r.go_on(); });
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
+ private:
+  Executor& to_;
+};
+
+/// co_await of an eventual in such a coroutine.
+template <class T, bool owns, class Where>
+class foreign_awaiter final : public watcher, public resumable {
+  using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
+
+ public:
+  explicit foreign_awaiter(held&& e, Where where = {})
+      : answer_(std::forward<held>(e)), where_(std::move(where)) {}
+
+  /// Who names an executor goes there in any case.
+  bool await_ready() const { return std::is_same_v<Where, same_loop> && answer_.ready(); }
+  void await_suspend(std::coroutine_handle<> h) {
+    coroutine_ = h;
+    eventual_access::state(answer_).watch(*this);  // this may be gone by now
+  }
+  decltype(auto) await_resume() {
+    if constexpr (owns) {
+      return std::move(answer_).get();
+    } else {
+      return answer_.get();
+    }
+  }
+
+  void notify() noexcept override {
+    if (!where_.submit(*this)) go_on();
+  }
+  void run(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
+    go_on();
+  }
+  void refuse(core_base&) noexcept override { go_on(); }
+  bool is_call() const noexcept override { return false; }
+  void go_on() noexcept override { coroutine_.resume(); }
+
+ private:
+  held answer_;
+  Where where_;
+  std::coroutine_handle<> coroutine_;
+};
+
+}  // namespace detail
+
+/// co_await of an eventual, in a coroutine that is no task: gives the value, or throws, as get()
+/// does; one that is awaited as an rvalue is the coroutine's own. It comes back to the loop on
+/// whose own thread it was; if it was on no bridge's thread, if that bridge has stopped, or if the
+/// loop was adopted, it goes on on the thread that ends the call (see resume_on). The frame must
+/// not be destroyed meanwhile.
+template <class T>
+auto operator co_await(eventual<T>&& e) {
+  return detail::foreign_awaiter<T, true, detail::same_loop>(std::move(e));
+}
+template <class T>
+auto operator co_await(const eventual<T>& e) {
+  return detail::foreign_awaiter<T, false, detail::same_loop>(e);
+}
+
+/// The same, but the coroutine goes on on `executor`: a bridge, or anything else that has
+/// post(callable), which must outlive the wait. If post() throws, on the thread that ends the call.
+template <class Executor, class T>
+auto resume_on(Executor& executor, eventual<T>&& e) {
+  using where = detail::executor_ref<Executor>;
+  return detail::foreign_awaiter<T, true, where>(std::move(e), where(executor));
+}
+template <class Executor, class T>
+auto resume_on(Executor& executor, const eventual<T>& e) {
+  using where = detail::executor_ref<Executor>;
+  return detail::foreign_awaiter<T, false, where>(e, where(executor));
+}
+
+inline detail::schedule_awaiter bridge::schedule(place where) {
+  return detail::schedule_awaiter(core(), where);
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,310 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/detail/coroutine.hpp"
+#include "loopbridge/detail/eventual_awaiter.hpp"
+#include "loopbridge/detail/outcome.hpp"
+#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/eventual.hpp"
+
+namespace loopbridge {
+
+template <class T = void>
+class task;
+
+namespace detail {
+
+/// co_await this_task_stop_token: see stop_token_of_task().
+struct stop_token_request {};
+
+/// What a task's promise lets a task await.
+class awaiting_promise : public task_promise_base {
+ public:
+  template <class T>
+  auto await_transform(task<T>&& t) noexcept;
+  template <class T>
+  auto await_transform(eventual<T>&& e) {
+    return eventual_awaiter<T, true>(*scope_, std::move(e));
+  }
+  template <class T>
+  auto await_transform(const eventual<T>& e) {
+    return eventual_awaiter<T, false>(*scope_, e);
+  }
+  template <class T>
+  auto await_transform(eventual<T>& e) {
+    return await_transform(std::as_const(e));
+  }
+  template <class T>
+  auto await_transform(deferred<T>&& d) {
+    return eventual_awaiter<T, true>(*scope_, answer_of_deferred(scope_->core(), std::move(d)));
+  }
+  template <std::derived_from<task_awaiter> Awaiter>
+  auto await_transform(Awaiter&& awaiter) noexcept {
+    // Not the awaiter itself, which does not move: it lasts as long as the co_await.
+    struct reference {
+      std::remove_reference_t<Awaiter>& to;
+      bool await_ready() { return to.await_ready(); }
+      decltype(auto) await_suspend(std::coroutine_handle<> task) { return to.await_suspend(task); }
+      decltype(auto) await_resume() { return to.await_resume(); }
+    };
+    awaiter.enter(*scope_);
+    return reference{awaiter};
+  }
+  auto await_transform(stop_token_request) {
+    struct ready {
+      std::stop_token token;
+      bool await_ready() const noexcept { return true; }
+      void await_suspend(std::coroutine_handle<>) const noexcept {}
+      std::stop_token await_resume() noexcept { return std::move(token); }
+    };
+    return ready{scope_->stop_token()};
+  }
+};
+
+template <class T>
+class task_promise_of : public awaiting_promise {
+ public:
+  void unhandled_exception() noexcept { outcome_.set(std::current_exception()); }
+  outcome<T>& result() noexcept { return outcome_; }
+
+ protected:
+  outcome<T> outcome_;
+};
+
+/// With the outcome's way in, which for void has another name.
+template <class T>
+class promise_with_outcome : public task_promise_of<T> {
+ public:
+  template <std::convertible_to<T> U>
+  void return_value(U&& value) noexcept {
+    this->outcome_.capture([&]() -> T { return std::forward<U>(value); });
+  }
+};
+template <>
+class promise_with_outcome<void> : public task_promise_of<void> {
+ public:
+  void return_void() noexcept {
+    outcome_.capture([] {});
+  }
+};
+
+template <class T>
+class task_promise final : public promise_with_outcome<T> {
+ public:
+  task<T> get_return_object() noexcept;
+
+  auto final_suspend() const noexcept {
+    struct awaiter {
+      bool await_ready() const noexcept { return false; }
+      // Not by handing over the handle (symmetric transfer): compilers make that a nested call
+      // where they do not optimise, and then a loop that awaits what is ready takes up the stack.
+      [[gnu::noinline]] void await_suspend(std::coroutine_handle<task_promise> h) const noexcept {
+        task_promise& own = h.promise();
+        if (!own.starting_) own.awaiting_.resume();  // the frame may be gone afterwards
+      }
+      void await_resume() const noexcept {}
+    };
+    return awaiter{};
+  }
+
+  /// Runs the task up to its first wait. False: it is finished, and nobody will be resumed.
+  bool start(task_scope& scope, std::coroutine_handle<> awaiting) noexcept {
+    const auto own = std::coroutine_handle<task_promise>::from_promise(*this);
+    this->scope_ = &scope;
+    awaiting_ = awaiting;
+    starting_ = true;
+    own.resume();
+    if (own.done()) return false;
+    starting_ = false;
+    return true;
+  }
+
+ private:
+  std::coroutine_handle<> awaiting_;
+  bool starting_ = false;
+};
+
+}  // namespace detail
+
+/// What a coroutine returns that runs on a bridge's loop, and gives a T in the end.
+///
+///   loopbridge::task<int> work(loopbridge::loop_ref loop) {
+///     co_await loopbridge::delay(10ms);
+///     co_return 42;
+///   }
+///   int answer = bridge.call(work);          // or submit, call_for, wrap: it is a call like
+///   others
+///
+/// It begins when it is awaited, or when the call that returned it runs; all of it runs on that
+/// loop's thread, a piece in each turn in which something that it awaits has come. It may await
+/// other tasks; `eventual`s of this bridge and of others; `deferred`s; and the awaitables of
+/// loopbridge/async/ (delay, getaddrinfo, files, streams, queue_work). While it is suspended the
+/// loop goes on, so other calls may run in between. Lambdas may be coroutines: a call keeps its
+/// callable and arguments until the task is done, so captures are safe to use in all of it.
+///
+/// Cancellation: a call that ends early (eventual::cancel, a call_for that times out, stop()) ends
+/// for its waiter at once. The task itself goes on to its end, on the loop: what it awaits is given
+/// up, there and at every later co_await, by throwing `cancelled`, so that destructors run and
+/// nothing leaks. What libuv is working on (a file, a name look-up, a function of queue_work) is
+/// waited for first: no frame is destroyed while libuv owns its buffers. A task that catches
+/// `cancelled` and goes on is asked again at its next co_await. What a task throws once nobody
+/// waits for it, `cancelled` and `bridge_stopped` apart, goes to options::on_unhandled_error.
+///
+/// gcc 12 destroys twice what a lambda has captured that stands in a co_await expression, as in
+/// `co_await b.submit([p = std::move(p)] {...})`: give such a lambda a name before, and move that.
+///
+/// Move-only, and awaited once, as an rvalue. Destroying one that was not begun runs none of it.
+/// Its frame is a recycled block of the library's, not of options::memory; making it may throw
+/// std::bad_alloc. The thread that runs the loop; a task that has not begun may be moved to others.
+template <class T>
+class [[nodiscard("a task runs when it is awaited, or returned from a call")]] task {
+ public:
+  using promise_type = detail::task_promise<T>;
+
+  task(task && other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  task& operator=(task&& other) noexcept {
+    std::swap(frame_, other.frame_);
+    return *this;
+  }
+  ~task() {
+    if (frame_) frame_.destroy();
+  }
+
+ private:
+  friend promise_type;
+  friend class detail::awaiting_promise;
+
+  explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+/// `co_await stop_token_of_task()`, in a task: its std::stop_token, which is stopped when the task
+/// is cancelled. For what runs elsewhere on its behalf: a function of queue_work, say.
+inline detail::stop_token_request stop_token_of_task() noexcept {
+  return {};
+}
+
+namespace detail {
+
+template <class T>
+task<T> task_promise<T>::get_return_object() noexcept {
+  return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+}
+
+template <class T>
+auto awaiting_promise::await_transform(task<T>&& t) noexcept {
+  struct awaiter {
+    task<T> awaited;
+    task_scope& scope;
+    bool await_ready() const noexcept { return false; }
+    [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> h) const noexcept {
+      return awaited.frame_.promise().start(scope, h);
+    }
+    T await_resume() const { return awaited.frame_.promise().result().take({}); }
+  };
+  return awaiter{std::move(t), *scope_};
+}
+
+/// The outermost frame of a task that was started by a call: it keeps the callable with what that
+/// has captured, settles the call's deferred, and destroys itself.
+template <class T>
+class root_promise final : public promise_with_outcome<T>, public cancel_hook {
+ public:
+  struct frame {
+    using promise_type = root_promise;
+    std::coroutine_handle<root_promise> handle;
+  };
+
+  frame get_return_object() noexcept {
+    return {std::coroutine_handle<root_promise>::from_promise(*this)};
+  }
+
+  /// Runs it up to its first wait, or to its end. Then `answer` may be settled.
+  void start(core_base& core, deferred_state<T>& answer) noexcept {
+    own_scope_.emplace(core);
+    this->scope_ = &*own_scope_;
+    answer.add_ref();
+    answer_.reset(&answer);
+    answer.set_cancel_hook(*this);
+    std::coroutine_handle<root_promise>::from_promise(*this).resume();
+  }
+
+  auto final_suspend() const noexcept {
+    struct awaiter {
+      bool await_ready() const noexcept { return false; }
+      [[gnu::noinline]] void await_suspend(std::coroutine_handle<root_promise> h) const noexcept {
+        h.promise().finish();
+      }
+      void await_resume() const noexcept {}
+    };
+    return awaiter{};
+  }
+
+  // As the deferred's hook: the call was cancelled.
+  void operator()() override {
+    in_hook_ = true;
+    own_scope_->cancel();
+  }
+  void destroy() noexcept override {
+    in_hook_ = false;
+    if (finished_) std::coroutine_handle<root_promise>::from_promise(*this).destroy();
+  }
+
+ private:
+  void finish() noexcept {
+    const deferred_ptr<T> answer = std::move(answer_);
+    const core_ptr core(own_scope_->core());
+    outcome<T> result;
+    result.take_over(std::move(this->outcome_));
+    answer->forget_cancel_hook();
+    finished_ = true;
+    // The captures end before the answer is announced, like those of every call; except that the
+    // hook of a cancelled one, which is on the stack, is this promise, and destroys it then.
+    if (!in_hook_) std::coroutine_handle<root_promise>::from_promise(*this).destroy();
+    if (!answer->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
+      report_late(*core, result.error({}));
+    }
+  }
+  static void report_late(core_base& core, std::exception_ptr error) noexcept {
+    if (error == nullptr) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const cancelled&) {
+    } catch (const bridge_stopped&) {
+    } catch (...) {
+      core.unhandled(std::move(error), {});
+    }
+  }
+
+  std::optional<task_scope> own_scope_;
+  deferred_ptr<T> answer_;
+  bool in_hook_ = false;
+  bool finished_ = false;
+};
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"  // gcc 12 means the frame, for any lambda
+#endif
+template <class T, class Bound>
+typename root_promise<T>::frame root_of(Bound callable, loop_ref loop) {
+  co_return co_await callable(loop);
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+template <class T, class Bound>
+deferred_state<T>* start_task(core_base& core, Bound& callable) {
+  deferred_ptr<T> answer(deferred_state<T>::make(core.memory()));
+  root_of<T>(std::move(callable), core.loop()).handle.promise().start(core, *answer);
+  return answer.release();
+}
+
+}  // namespace detail
+}  // namespace loopbridge

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/bridge.hpp"
+#include "loopbridge/detail/timer_wait.hpp"
+#include "loopbridge/task.hpp"
+
+namespace loopbridge {
+namespace detail {
+
+/// The callable of submit_after().
+template <class Bound>
+struct delayed_call {
+  Bound bound;
+  deadline due;
+
+  task<answer_t<Bound>> operator()(loop_ref loop) {
+    co_await timer_wait(time_until(due));
+    if constexpr (answer_of<std::remove_cv_t<typename Bound::result_type>>::is_deferred) {
+      co_return co_await bound(loop);
+    } else {
+      co_return bound(loop);
+    }
+  }
+};
+
+/// Of a repeated call: what its handle and the loop share. Default orders: `stopped` is set once,
+/// by the handle; `runs` counted by the loop.
+struct repetition {
+  std::atomic<bool> stopped{false};
+  std::atomic<std::uint64_t> runs{0};
+};
+
+/// The callable of submit_every().
+template <class F>
+struct repeating_call {
+  F f;
+  deadline::duration period;
+  std::shared_ptr<repetition> shared;
+  core_base& core;
+  place where;
+
+  task<> operator()(loop_ref loop) {
+    deadline::duration wait = period;
+    while (!shared->stopped) {
+      const deadline began = std::chrono::steady_clock::now();
+      co_await timer_wait(wait);
+      if (shared->stopped) co_return;
+      ++shared->runs;
+      try {
+        co_await run(loop);
+      } catch (...) {
+        if (!shared->stopped) core.unhandled(std::current_exception(), where);
+      }
+      // Late by this much, since the run was due: so much less to the next one that is to come.
+      const auto late = std::chrono::steady_clock::now() - began - wait;
+      wait = period - (late > late.zero() ? late % period : late.zero());
+    }
+  }
+
+  task<> run(loop_ref loop) {
+    if constexpr (std::is_invocable_v<F&, loop_ref>) {
+      using result = std::remove_cv_t<std::invoke_result_t<F&, loop_ref>>;
+      if constexpr (answer_of<result>::is_deferred) {
+        co_await f(loop);
+      } else {
+        f(loop);
+      }
+    } else {
+      using result = std::remove_cv_t<std::invoke_result_t<F&>>;
+      if constexpr (answer_of<result>::is_deferred) {
+        co_await f();
+      } else {
+        f();
+      }
+    }
+    co_return;
+  }
+};
+
+}  // namespace detail
+
+/// What submit_every() gives: stops the repetition when it is destroyed. Move-only. Its functions:
+/// any ordinary thread, the loop's too, one at a time; also when the bridge has stopped or is gone,
+/// which ends the repetition without a word.
+class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")]] repeated_call {
+ public:
+  repeated_call() noexcept = default;
+  repeated_call(repeated_call && other) noexcept = default;
+  repeated_call& operator=(repeated_call&& other) noexcept {
+    repeated_call(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~repeated_call() {
+    stop();
+  }
+
+  /// No run begins any more once this has returned, except that one may be running just now; if it
+  /// waits for a deferred or a task, that is cancelled. Never blocks. The callable is destroyed on
+  /// the loop, soon after.
+  void stop() noexcept {
+    if (shared_ == nullptr) return;
+    shared_->stopped = true;
+    if (task_) task_.cancel();
+  }
+  /// Lets it go on without this, as long as the bridge lives.
+  void detach() noexcept {
+    repeated_call(std::move(*this)).shared_.reset();
+  }
+
+  /// How many runs have begun.
+  std::uint64_t runs() const noexcept {
+    return shared_ != nullptr ? shared_->runs.load() : 0;
+  }
+
+ private:
+  friend class bridge;
+
+  repeated_call(std::shared_ptr<detail::repetition> shared, eventual<void> && t)
+      : shared_(std::move(shared)), task_(std::move(t)) {
+    detail::eventual_access::state(task_).mark_read();  // how it ends is nobody's failure
+  }
+  void swap(repeated_call & other) noexcept {
+    shared_.swap(other.shared_);
+    std::swap(task_, other.task_);
+  }
+
+  std::shared_ptr<detail::repetition> shared_;  ///< null: empty
+  eventual<void> task_;
+};
+
+template <class Rep, class Period, class F>
+auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where)
+    -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
+  using bound = detail::bound_call_of<F>;
+  return do_submit(
+      {}, where,
+      detail::delayed_call<bound>{bound(std::forward<F>(f)), detail::deadline_after(delay)});
+}
+template <class Rep, class Period, class F, class Arg, class... Args, detail::unless_place<Arg>>
+auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, Arg&& arg,
+                          Args&&... args)
+    -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
+  using bound = detail::bound_call_of<F, Arg, Args...>;
+  return do_submit({}, {},
+                   detail::delayed_call<bound>{bound(std::forward<F>(f), std::forward<Arg>(arg),
+                                                     std::forward<Args>(args)...),
+                                               detail::deadline_after(delay)});
+}
+
+template <class Rep, class Period, class F>
+repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f, place where) {
+  if (period <= period.zero()) {
+    throw std::invalid_argument(
+        "loopbridge: submit_every() needs a period of more than nothing; to run as often as the "
+        "loop turns, post() again from the call");
+  }
+  using duration = detail::deadline::duration;
+  const bool is_longer_than_the_clock =
+      std::chrono::duration<double>(period) >= std::chrono::duration<double>(duration::max() / 2);
+  const auto every =
+      is_longer_than_the_clock ? duration::max() / 2 : std::chrono::ceil<duration>(period);
+  auto shared = std::make_shared<detail::repetition>();
+  using repeating = detail::repeating_call<std::decay_t<F>>;
+  auto t = do_submit({}, where, repeating{std::forward<F>(f), every, shared, core(), where});
+  return repeated_call(std::move(shared), std::move(t));
+}
+
+}  // namespace loopbridge

@@ -1,0 +1,296 @@
+#include <doctest/doctest.h>
+#include <uv.h>
+
+#include <loopbridge/async/delay.hpp>
+#include <loopbridge/loopbridge.hpp>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <thread>
+
+#include "support/counted.hpp"
+#include "support/error_log.hpp"
+#include "support/gate.hpp"
+#include "support/patience.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("task_cancel");
+
+namespace {
+
+using loopbridge::bridge;
+using loopbridge::completer;
+using loopbridge::delay;
+using loopbridge::task;
+using support::generous;
+using namespace std::chrono_literals;
+
+/// Tells how a task left: by which exception, if any.
+enum class left { not_yet, normally, cancelled, otherwise };
+
+/// Waits for ever, and notes how that ended.
+task<> wait_for_ever(std::atomic<left>& how, std::optional<support::token> = {}) {
+  try {
+    co_await delay(std::chrono::hours(1));
+    how = left::normally;
+  } catch (const loopbridge::cancelled&) {
+    how = left::cancelled;
+    throw;
+  } catch (...) {
+    how = left::otherwise;
+    throw;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("cancel() ends the wait at once, and the task by an exception, on the loop") {
+  support::counts counts;
+  std::atomic<left> how{left::not_yet};
+  bridge b;
+  auto answer = b.submit([&, t = support::token(counts)]() -> task<> {
+    const support::token local(counts);
+    co_await wait_for_ever(how, support::token(counts));
+  });
+  b.call([] {});
+  CHECK(counts.alive() == 3);
+  CHECK(answer.cancel());
+  CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
+  b.call([] {});  // the task is given up in the turn after
+  CHECK(how == left::cancelled);
+  CHECK(counts.alive() == 0);
+}
+
+TEST_CASE("a call_for that times out cancels the task") {
+  std::atomic<left> how{left::not_yet};
+  bridge b;
+  CHECK_THROWS_AS(b.call_for(1ms, [&] { return wait_for_ever(how); }), loopbridge::timed_out);
+  b.call([] {});
+  CHECK(how == left::cancelled);
+}
+
+TEST_CASE("a std::stop_source cancels a task by way of its call") {
+  std::atomic<left> how{left::not_yet};
+  bridge b;
+  std::stop_source stop;
+  auto answer = b.submit([&] { return wait_for_ever(how); });
+  const std::stop_callback cancel(stop.get_token(), [&] { answer.cancel(); });
+  b.call([] {});
+  stop.request_stop();
+  CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
+  b.call([] {});
+  CHECK(how == left::cancelled);
+}
+
+TEST_CASE("the task's own stop token is stopped with it, whenever it was asked for") {
+  bridge b;
+  std::stop_token early;
+  std::stop_token late;
+  std::optional<loopbridge::eventual<void>> answer = b.submit([&]() -> task<> {
+    early = co_await loopbridge::stop_token_of_task();
+    try {
+      co_await delay(std::chrono::hours(1));
+    } catch (const loopbridge::cancelled&) {
+    }
+    late = co_await loopbridge::stop_token_of_task();
+  });
+  b.call([] {});
+  CHECK(early.stop_possible());
+  CHECK_FALSE(early.stop_requested());
+  answer->cancel();
+  b.call([] {});
+  CHECK(early.stop_requested());
+  CHECK(late.stop_requested());
+}
+
+TEST_CASE("a task that goes on after it was cancelled is asked again at each co_await") {
+  bridge b;
+  int asked = 0;
+  bool ended = false;
+  auto answer = b.submit([&]() -> task<> {
+    for (int i = 0; i < 3; ++i) {
+      try {
+        co_await delay(std::chrono::hours(1));
+      } catch (const loopbridge::cancelled&) {
+        ++asked;
+      }
+    }
+    try {
+      co_await b.submit([] {});
+    } catch (const loopbridge::cancelled&) {
+      ++asked;
+    }
+    try {
+      completer<void> never;
+      co_await never.get_deferred();
+    } catch (const loopbridge::cancelled&) {
+      ++asked;
+    }
+    ended = true;
+  });
+  b.call([] {});
+  answer.cancel();
+  b.call([] {});
+  CHECK(asked == 5);
+  CHECK(ended);
+}
+
+TEST_CASE("a cancelled task cancels the call that it awaits, if it is the task's own") {
+  bridge b;
+  bridge other;
+  bool hook_ran = false;
+  completer<int> theirs;
+  const auto begin = [&] {
+    theirs = completer<int>();
+    theirs.on_cancel([&] { hook_ran = true; });
+    return theirs.get_deferred();
+  };
+  auto owning = b.submit([&]() -> task<> { co_await other.submit(begin); });
+  b.call([] {});
+  other.call([] {});
+  owning.cancel();
+  b.call([] {});
+  other.call([] {});
+  CHECK(hook_ran);
+
+  hook_ran = false;
+  auto shared = other.submit(begin);
+  auto looking = b.submit([&]() -> task<> { co_await shared; });
+  b.call([] {});
+  other.call([] {});
+  looking.cancel();
+  b.call([] {});
+  other.call([] {});
+  CHECK_FALSE(hook_ran);
+  theirs.resolve(5);
+  CHECK(shared.get_for(generous) == 5);
+}
+
+TEST_CASE("a cancelled task runs the cancel hook of a deferred that it awaits") {
+  bridge b;
+  bool hook_ran = false;
+  completer<int> done;
+  auto answer = b.submit([&]() -> task<> {
+    done.on_cancel([&] { hook_ran = b.on_loop_thread(); });
+    co_await done.get_deferred();
+  });
+  b.call([] {});
+  CHECK(answer.cancel());
+  b.call([] {});
+  b.call([] {});
+  CHECK(hook_ran);
+  CHECK_FALSE(done.resolve(1));
+}
+
+TEST_CASE("an answer that comes as the task is cancelled is harmless") {
+  bridge b;
+  bridge other;
+  for (int i = 0; i < 200; ++i) {
+    auto answer =
+        b.submit([&]() -> task<int> { co_return co_await other.submit([] { return 1; }); });
+    if (i % 2 == 0) b.call([] {});
+    const bool was_cancelled = answer.cancel();
+    if (was_cancelled) {
+      CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
+    } else {
+      CHECK((answer.get_for(generous), true));
+    }
+  }
+}
+
+TEST_CASE("what a cancelled task fails with is reported; cancelled itself is not") {
+  const support::error_log log;
+  bridge b(support::reporting_to(log));
+  auto quiet = b.submit([]() -> task<> { co_await delay(std::chrono::hours(1)); });
+  auto loud = b.submit([]() -> task<> {
+    try {
+      co_await delay(std::chrono::hours(1));
+    } catch (const loopbridge::cancelled&) {
+    }
+    throw std::runtime_error("while it was given up");
+  });
+  b.call([] {});
+  quiet.cancel();
+  loud.cancel();
+  b.call([] {});
+  REQUIRE(log.size() == 1);
+  CHECK(log.entries()[0].what == "while it was given up");
+}
+
+TEST_CASE("stop() ends tasks wherever they wait, and nothing of them is left") {
+  support::counts counts;
+  const support::error_log log;
+  bridge other;
+  const support::gate gate;
+  auto held = other.submit([&] { return gate.wait(); });
+  completer<int> done;
+  std::vector<loopbridge::eventual<void>> answers;
+  {
+    bridge b(support::reporting_to(log));
+    answers.push_back(b.submit(
+        [t = support::token(counts)]() -> task<> { co_await delay(std::chrono::hours(1)); }));
+    answers.push_back(b.submit([&, t = support::token(counts)]() -> task<> { co_await held; }));
+    answers.push_back(
+        b.submit([&, t = support::token(counts)]() -> task<> { co_await done.get_deferred(); }));
+    answers.push_back(b.submit([&, t = support::token(counts)]() -> task<> {
+      co_await [](support::token) -> task<> {
+        co_await delay(std::chrono::hours(1));
+      }(support::token(counts));
+    }));
+    b.call([] {});
+    CHECK(counts.alive() == 5);
+  }
+  CHECK(counts.alive() == 0);
+  for (auto& a : answers) CHECK_THROWS_AS(a.get_for(generous), loopbridge::bridge_stopped);
+  CHECK(log.size() == 0);
+  gate.open();
+  CHECK(held.get_for(generous));
+  other.call([] {});  // told the watcher, which found nobody
+}
+
+TEST_CASE("what a task submits while its bridge stops is refused, and it ends all the same") {
+  bool refused = false;
+  {
+    bridge b;
+    auto answer = b.submit([&]() -> task<> {
+      try {
+        co_await delay(std::chrono::hours(1));
+      } catch (const loopbridge::cancelled&) {
+      }
+      try {
+        co_await b.submit([] {});
+      } catch (const loopbridge::bridge_stopped&) {
+        refused = true;
+      }
+    });
+    b.call([] {});
+    b.stop();
+    CHECK_THROWS_AS(answer.get(), loopbridge::bridge_stopped);
+  }
+  CHECK(refused);
+}
+
+TEST_CASE("an adopted loop's tasks end at a stop on its thread, and at its next turn elsewhere") {
+  for (const bool elsewhere : {false, true}) {
+    support::counts counts;
+    uv_loop_t loop;
+    REQUIRE(uv_loop_init(&loop) == 0);
+    {
+      bridge b = bridge::adopt(&loop);
+      auto answer = b.submit(
+          [t = support::token(counts)]() -> task<> { co_await delay(std::chrono::hours(1)); });
+      uv_run(&loop, UV_RUN_NOWAIT);
+      CHECK(counts.alive() == 1);
+      if (elsewhere) {
+        std::thread([&]() noexcept { b.stop(); }).join();
+      } else {
+        b.stop();
+      }
+      CHECK_THROWS_AS(answer.get_for(generous), loopbridge::bridge_stopped);
+      uv_run(&loop, UV_RUN_NOWAIT);
+      CHECK(counts.alive() == 0);
+    }
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&loop) == 0);
+  }
+}

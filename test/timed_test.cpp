@@ -1,0 +1,229 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <loopbridge/loopbridge.hpp>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/counted.hpp"
+#include "support/error_log.hpp"
+#include "support/gate.hpp"
+#include "support/patience.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("timed");
+
+namespace {
+
+using loopbridge::bridge;
+using loopbridge::completer;
+using loopbridge::manual_bridge;
+using loopbridge::task;
+using support::generous;
+using namespace std::chrono_literals;
+
+}  // namespace
+
+TEST_CASE("a call that is submitted for later runs when the time has passed, and no earlier") {
+  manual_bridge manual;
+  bridge& b = manual.bridge();
+  auto answer = b.submit_after(1h, [] { return 7; });
+  manual.run_until_idle();
+  manual.advance(59min);
+  CHECK_FALSE(answer.ready());
+  manual.advance(1min);
+  REQUIRE(answer.ready());
+  CHECK(answer.get() == 7);
+}
+
+TEST_CASE("it may take the loop and arguments, fail, and return what comes later") {
+  bridge b;
+  CHECK(b.submit_after(
+             1ms, [](loopbridge::loop_ref loop, int n) { return loop.get() ? n : 0; }, 3)
+            .get_for(generous) == 3);
+  CHECK(*b.submit_after(
+              0ms, [](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(4))
+             .get_for(generous) == 4);
+  CHECK(b.submit_after(-1h, []() -> task<int> { co_return 5; }).get_for(generous) == 5);
+  CHECK(b.submit_after(1us, [] {
+           completer<int> c;
+           auto d = c.get_deferred();
+           c.resolve(6);
+           return d;
+         }).get_for(generous) == 6);
+  CHECK_THROWS_WITH_AS(b.submit_after(1ms, [] { throw std::runtime_error("late"); }).get(), "late",
+                       std::runtime_error);
+}
+
+TEST_CASE("calls for later run in the order of their times") {
+  manual_bridge manual;
+  std::string order;
+  auto b3 = manual.bridge().submit_after(3s, [&] { order += "3"; });
+  auto b1 = manual.bridge().submit_after(1s, [&] { order += "1"; });
+  auto b2 = manual.bridge().submit_after(2s, [&] { order += "2"; });
+  manual.advance(10s);
+  CHECK(order == "123");
+}
+
+TEST_CASE("one that is cancelled never runs, and its callable goes") {
+  bridge b;
+  support::counts counts;
+  auto answer = b.submit_after(1h, [t = support::token(counts)] {});
+  b.call([] {});
+  CHECK(answer.cancel());
+  CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
+  b.call([] {});
+  CHECK(counts.alive() == 0);
+}
+
+TEST_CASE("a stop ends it at once, and times beyond the clock are no trouble") {
+  support::counts counts;
+  loopbridge::eventual<void> answer;
+  {
+    bridge b;
+    answer = b.submit_after(std::chrono::hours::max(), [t = support::token(counts)] {});
+    b.call([] {});
+  }
+  CHECK_THROWS_AS(answer.get(), loopbridge::bridge_stopped);
+  CHECK(counts.alive() == 0);
+}
+
+TEST_CASE("a repeated call runs once a period, until it is stopped") {
+  manual_bridge manual;
+  int runs = 0;
+  support::counts counts;
+  auto every = manual.bridge().submit_every(10min, [&, t = support::token(counts)] { ++runs; });
+  manual.run_until_idle();
+  CHECK(runs == 0);
+  manual.advance(1h);
+  CHECK(runs == 6);
+  CHECK(every.runs() == 6);
+  every.stop();
+  manual.run_until_idle();
+  CHECK(counts.alive() == 0);
+  manual.advance(1h);
+  CHECK(runs == 6);
+  every.stop();
+}
+
+TEST_CASE("it stops with its handle, goes on without one that is detached, moves with it") {
+  manual_bridge manual;
+  int runs = 0;
+  {
+    auto first = manual.bridge().submit_every(1s, [&] { ++runs; });
+    auto moved = std::move(first);
+    manual.advance(2s);
+    CHECK(runs == 2);
+  }
+  manual.advance(2s);
+  CHECK(runs == 2);
+  manual.bridge().submit_every(1s, [&] { ++runs; }).detach();
+  manual.advance(2s);
+  CHECK(runs == 4);
+  loopbridge::repeated_call empty;
+  empty.stop();
+  CHECK(empty.runs() == 0);
+}
+
+TEST_CASE("while one run waits no other begins, and stopping cancels what it waits for") {
+  manual_bridge manual;
+  int begun = 0;
+  bool hook_ran = false;
+  completer<void> done;
+  auto every = manual.bridge().submit_every(1s, [&] {
+    ++begun;
+    done = completer<void>();
+    done.on_cancel([&] { hook_ran = true; });
+    return done.get_deferred();
+  });
+  manual.advance(5s);
+  CHECK(begun == 1);
+  done.resolve();
+  manual.run_until_idle();
+  manual.advance(1s);
+  CHECK(begun == 2);
+  every.stop();
+  manual.run_until_idle();
+  CHECK(hook_ran);
+}
+
+TEST_CASE("what it throws is reported, with the place of submission, and it goes on") {
+  const support::error_log log;
+  manual_bridge manual(support::reporting_to(log));
+  int runs = 0;
+  auto every = manual.bridge().submit_every(1s, [&](loopbridge::loop_ref) {
+    if (++runs == 1) throw std::runtime_error("the first");
+  });
+  manual.advance(3s);
+  CHECK(runs == 3);
+  REQUIRE(log.size() == 1);
+  CHECK(log.entries()[0].what == "the first");
+  CHECK(log.entries()[0].file.find("timed_test.cpp") != std::string::npos);
+}
+
+TEST_CASE("the loop is held up for periods: those are left out, and the beat is kept") {
+  bridge b;
+  std::mutex mutex;
+  std::vector<std::chrono::steady_clock::time_point> at;
+  const auto begun = std::chrono::steady_clock::now();
+  const support::gate first;
+  auto every = b.submit_every(20ms, [&] {
+    const std::lock_guard lock(mutex);
+    at.push_back(std::chrono::steady_clock::now());
+    first.open();
+    // The loop is held up here for a while that is no multiple of the period.
+    if (at.size() == 1) std::this_thread::sleep_for(110ms);
+  });
+  REQUIRE(support::comes_true([&] { return every.runs() >= 4; }));
+  every.stop();
+  b.call([] {});
+  const std::lock_guard lock(mutex);
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    // None before its beat, however late the others were: n periods after the beginning at least.
+    CHECK(at[i] - begun >= (i == 0 ? 1 : static_cast<int>(i) + 5) * 20ms);
+  }
+}
+
+TEST_CASE("when the bridge stops it ends without a word, and its handle outlives it") {
+  const support::error_log log;
+  support::counts counts;
+  loopbridge::repeated_call every;
+  {
+    bridge b(support::reporting_to(log));
+    every = b.submit_every(1ms, [t = support::token(counts)] {});
+    REQUIRE(support::comes_true([&] { return every.runs() > 2; }));
+  }
+  CHECK(counts.alive() == 0);
+  every.stop();
+  CHECK(log.size() == 0);
+}
+
+TEST_CASE("a period of nothing is an error that says what to do, and a stopped bridge refuses") {
+  bridge b;
+  CHECK_THROWS_AS((void)b.submit_every(0ms, [] {}), std::invalid_argument);
+  CHECK_THROWS_AS((void)b.submit_every(-1s, [] {}), std::invalid_argument);
+  (void)b.submit_every(std::chrono::hours::max(), [] {});
+  b.stop();
+  CHECK_THROWS_AS((void)b.submit_every(1s, [] {}), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS((void)b.submit_after(1s, [] {}), loopbridge::bridge_stopped);
+}
+
+TEST_CASE("threads start and stop repetitions at once") {
+  bridge b;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&]() noexcept {
+      for (int i = 0; i < 50; ++i) {
+        auto every = b.submit_every(1ms, [] {});
+        auto later = b.submit_after(1ms, [i] { return i; });
+        if (i % 2 == 0) CHECK(later.get_for(generous) == i);
+        every.stop();
+        later = {};
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+}
