@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace loopbridge {
+
+/// An error number for log(): written as "No such file or directory (errno 2)".
+struct log_errno {
+  int number;
+};
+
+namespace detail {
+
+/// One argument of log(), whatever its type: by value, but for texts, which log() copies before it
+/// returns.
+struct log_argument {
+  enum class kind : unsigned char {
+    boolean,
+    character,
+    integer,
+    natural,
+    single,
+    floating,
+    pointer,
+    text,
+    c_text,  ///< up to its first NUL, or `size`
+    error_number,
+  };
+
+  struct characters {
+    const char* begin;
+    std::size_t size;
+  };
+
+  kind what;
+  union {
+    bool boolean;
+    char character;
+    std::int64_t integer;
+    std::uint64_t natural;
+    float single;
+    double floating;
+    const volatile void* pointer;
+    characters text;
+    int error_number;
+  };
+};
+
+template <class T>
+inline constexpr bool is_char = std::is_same_v<std::remove_const_t<T>, char>;
+/// wchar_t and its like are characters of other texts than ours.
+template <class T>
+inline constexpr bool is_number =
+    std::is_integral_v<T> && !std::is_same_v<T, wchar_t> && !std::is_same_v<T, char8_t> &&
+    !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t> && sizeof(T) <= 8;
+template <class T>
+inline constexpr bool is_text_array = std::is_array_v<T>&& is_char<std::remove_extent_t<T>>;
+template <class T>
+inline constexpr bool is_data_pointer = std::is_null_pointer_v<T> ||
+                                        (std::is_pointer_v<T> &&
+                                         !std::is_function_v<std::remove_pointer_t<T>>);
+
+}  // namespace detail
+
+/// May a T be an argument of log()? bool, char, integers, floating point, std::string_view and what
+/// converts to it, texts that end in NUL, pointers to data, and log_errno may.
+template <class T>
+inline constexpr bool is_loggable =
+    detail::is_number<T> || std::is_floating_point_v<T> || detail::is_data_pointer<T> ||
+    detail::is_text_array<T> || std::is_convertible_v<const T&, std::string_view> ||
+    std::is_same_v<T, log_errno>;
+
+namespace detail {
+
+/// Any thread, any handler.
+template <class T>
+log_argument make_log_argument(const T& value) noexcept {
+  using kind = log_argument::kind;
+  static_assert(is_loggable<T>,
+                "log() takes bool, char, integers, floating point, texts, pointers and log_errno, "
+                "because it may be called in a signal handler: turn anything else into these");
+  log_argument a{};
+  if constexpr (std::is_same_v<T, bool>) {
+    a.what = kind::boolean;
+    a.boolean = value;
+  } else if constexpr (is_char<T>) {
+    a.what = kind::character;
+    a.character = value;
+  } else if constexpr (is_number<T> && std::is_signed_v<T>) {
+    a.what = kind::integer;
+    a.integer = value;
+  } else if constexpr (is_number<T>) {
+    a.what = kind::natural;
+    a.natural = value;
+  } else if constexpr (std::is_same_v<T, float>) {
+    a.what = kind::single;
+    a.single = value;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    a.what = kind::floating;
+    a.floating = static_cast<double>(value);
+  } else if constexpr (std::is_same_v<T, log_errno>) {
+    a.what = kind::error_number;
+    a.error_number = value.number;
+  } else if constexpr (std::is_null_pointer_v<T>) {
+    a.what = kind::pointer;
+    a.pointer = nullptr;
+  } else if constexpr (is_text_array<T>) {
+    a.what = kind::c_text;
+    a.text = {value, std::extent_v<T>};
+  } else if constexpr (std::is_pointer_v<T> && is_char<std::remove_pointer_t<T>>) {
+    a.what = kind::c_text;
+    a.text = {value, SIZE_MAX};
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+    const std::string_view text = value;
+    a.what = kind::text;
+    a.text = {text.data(), text.size()};
+  } else if constexpr (is_data_pointer<T>) {
+    a.what = kind::pointer;
+    a.pointer = value;
+  }
+  return a;
+}
+
+}  // namespace detail
+}  // namespace loopbridge

@@ -1,0 +1,192 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/log_argument.hpp"
+#include "loopbridge/options.hpp"
+#include "loopbridge/place.hpp"
+#include "loopbridge/status.hpp"
+
+// Messages from anywhere: threads, loops, signal handlers, finalizers. They are written by a loop
+// in a thread of its own, so that neither a slow disk nor a lock of the writer's ever holds up who
+// logs.
+namespace loopbridge {
+
+enum class log_level : unsigned char { trace, debug, info, warning, error, critical };
+
+/// The enumerator's name. Any thread, any handler.
+constexpr const char* to_string(log_level l) noexcept {
+  switch (l) {
+    case log_level::trace:
+      return "trace";
+    case log_level::debug:
+      return "debug";
+    case log_level::info:
+      return "info";
+    case log_level::warning:
+      return "warning";
+    case log_level::error:
+      return "error";
+    case log_level::critical:
+      return "critical";
+  }
+  return "unknown";
+}
+
+/// One message, as its writer gets it: the time and the thread are those of log().
+struct log_line {
+  log_level level;
+  std::chrono::system_clock::time_point time;
+  std::uint64_t thread;   ///< the system's number of it; on Linux what `ps -L` shows
+  std::string_view text;  ///< only until the writer returns
+  place where;            ///< of the call of log()
+};
+
+/// "2026-11-23T21:19:11.083512Z 4711 warning: text": the time is UTC's. Ordinary threads.
+std::string to_string(const log_line& line);
+
+/// What becomes of the messages. Both functions are called on the sink's own thread, one call at a
+/// time. What they throw goes to log_options::on_unhandled_error, with the place of the message,
+/// and the next message is written all the same.
+struct log_writer {
+  std::function<void(const log_line&)> write;
+  /// Passes on what `write` may have kept. Called by log_sink::flush().
+  std::function<void()> flush = {};
+};
+
+/// Lines of to_string(log_line) on stderr.
+log_writer log_to_stderr();
+
+/// When a log file is put aside.
+struct log_rotation {
+  /// A file that a line would make longer than this is renamed, and a new one begun; 0: never.
+  std::uint64_t max_bytes = 0;
+  /// How many of these are kept: FILE.1 is the latest. Older ones are removed.
+  unsigned kept = 3;
+};
+
+/// Lines of to_string(log_line) at the end of a file, which is made if there is none. Each line is
+/// written at once, by one system call: it survives the end of the process. Throws
+/// std::system_error if the file cannot be opened. If it cannot be rotated later, the writer goes
+/// on with the same file, and throws.
+log_writer log_to_file(const std::string& path, log_rotation rotation = {});
+
+struct log_options {
+  /// Names the sink's thread, and the sink in messages: see options::name.
+  std::string name = "log";
+  /// Not given: log_to_stderr().
+  log_writer writer = {};
+  /// How many messages may wait for the writer. Fixed, because a handler cannot allocate: half a
+  /// kilobyte each. Rounded up to 64.
+  std::size_t records = 1024;
+  /// Receives what the writer throws, on the sink's thread: see options::on_unhandled_error.
+  std::function<void(const unhandled_error&)> on_unhandled_error = {};
+};
+
+namespace detail {
+struct log_state;
+}
+
+/// The text of a message, with a {} for each argument; {{ and }} are braces. A literal, and wrong
+/// ones do not compile.
+template <std::size_t Arguments>
+class log_format {
+ public:
+  template <std::size_t Size>
+  consteval log_format(const char (&text)[Size],  // NOLINT: implicit
+                       place where = place::current())
+      : text_(text, Size - 1), where_(where) {
+    std::size_t found = 0;
+    for (std::size_t n = 0; n < text_.size(); ++n) {
+      const char c = text_[n];
+      if (c != '{' && c != '}') continue;
+      const char next = n + 1 < text_.size() ? text_[n + 1] : '\0';
+      if (next != c && !(c == '{' && next == '}')) throw "log(): write {{ or }} for a brace";
+      if (next != c) ++found;
+      ++n;
+    }
+    if (found != Arguments) throw "log(): there must be one {} for each argument";
+  }
+
+  /// The same for a message that comes from elsewhere: for adapters of other logging libraries.
+  constexpr log_format at(place where) const noexcept {
+    log_format moved = *this;
+    moved.where_ = where;
+    return moved;
+  }
+
+  std::string_view text() const noexcept { return text_; }
+  place where() const noexcept { return where_; }
+
+ private:
+  std::string_view text_;
+  place where_;
+};
+
+/// Takes messages from anywhere, and has them written on a thread of its own.
+///
+///   log, flush, dropped   anywhere: handlers and finalizers, at any instruction, also inside
+///                         another of these functions, or inside malloc
+///   stop, the destructor  any ordinary thread
+///
+/// The messages of one thread, its handlers' included, are written in the order in which log()
+/// took them; so are those of several threads, where one thing happens before another. What was
+/// accepted is written, whatever happens but the process' end by a signal or by _exit: stop(), the
+/// destructor and std::exit (also if the sink is never destroyed) see to it. A sink must outlive
+/// every call of its functions.
+class log_sink {
+ public:
+  /// Starts the thread. Throws like bridge's constructor.
+  explicit log_sink(log_options opts = {});
+  /// stop(). Where that cannot wait, on the sink's own thread (by the writer) or on that of a loop
+  /// that the writer waits for, the rest is written later, and the writer lives until then.
+  ~log_sink();
+  log_sink(const log_sink&) = delete;
+  log_sink& operator=(const log_sink&) = delete;
+
+  /// Has the message written: `log(log_level::warning, "{} of {} lost", n, all)`. Anywhere. No
+  /// lock, no allocation; errno is kept. Arguments are what is_loggable says, any other does not
+  /// compile. They are formatted at once, so nothing they point to is needed later; what is longer
+  /// than some 400 bytes is cut, and ends in "...".
+  ///
+  /// `accepted`; or the message is dropped, and counted: `exhausted` (log_options::records wait;
+  /// the log says then how many were dropped), `stopped`, `wrong_process` (a forked child, where
+  /// nothing of the parent's log is touched).
+  template <class... Args>
+  status log(log_level level, log_format<sizeof...(Args)> format, const Args&... args) noexcept {
+    const detail::log_argument all[] = {detail::make_log_argument(args)..., {}};
+    return take(level, format.text(), format.where(), all);
+  }
+
+  /// Waits until all that was accepted before is written, and the writer has flushed; at most for
+  /// `timeout`. Anywhere. `answered`; or `timed_out`, `stopped`, `wrong_process`, `would_deadlock`
+  /// (the sink's own thread), `exhausted` (16 callers wait for this already).
+  template <class Rep, class Period>
+  status flush(std::chrono::duration<Rep, Period> timeout) noexcept {
+    return flush_until(detail::deadline_after(timeout));
+  }
+
+  /// How many messages were not accepted so far, in this process and, before the fork, its parent.
+  std::uint64_t dropped() const noexcept;
+
+  /// Writes what was accepted, ends the thread, and from now on refuses. May be called again.
+  /// Throws `would_deadlock` on the thread of a loop that the writer waits for, and
+  /// `wrong_process`.
+  void stop();
+
+ private:
+  status take(log_level level, std::string_view format, place where,
+              const detail::log_argument* args) noexcept;
+  status flush_until(detail::deadline until) noexcept;
+
+  const std::shared_ptr<detail::log_state> state_;
+};
+
+}  // namespace loopbridge

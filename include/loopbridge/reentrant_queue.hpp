@@ -1,0 +1,266 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/futex.hpp"
+#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/slot_pool.hpp"
+#include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/errors.hpp"
+#include "loopbridge/status.hpp"
+
+namespace loopbridge {
+namespace detail {
+
+struct queue_access;
+
+struct queue_node {
+  queue_node* next = nullptr;
+};
+
+/// What a queue does whatever it holds: the list, the chain that was taken off it, and the sleep of
+/// those who wait.
+///
+/// Home of `word_`, which getters sleep on: odd while one sleeps or is about to.
+///
+///   getter   makes it the next odd number, looks at the list once more, sleeps
+///   putter   has pushed; finds it odd: adds 2 and wakes all who sleep; only then, if it is still
+///            the number that it left, makes it even
+///
+/// A push and the look at the word, the new number and the last look at the list: as four seq_cst
+/// operations they have one order, so a getter that sleeps was seen by whoever pushed after its
+/// look. The word is even only when a wake-up is over that came after the last getter's number.
+/// So whoever comes while another putter, perhaps the frame that it interrupts, is between its push
+/// and its wake-up finds the word odd, and wakes all by itself. (Numbers come again after 2^31
+/// sleeps.)
+class queue_base {
+ public:
+  queue_base(const queue_base&) = delete;
+  queue_base& operator=(const queue_base&) = delete;
+
+  void close() noexcept {
+    if (!process_.is_this_process()) return;
+    list_.close();
+    wake();
+  }
+  bool closed() const noexcept { return list_.closed(); }
+
+ protected:
+  queue_base() = default;
+  ~queue_base() = default;
+
+  bool is_this_process() const noexcept { return process_.is_this_process(); }
+  /// Any thread, any handler. If it is not `accepted` the node is the caller's.
+  status push(queue_node& n) noexcept {
+    if (!process_.is_this_process()) return status::wrong_process;
+    if (!list_.push(n)) return status::stopped;
+    wake();
+    return status::accepted;
+  }
+
+  /// The oldest; null: the time was up. Throws queue_closed, wrong_process. Ordinary threads.
+  queue_node* take(deadline until);
+  /// Makes `n`, which take() gave, the oldest again.
+  void put_back(queue_node& n) noexcept;
+  /// The oldest of what is left, for a destructor; null: nothing is.
+  queue_node* take_at_end() noexcept;
+
+  [[noreturn]] static void throw_refused(status s);
+
+ private:
+  friend struct queue_access;
+
+  queue_node* look();
+  queue_node* pop() noexcept;
+  std::uint32_t arm() noexcept;
+  void wake() noexcept;
+
+  const process_mark process_;
+  basic_submission_list<queue_node> list_;
+  alignas(64) std::atomic<std::uint32_t> word_{0};
+  std::mutex mutex_;               ///< the getters', for a few instructions, undisturbed
+  basic_chain<queue_node> taken_;  ///< off the list, and nobody's yet; under the mutex
+};
+
+}  // namespace detail
+
+/// A first-in-first-out queue that may be filled from anywhere, and needs no loop.
+///
+/// What one thread puts, handlers on it included, comes out in the order in which it was put; what
+/// happens before in one thread comes out before what happens after in another. Each item is got
+/// once. Any number of threads put, any number get.
+///
+///   put_reentrant, close, closed   anywhere: handlers and finalizers, at any instruction, also
+///                                  inside another of these functions, or inside malloc
+///   put, try_put                   any ordinary thread
+///   get, get_for, try_get          any ordinary thread; on a loop's thread only try_get makes
+///   sense
+///
+/// A handler that has put may wait, by means of its own, for what a getter does about it on
+/// another thread: no put and no get that it has interrupted is in that getter's way.
+///
+/// The queue must outlive every call of its functions. Items are destroyed by the getter, after
+/// they were moved to where it wants them; refused ones by who puts; those that are left when the
+/// queue is destroyed, by the destructor. In a forked child every function refuses, and items of
+/// the parent's are left alone.
+template <class T>
+class reentrant_queue : private detail::queue_base {
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::is_move_constructible_v<T>,
+                "a queue holds values that can be moved out of it");
+  static constexpr bool takes_bytes =
+      std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
+
+ public:
+  /// Room for what put_reentrant puts: at most so many such items are queued at once, because a
+  /// handler cannot allocate. Rounded up to 64. Throws std::bad_alloc, or std::system_error if the
+  /// process cannot be told from its children.
+  explicit reentrant_queue(std::size_t reentrant_slots = 256)
+      : slots_(takes_bytes ? reentrant_slots : 0) {}
+
+  /// Destroys what is left, oldest first.
+  ~reentrant_queue() {
+    if (!is_this_process()) return;
+    while (detail::queue_node* const n = take_at_end()) destroy(static_cast<item&>(*n));
+  }
+
+  /// Puts an item that is made of `value`, in a block of memory that is recycled. Throws
+  /// `queue_closed`, `wrong_process`, std::bad_alloc, or what making the item throws.
+  template <class U = T>
+  void put(U&& value) {
+    if (const status s = push_in_block(std::forward<U>(value)); s != status::accepted) {
+      throw_refused(s);
+    }
+  }
+
+  /// put for code that must not throw: `accepted`, `stopped` (closed), `exhausted` (no memory) or
+  /// `wrong_process`. Making the item must not throw.
+  template <class U = T>
+  status try_put(U&& value) noexcept {
+    static_assert(std::is_nothrow_constructible_v<T, U&&>,
+                  "try_put cannot report what making the item throws: use put");
+    try {
+      return push_in_block(std::forward<U>(value));
+    } catch (...) {
+      return status::exhausted;
+    }
+  }
+
+  /// From handlers and finalizers: `accepted`, `stopped` (closed), `exhausted` (all slots hold
+  /// items that nobody has got yet) or `wrong_process`. No lock, no allocation; errno is kept. The
+  /// item is copied as bytes, so it is to be small, and trivially copyable.
+  status put_reentrant(const T& value) noexcept {
+    static_assert(
+        takes_bytes,
+        "put_reentrant copies bytes: the items must be trivially copyable; put a pointer");
+    if (!is_this_process()) return status::wrong_process;
+    item* const slot = slots_.claim();
+    if (slot == nullptr) return closed() ? status::stopped : status::exhausted;
+    ::new (std::addressof(slot->value)) T(value);
+    const status s = push(*slot);
+    if (s != status::accepted) slots_.release(*slot);
+    return s;
+  }
+
+  /// Waits for an item, and gets the oldest. Throws `queue_closed` when the queue is closed and
+  /// there is none any more, or `wrong_process`. If moving the item throws, that, and the item is
+  /// the oldest again.
+  T get() { return held_item(*this, detail::no_deadline).template move_to<T>(); }
+
+  /// get with a deadline: empty when the time was up first.
+  template <class Rep, class Period>
+  std::optional<T> get_for(std::chrono::duration<Rep, Period> timeout) {
+    return get_until(detail::deadline_after(timeout));
+  }
+
+  /// The oldest item, if there is one now; throws like get.
+  std::optional<T> try_get() { return get_until(detail::deadline{}); }
+
+  /// Nothing can be put any more. What is queued can still be got; when it is all gone, getters are
+  /// told, those too that wait already. Never blocks; errno is kept; may be called again.
+  void close() noexcept { queue_base::close(); }
+  bool closed() const noexcept { return queue_base::closed(); }
+
+ private:
+  friend struct detail::queue_access;
+
+  /// In a slot, or in a block of its own. The value is there while the item is queued.
+  struct item : detail::queue_node {
+    item() noexcept {}  // NOLINT: the value is made later
+    template <class U>
+    item(std::in_place_t, U&& from) : is_in_block(true), value(std::forward<U>(from)) {}
+    ~item() {}  // NOLINT: destroy() knows whether there is a value
+
+    const bool is_in_block = false;
+    union {
+      T value;
+    };
+  };
+
+  /// An item off the queue, or none.
+  class held_item {
+   public:
+    held_item(reentrant_queue& q, detail::deadline until)
+        : queue_(q), item_(static_cast<item*>(q.take(until))) {}
+    held_item(const held_item&) = delete;
+    held_item& operator=(const held_item&) = delete;
+    ~held_item() {
+      if (item_ != nullptr) queue_.destroy(*item_);
+    }
+
+    explicit operator bool() const noexcept { return item_ != nullptr; }
+    template <class To>
+    To move_to() {
+      try {
+        return To(std::move(item_->value));
+      } catch (...) {
+        queue_.put_back(*std::exchange(item_, nullptr));
+        throw;
+      }
+    }
+
+   private:
+    reentrant_queue& queue_;
+    item* item_;
+  };
+
+  std::optional<T> get_until(detail::deadline until) {
+    held_item got(*this, until);
+    if (!got) return std::nullopt;
+    return got.template move_to<std::optional<T>>();
+  }
+
+  template <class U>
+  status push_in_block(U&& value) {
+    // Looked at first, so that a value is moved from in vain only if the queue closes just now.
+    if (!is_this_process()) return status::wrong_process;
+    if (closed()) return status::stopped;
+    item* const made = detail::make_in_block<item>(nullptr, std::in_place, std::forward<U>(value));
+    const status s = push(*made);
+    if (s != status::accepted) destroy(*made);
+    return s;
+  }
+
+  void destroy(item& i) noexcept {
+    i.value.~T();
+    if (i.is_in_block) {
+      detail::destroy_in_block(&i, nullptr);
+    } else {
+      slots_.release(i);
+    }
+  }
+
+  detail::slot_pool<item> slots_;
+};
+
+}  // namespace loopbridge

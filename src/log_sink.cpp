@@ -1,0 +1,201 @@
+#include "loopbridge/log_sink.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "log_record.hpp"
+#include "loopbridge/bridge.hpp"
+#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/errors.hpp"
+#include "loopbridge/reentrant_call.hpp"
+
+namespace loopbridge {
+namespace detail {
+
+/// What a sink consists of. The exit of the process may hold it, too.
+struct log_state {
+  explicit log_state(log_options&& opts)
+      : log_state(std::make_shared<log_records>(opts), std::move(opts)) {}
+  log_state(const std::shared_ptr<log_records>& shared, log_options&& opts);
+
+  log_records& records;
+  bridge loop;
+  core_base& core;
+  /// Fired once for each message for which there was no record; cannot fail, and counts by itself.
+  reentrant_call say_dropped;
+  reentrant_call flush;
+};
+
+namespace {
+
+options options_for(const std::shared_ptr<log_records>& shared, log_options&& opts) {
+  options o;
+  o.name = std::move(opts.name);
+  o.on_unhandled_error = std::move(opts.on_unhandled_error);
+  o.spin = spinning::off;  // nobody waits for it
+  o.reentrant_slots = 0;   // the records are its slots
+  o.on_thread_exit = [shared] {};
+  return o;
+}
+
+void write_dropped(const log_records& records, std::uint64_t count) {
+  const std::string text =
+      count == 1 ? "1 message was dropped, for want of a free record"
+                 : std::to_string(count) + " messages were dropped, for want of free records";
+  records.writer.write(
+      {log_level::warning, std::chrono::system_clock::now(), number_of_this_thread(), text, {}});
+}
+
+/// The sinks that exit has to stop. Never destroyed, and a child makes its own: see stash.cpp.
+struct open_sinks {
+  using states = std::map<const log_state*, std::shared_ptr<log_state>>;
+
+  const process_mark process;
+  std::mutex mutex;
+  states open;
+  open_sinks* parents = nullptr;  ///< not lost, to those who look for leaks
+};
+
+/// Home: null, then the process's; in a child the parent's, until the first sink there.
+std::atomic<open_sinks*> the_sinks{nullptr};
+std::atomic<bool> is_registered{false};
+
+void stop_open_sinks() {
+  open_sinks* const s = the_sinks.load();
+  if (s == nullptr || !s->process.is_this_process()) return;
+  open_sinks::states left;
+  {
+    const std::lock_guard lock(s->mutex);
+    left.swap(s->open);
+  }
+  for (const auto& [at, state] : left) {
+    try {
+      state->loop.stop();
+    } catch (...) {
+      // would_deadlock: exit was called on a loop that the writer waits for.
+      state->loop.stop_reentrant();
+    }
+  }
+}
+
+open_sinks& sinks_of_this_process() {
+  open_sinks* now = the_sinks.load();
+  if (now != nullptr && now->process.is_this_process()) return *now;
+  auto made = std::make_unique<open_sinks>();
+  if (!is_registered.exchange(true) && std::atexit(stop_open_sinks) != 0) {
+    is_registered = false;
+    throw std::bad_alloc();
+  }
+  made->parents = now;
+  if (the_sinks.compare_exchange_strong(now, made.get())) return *made.release();
+  return *now;  // another thread was first
+}
+
+std::shared_ptr<log_state> make_state(log_options&& opts) {
+  if (!opts.writer.write) opts.writer = log_to_stderr();
+  open_sinks& s = sinks_of_this_process();
+  const auto state = std::make_shared<log_state>(std::move(opts));
+  open_sinks::states entry;
+  entry.emplace(state.get(), state);
+  const std::lock_guard lock(s.mutex);
+  s.open.merge(entry);
+  return state;
+}
+
+}  // namespace
+
+log_state::log_state(const std::shared_ptr<log_records>& shared, log_options&& opts)
+    : records(*shared),
+      loop(options_for(shared, std::move(opts))),
+      core(loop.core()),
+      // Both are called on the loop only, which has the records.
+      say_dropped(loop, [r = &records](std::uint64_t count) { write_dropped(*r, count); }),
+      flush(loop, [r = &records] {
+        if (r->writer.flush) r->writer.flush();
+      }) {}
+
+void log_record::fill(log_records& home, log_level level, std::string_view format, place where,
+                      const log_argument* args) noexcept {
+  home_ = &home;
+  time_ = std::chrono::system_clock::now();
+  thread_ = number_of_this_thread();
+  where_ = where;
+  level_ = level;
+  size_ = static_cast<std::uint16_t>(write_log_text(text_, text_ + sizeof(text_), format, args) -
+                                     text_);
+}
+
+void log_record::run(core_base& core) noexcept {
+  try {
+    home_->writer.write({level_, time_, thread_, {text_, size_}, where_});
+  } catch (...) {
+    core.unhandled(std::current_exception(), where_);
+  }
+  home_->slots.release(*this);
+}
+
+void log_record::refuse(core_base& core) noexcept {
+  core.unhandled(make_error(failure::stopped, where_), where_);
+  home_->dropped.fetch_add(1);
+  home_->slots.release(*this);
+}
+
+}  // namespace detail
+
+log_sink::log_sink(log_options opts) : state_(detail::make_state(std::move(opts))) {}
+
+log_sink::~log_sink() {
+  if (!state_->core.is_this_process()) return;  // the parent's list of sinks is left alone, too
+  // The last hold on the state, unless the process exits just now, destroys the bridge: before the
+  // loop's records, which only the loop holds then.
+  try {
+    state_->loop.stop();
+  } catch (...) {
+    state_->loop.stop_reentrant();
+  }
+  detail::open_sinks::states::node_type entry;
+  detail::open_sinks& s = *detail::the_sinks.load();
+  const std::lock_guard lock(s.mutex);
+  entry = s.open.extract(state_.get());
+}
+
+status log_sink::take(log_level level, std::string_view format, place where,
+                      const detail::log_argument* args) noexcept {
+  detail::log_state& s = *state_;
+  const auto drop = [&](status why) {
+    s.records.dropped.fetch_add(1);
+    return why;
+  };
+  if (!s.core.is_this_process()) return drop(status::wrong_process);
+  detail::log_record* const record = s.records.slots.claim();
+  if (record == nullptr) {
+    return drop(s.say_dropped.post() == status::accepted ? status::exhausted : status::stopped);
+  }
+  record->fill(s.records, level, format, where, args);
+  const status done = s.core.submit(*record);
+  if (done == status::accepted) return done;
+  s.records.slots.release(*record);
+  return drop(done);
+}
+
+status log_sink::flush_until(detail::deadline until) noexcept {
+  using clock = std::chrono::steady_clock;
+  return state_->flush.call_for(until == detail::no_deadline ? clock::duration::max()
+                                                             : until - clock::now());
+}
+
+std::uint64_t log_sink::dropped() const noexcept {
+  return state_->records.dropped.load();
+}
+
+void log_sink::stop() {
+  state_->loop.stop();
+}
+
+}  // namespace loopbridge
