@@ -49,15 +49,15 @@ struct repeating_call {
 
   task<> operator()(loop_ref loop) {
     deadline::duration wait = period;
-    while (!shared->stopped) {
+    while (!shared->stopped.load()) {
       const deadline began = std::chrono::steady_clock::now();
       co_await timer_wait(wait);
-      if (shared->stopped) co_return;
-      ++shared->runs;
+      if (shared->stopped.load()) co_return;
+      shared->runs.fetch_add(1);
       try {
         co_await run(loop);
       } catch (...) {
-        if (!shared->stopped) core.unhandled(std::current_exception(), where);
+        if (!shared->stopped.load()) core.unhandled(std::current_exception(), where);
       }
       // Late by this much, since the run was due: so much less to the next one that is to come.
       const auto late = std::chrono::steady_clock::now() - began - wait;

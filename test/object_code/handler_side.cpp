@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "loopbridge/loopbridge.hpp"
 
@@ -57,6 +58,28 @@ bool handler_group(loopbridge::bridge_group& g) noexcept {
 
 status handler_post_to_lane(loopbridge::lane& l, std::int64_t* sum) noexcept {
   return l.post_reentrant([sum] { ++*sum; });
+}
+
+status handler_put(loopbridge::reentrant_queue<std::int64_t>& q, std::int64_t n) noexcept {
+  return q.put_reentrant(n);
+}
+bool handler_close_queue(loopbridge::reentrant_queue<std::int64_t>& q) noexcept {
+  q.close();
+  return q.closed();
+}
+
+status handler_log(loopbridge::log_sink& l, const char* text, double number, int error) noexcept {
+  return l.log(loopbridge::log_level::info, "{} {} {} {} {} {} {}", text, number, 1.5F, error,
+               std::string_view("text"), true, loopbridge::log_errno{error});
+}
+status handler_log_others(loopbridge::log_sink& l, char c, std::uint64_t n) noexcept {
+  return l.log(loopbridge::log_level::info, "{} {} {}", c, n, static_cast<const void*>(&l));
+}
+status handler_flush(loopbridge::log_sink& l, std::int64_t ms) noexcept {
+  return l.flush(std::chrono::milliseconds(ms));
+}
+std::uint64_t handler_dropped(const loopbridge::log_sink& l) noexcept {
+  return l.dropped();
 }
 
 status handler_submit(detail::core_base& c, detail::node& n) noexcept {
