@@ -189,20 +189,20 @@ void core::unhandled(std::exception_ptr error, place where) noexcept {
   } catch (...) {
     std::fputs("loopbridge: options::on_unhandled_error threw; it must not\n", stderr);
   }
-  const char* file = where.file != nullptr ? where.file : "an unknown place";
+  const place_text from(where);
   const char* what = "an exception that is not a std::exception";
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
     std::fprintf(stderr,
-                 "loopbridge: bridge '%s': nobody received this failure of a call from %s:%u: %s\n",
-                 name(), file, where.line, e.what());
+                 "loopbridge: bridge '%s': nobody received this failure of a call from %s: %s\n",
+                 name(), from.c_str(), e.what());
     return;
   } catch (...) {
   }
   std::fprintf(stderr,
-               "loopbridge: bridge '%s': nobody received this failure of a call from %s:%u: %s\n",
-               name(), file, where.line, what);
+               "loopbridge: bridge '%s': nobody received this failure of a call from %s: %s\n",
+               name(), from.c_str(), what);
 }
 
 }  // namespace loopbridge::detail

@@ -5,10 +5,10 @@
 namespace loopbridge::detail {
 namespace {
 
-/// " (submitted at file:line)", or nothing where the place is not known.
+/// " (submitted at file:line [label])", or nothing where the place is not known.
 std::string at(place where, const char* what = "submitted") {
   if (where.file == nullptr) return {};
-  return std::string(" (") + what + " at " + where.file + ":" + std::to_string(where.line) + ")";
+  return std::string(" (") + what + " at " + place_text(where).c_str() + ")";
 }
 
 }  // namespace

@@ -56,14 +56,12 @@ std::string text_of(const std::exception_ptr& error) {
 }
 
 void report(std::uint64_t id, const stashed_base& result) {
-  const place where = result.where();
   const std::exception_ptr error = result.error();
   std::fprintf(
-      stderr,
-      "loopbridge: result %llu (%s, submitted at %s:%u) was stashed and never retrieved%s%s\n",
+      stderr, "loopbridge: result %llu (%s, submitted at %s) was stashed and never retrieved%s%s\n",
       static_cast<unsigned long long>(id), name_of(result.type()).c_str(),
-      where.file != nullptr ? where.file : "an unknown place", where.line,
-      error ? "; it failed: " : "", error ? text_of(error).c_str() : "");
+      place_text(result.where()).c_str(), error ? "; it failed: " : "",
+      error ? text_of(error).c_str() : "");
 }
 
 void report_what_is_left() {

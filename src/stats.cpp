@@ -35,7 +35,8 @@ statistics core::stats() const noexcept {
   s.longest_turn = std::chrono::milliseconds(c.longest_turn.get());
   s.longest_callback = std::chrono::nanoseconds(c.longest_call.get());
   const auto* const file = reinterpret_cast<const char*>(c.longest_file.get());
-  s.longest_callback_from = {file, static_cast<unsigned>(c.longest_line.get())};
+  const std::uint64_t line = c.longest_line.get();  // and above it the label's number
+  s.longest_callback_from = {file, static_cast<unsigned>(line), static_cast<unsigned>(line >> 32)};
   return s;
 }
 

@@ -121,9 +121,9 @@ void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place
   } catch (...) {
     std::fputs("loopbridge: options::watchdog.on_overdue threw; it must not\n", stderr);
   }
-  std::fprintf(stderr, "loopbridge: bridge '%s': %s %lld ms so far, submitted at %s:%u\n",
+  std::fprintf(stderr, "loopbridge: bridge '%s': %s %lld ms so far, submitted at %s\n",
                found.bridge, to_string(what), static_cast<long long>(so_far.count() / 1'000'000),
-               where.file != nullptr ? where.file : "an unknown place", where.line);
+               place_text(where).c_str());
 }
 
 void watched_call::begin(place where) noexcept {
@@ -143,7 +143,7 @@ void watched_call::end() noexcept {
   if (took > counts.longest_call.get()) {
     counts.longest_call.set(took);
     counts.longest_file.set(reinterpret_cast<std::uintptr_t>(where_.file));
-    counts.longest_line.set(where_.line);
+    counts.longest_line.set(where_.line | std::uint64_t{where_.label_number} << 32);
   }
   watchdog::thread* const thread = watchdog_->thread_.get();
   if (thread == nullptr || !watchdog_->core_.is_this_process()) return;  // forked: whose lock?

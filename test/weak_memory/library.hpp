@@ -83,6 +83,7 @@ using ::weak::weak_clock;
 #include "../../src/futex.cpp"
 #include "../../src/interruption.cpp"
 #include "../../src/lane.cpp"
+#include "../../src/place.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
