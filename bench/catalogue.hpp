@@ -3,6 +3,7 @@
 #include "measures/burst.hpp"
 #include "measures/echo_round_trip.hpp"
 #include "measures/handler.hpp"
+#include "measures/hop.hpp"
 #include "measures/idle.hpp"
 #include "measures/io_latency.hpp"
 #include "measures/lifetime.hpp"
@@ -27,7 +28,10 @@ void for_each_measure(Visit&& visit) {
   for (const placement where : {same_cpu, cross_cpu, free}) {
     visit(round_trip{way::call, where, 1, pace::back_to_back, true});
   }
+  for (const placement where : {same_cpu, cross_cpu, free})
+    visit(round_trip{way::call_task, where});
   visit(post_loop_held{});
+  visit(coroutine_hop{});
   visit(post_loop_awake{});
   visit(post_loop_asleep{});
   for (const unsigned producers : {1u, 2u, 4u, 8u}) visit(throughput{producers});

@@ -28,6 +28,8 @@ enum class role {
 ///   post(f)      runs f on the loop, nobody waits; any thread
 ///   producer()   what one thread posts through, with a post(f) of its own, where that is faster
 ///   submit(f)    runs f on the loop; the result comes by get() of what it returns
+///   call_task()  call() of a coroutine that returns 1
+///   hop(sum)     a coroutine that adds one to sum on the loop, suspended before it goes there
 ///   with_loop(f) runs f(uv_loop_t*) on the loop and waits
 ///
 /// What one producer posts runs in the order of its posts.
@@ -46,6 +48,11 @@ concept posting = contender<C> && requires(C& c, void (*f)()) {
 template <class C>
 concept submitting = contender<C> && requires(C& c, int (*g)()) {
   c.submit(g).get();
+};
+
+template <class C>
+concept tasking = contender<C> && requires(C& c) {
+  { c.call_task() } -> std::same_as<int>;
 };
 
 template <class C>

@@ -19,6 +19,7 @@ constexpr const char* same_cpu = "call, same CPU";
 constexpr const char* cross_cpu = "call, across CPUs";
 constexpr const char* free = "call, free placement";
 constexpr const char* held = "post, loop held in a callable";
+constexpr const char* hop = "coroutine's hop, loop held in a callable";
 constexpr const char* burst = "burst of 1000, loop asleep before";
 constexpr const char* handler = "post_reentrant in a signal handler";
 constexpr const char* io = "I/O on the loop, each 300 us";
@@ -61,6 +62,14 @@ std::vector<target> all_targets() {
        nullptr, cross_cpu},
       {"submit over call", ours, "submit().get(), free placement", "median", at_most, 1.3, ours,
        nullptr, free},
+      {"task over call", ours, "call of a task, same CPU", "median", at_most, 1.3, ours, nullptr,
+       same_cpu},
+      {"task over call", ours, "call of a task, across CPUs", "median", at_most, 1.3, ours, nullptr,
+       cross_cpu},
+      {"task over call", ours, "call of a task, free placement", "median", at_most, 1.3, ours,
+       nullptr, free},
+      {"coroutine's hop over post", ours, hop, "median", at_most, 1.3, ours, nullptr, held},
+      {"coroutine's hop: no allocation", ours, hop, "allocations", at_most, none},
       {"peak memory", ours, "peak memory, 5 M posts (quick: 2 M), 4 producers", "growth", at_most,
        2, naive},
       // Bounded: 2 M queued calls would be 140 MB.

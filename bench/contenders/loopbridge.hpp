@@ -11,6 +11,12 @@
 #if __has_include(<loopbridge/lane.hpp>)
 #include <loopbridge/lane.hpp>
 #endif
+#if __has_include(<loopbridge/schedule.hpp>)
+#include <loopbridge/schedule.hpp>
+#include <loopbridge/task.hpp>
+
+#include "../coroutine.hpp"
+#endif
 
 namespace bench {
 
@@ -49,8 +55,22 @@ class loopbridge_as {
     });
   }
 
+#if __has_include(<loopbridge/schedule.hpp>)
+  /// As call(), of a coroutine that answers at once.
+  int call_task() {
+    return bridge_.call([]() -> loopbridge::task<int> { co_return 1; });
+  }
+  /// Hops onto the loop once it is resumed, and adds one there.
+  coroutine hop(std::uint64_t& sum) {
+    co_await bridge_.schedule();
+    ++sum;
+  }
+#endif
+
   /// For what only ours have: the ways of handlers.
-  loopbridge::bridge& bridge() { return bridge_; }
+  loopbridge::bridge& bridge() {
+    return bridge_;
+  }
 
  private:
   static loopbridge::options options() {

@@ -15,7 +15,7 @@
 
 namespace bench {
 
-enum class way { call, submit_get };
+enum class way { call, submit_get, call_task };
 enum class pace { back_to_back, paced };
 
 /// What a caller waits for an int from the loop: one call after the other, or one each 300 us.
@@ -30,7 +30,9 @@ struct round_trip {
   bool crowded = false;  ///< a busy thread on each CPU
 
   std::string name() const {
-    std::string text = how == way::call ? "call" : "submit().get()";
+    std::string text = how == way::call         ? "call"
+                       : how == way::submit_get ? "submit().get()"
+                                                : "call of a task";
     if (callers > 1) text += ", " + std::to_string(callers) + " callers";
     if (speed == pace::paced) text += ", each 300 us";
     text += std::string(", ") + to_string(where);
@@ -46,6 +48,7 @@ struct round_trip {
   template <class C>
   bool fits_now() const {
     if (how == way::submit_get && !submitting<C>) return false;
+    if (how == way::call_task && !tasking<C>) return false;
     if (requires { C::only_posts; }) return false;
     if constexpr (requires { C::one_caller; }) {
       if (callers > 1 || crowded) return false;
@@ -126,6 +129,9 @@ struct round_trip {
 
   template <class C>
   int one_call(C& c) const {
+    if constexpr (tasking<C>) {
+      if (how == way::call_task) return c.call_task();
+    }
     if constexpr (submitting<C>) {
       if (how == way::submit_get) return c.submit([] { return 1; }).get();
     }
