@@ -1,89 +1,51 @@
 // A blocking program with jobs that run at intervals beside it: it adds and removes them like
 // entries of a list, and they run one after the other on the loop's thread.
 
-#include <uv.h>
-
 #include <chrono>
-#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <map>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 using namespace std::chrono_literals;
 
-class scheduler {
+// [readme]
+class scheduler {  // one thread's, like a plain map
  public:
   explicit scheduler(loopbridge::bridge& bridge) : bridge_(bridge) {}
-  ~scheduler() {
-    bridge_.call([this] {
-      while (!jobs_.empty()) close(jobs_.begin()->first);
-    });
-  }
-  scheduler(const scheduler&) = delete;
-  scheduler& operator=(const scheduler&) = delete;
 
-  /// Runs `work` each `interval` from now on, until remove(). What it throws is told, and it goes
-  /// on. Any thread but the loop's.
+  /// Runs `work` each `interval` from now on, until remove(). What it throws goes to the bridge's
+  /// hook for errors, and the job goes on.
   void add(const std::string& name, std::chrono::milliseconds interval,
            std::function<void()> work) {
-    bridge_.call([&](loopbridge::loop_ref loop) {
-      close(name);  // one of the same name is replaced
-      auto j = std::make_unique<job>();
-      j->name = name;
-      j->work = std::move(work);
-      uv_timer_init(loop, &j->timer);
-      j->timer.data = j.get();
-      const auto ms = static_cast<std::uint64_t>(interval.count());
-      uv_timer_start(
-          &j->timer, [](uv_timer_t* t) { run(*static_cast<job*>(t->data)); }, ms, ms);
-      jobs_.emplace(name, std::move(j));
-    });
+    jobs_.insert_or_assign(name, bridge_.submit_every(interval, std::move(work)));
   }
-
-  /// When it returns, the job does not run and will not. False: there is none of this name.
-  bool remove(const std::string& name) {
-    return bridge_.call([&] { return close(name); });
+  void remove(const std::string& name) {
+    jobs_.erase(name);    // no run begins any more, ...
+    bridge_.call([] {});  // ... and one that had begun is over
   }
 
  private:
-  struct job {
-    std::string name;
-    std::function<void()> work;
-    uv_timer_t timer{};
-  };
-
-  static void run(job& j) noexcept {  // called by C, which knows no exceptions
-    try {
-      j.work();
-    } catch (const std::exception& e) {
-      std::printf("job %s: %s\n", j.name.c_str(), e.what());
-    }
-  }
-
-  /// On the loop's thread. libuv needs the timer until it is closed.
-  bool close(const std::string& name) {
-    const auto found = jobs_.find(name);
-    if (found == jobs_.end()) return false;
-    job* const j = found->second.release();
-    jobs_.erase(found);
-    uv_close(reinterpret_cast<uv_handle_t*>(&j->timer),
-             [](uv_handle_t* h) { delete static_cast<job*>(h->data); });
-    return true;
-  }
-
   loopbridge::bridge& bridge_;
-  std::map<std::string, std::unique_ptr<job>> jobs_;  // the loop's
+  std::map<std::string, loopbridge::repeated_call> jobs_;  // a job that is dropped stops
 };
+// [/readme]
 
 int main() {
   try {
-    loopbridge::bridge bridge;
+    loopbridge::options opts;
+    opts.on_unhandled_error = [](const loopbridge::unhandled_error& e) {
+      try {
+        std::rethrow_exception(e.error);
+      } catch (const std::exception& thrown) {
+        std::printf("a job from %s:%u: %s\n", e.where.file, e.where.line, thrown.what());
+      }
+    };
+    loopbridge::bridge bridge(opts);
     loopbridge::completer<int> fifth;
     int count = 0;  // the loop's, while the job is there
     scheduler jobs(bridge);
@@ -94,11 +56,12 @@ int main() {
     });
     jobs.add("moody", 15ms, [] { throw std::runtime_error("not today"); });
     jobs.add("yearly", 24h * 365, [] { std::puts("happy new year"); });
+    const bool once = bridge.submit_after(5ms, [] { return true; }).get_for(20s);
 
     const int reached = beats.get_for(20s);  // the program's own work would be here
-    const bool removed = jobs.remove("heartbeat") && !jobs.remove("heartbeat");
+    jobs.remove("heartbeat");
     std::printf("%d beats were waited for, %d had come when the job was removed\n", reached, count);
-    return removed && count >= 5 ? 0 : 1;
+    return once && count >= 5 ? 0 : 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "scheduler: %s\n", e.what());
     return 1;

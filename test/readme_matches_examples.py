@@ -9,9 +9,8 @@ import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "ctrl_c", "event_lane",
-            "many_loops", "under_pressure", "shared_loop", "queue_of_signals",
-            "logging"]
+examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines",
+            "scheduler", "ctrl_c", "other_loop", "event_lane", "many_loops", "under_pressure", "shared_loop", "queue_of_signals", "logging"]
 
 
 def shown(name):

@@ -107,7 +107,7 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   /// the loop, soon after.
   void stop() noexcept {
     if (shared_ == nullptr) return;
-    shared_->stopped = true;
+    shared_->stopped.store(true);
     if (task_) task_.cancel();
   }
   /// Lets it go on without this, as long as the bridge lives.
