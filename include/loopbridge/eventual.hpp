@@ -116,7 +116,9 @@ class [[nodiscard(
   /// destroyed here, by the caller's thread; if it was waiting for a deferred, the deferred's
   /// on_cancel hook runs on the loop.
   /// False: it is done already, or its callable runs at this moment. A function that runs cannot
-  /// be interrupted; but if it returns a deferred, that is cancelled at once.
+  /// be interrupted; but if it returns a deferred or a task, that is cancelled at once.
+  ///
+  /// By a std::stop_token: `const std::stop_callback on(token, [&] { e.cancel(); });`
   bool cancel() const {
     return state().cancel();
   }

@@ -136,8 +136,7 @@ class task_promise final : public promise_with_outcome<T> {
 ///     co_await loopbridge::delay(10ms);
 ///     co_return 42;
 ///   }
-///   int answer = bridge.call(work);          // or submit, call_for, wrap: it is a call like
-///   others
+///   int answer = bridge.call(work);  // or submit, call_for, wrap: it is a call like others
 ///
 /// It begins when it is awaited, or when the call that returned it runs; all of it runs on that
 /// loop's thread, a piece in each turn in which something that it awaits has come. It may await
