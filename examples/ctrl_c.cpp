@@ -21,14 +21,20 @@ bool wait_for(loopbridge::eventual<int>& answer) {
     return false;
   }
 }
+
+loopbridge::bridge make_bridge() {
+  loopbridge::options opts;
+  opts.stop_at_thread_end = true;  // the end of this thread releases who waits in others
+  loopbridge::bridge bridge(opts);
+  bridge.at_stop([] { std::puts("the loop ends"); });
+  bridge.at_stop([] { std::puts("first its files are closed"); });  // the last one runs first
+  return bridge;
+}
 // [/readme]
 
 int main() {
   std::signal(SIGINT, on_interrupt);
-  loopbridge::bridge bridge;
-  bridge.at_stop([] { std::puts("the loop ends"); });
-  bridge.at_stop([] { std::puts("first its files are closed"); });  // the last one runs first
-
+  loopbridge::bridge bridge = make_bridge();
   loopbridge::completer<int> never;
   auto answer = bridge.submit([d = never.get_deferred()]() mutable { return std::move(d); });
   std::raise(SIGINT);  // as the terminal would

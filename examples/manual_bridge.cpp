@@ -48,26 +48,32 @@ void check(bool fine, const char* what) {
   if (!fine) throw std::logic_error(what);
 }
 
+// [readme]
 template <class T>
 T answer(loopbridge::manual_bridge& loop, loopbridge::eventual<T> eventual) {
   loop.run_until_idle();  // on this thread waiting would be an error: nobody else turns the loop
   return eventual.get();
 }
 
+void test_heartbeat() {
+  loopbridge::manual_bridge loop;
+  heartbeat heart(loop.bridge(), 30s);
+  check(answer(loop, heart.beats()) == 0, "it does not begin with a beat");
+  loop.advance(30s - 1ms);
+  check(answer(loop, heart.beats()) == 0, "nor beat too early");
+  loop.advance(1ms);
+  check(answer(loop, heart.beats()) == 1, "it beats after 30 s");
+  loop.advance(1h);
+  check(answer(loop, heart.beats()) == 121, "120 times in an hour");
+  answer(loop, heart.stop());
+  loop.advance(24h);
+  check(answer(loop, heart.beats()) == 121, "and no more once it was stopped");
+}
+// [/readme]
+
 int main() {
   try {
-    loopbridge::manual_bridge loop;
-    heartbeat heart(loop.bridge(), 30s);
-    check(answer(loop, heart.beats()) == 0, "it does not begin with a beat");
-    loop.advance(30s - 1ms);
-    check(answer(loop, heart.beats()) == 0, "nor beat too early");
-    loop.advance(1ms);
-    check(answer(loop, heart.beats()) == 1, "it beats after 30 s");
-    loop.advance(1h);
-    check(answer(loop, heart.beats()) == 121, "120 times in an hour");
-    answer(loop, heart.stop());
-    loop.advance(24h);
-    check(answer(loop, heart.beats()) == 121, "and no more once it was stopped");
+    test_heartbeat();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "manual_bridge: %s\n", e.what());
     return 1;

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Each C++ block of the README is a part of a compiled example, word for word.
+"""Each C++ block of the README and of the guide is a part of a compiled example, word for word.
 
 With --write, puts the examples' current text there instead: the whole of hello.cpp, and what
-stands between the [readme] marks of the others, in the README's order.
+stands between the [readme] marks of the others, in their order.
 """
 import pathlib
 import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-examples = ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines",
-            "scheduler", "ctrl_c", "other_loop", "event_lane", "many_loops", "under_pressure", "shared_loop", "queue_of_signals", "logging"]
+documents = {
+    "README.md": ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines"],
+    "docs/guide.md": ["results", "scheduler", "ctrl_c", "shared_loop", "other_loop", "under_pressure",
+                      "event_lane", "many_loops", "manual_bridge", "queue_of_signals", "logging"],
+}
 
 
 def shown(name):
@@ -20,10 +23,14 @@ def shown(name):
 
 
 block = re.compile(r"^```cpp\n(.*?)^```$", re.S | re.M)
-readme = (root / "README.md").read_text()
-parts = iter([shown(name) for name in examples])
-expected = block.sub(lambda _: "```cpp\n" + next(parts) + "```", readme)
-if "--write" in sys.argv[1:]:
-    (root / "README.md").write_text(expected)
-elif len(block.findall(readme)) != len(examples) or readme != expected:
-    sys.exit("README.md does not show the examples as they are; run " + sys.argv[0] + " --write")
+for name, examples in documents.items():
+    path = root / name
+    text = path.read_text()
+    if len(block.findall(text)) != len(examples):
+        sys.exit(f"{name} has another number of blocks than {sys.argv[0]} has examples for it")
+    parts = iter([shown(example) for example in examples])
+    expected = block.sub(lambda _: "```cpp\n" + next(parts) + "```", text)
+    if "--write" in sys.argv[1:]:
+        path.write_text(expected)
+    elif text != expected:
+        sys.exit(f"{name} does not show the examples as they are; run {sys.argv[0]} --write")

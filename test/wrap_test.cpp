@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <stdexcept>
@@ -100,6 +101,18 @@ TEST_CASE("the function as it was is there for tests of its own, on any thread")
   blocks.wrapped()(here, 2);
   CHECK(here == std::vector{1, 2});
   CHECK((wrap(b, twice).wrapped() == &twice));
+}
+
+TEST_CASE("a wrapped coroutine is called like any other function") {
+  bridge b;
+  const auto twice_later = [](int n) -> loopbridge::task<int> {
+    co_await loopbridge::delay(1ms);
+    co_return 2 * n;
+  };
+  CHECK(wrap(b, twice_later)(3).get_for(generous) == 6);
+  CHECK(wrap_blocking(b, generous, twice_later)(4) == 8);
+  const auto never = [](std::string) -> loopbridge::task<> { co_await loopbridge::delay(1h); };
+  CHECK_THROWS_AS(wrap_blocking(b, 1ms, never)("captured"), loopbridge::timed_out);
 }
 
 TEST_CASE("what takes too long is cancelled, and its late result is nobody's") {
