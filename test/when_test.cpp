@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error_log.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
@@ -122,6 +123,28 @@ TEST_CASE("when the bridge stops on which they are gathered, so do they") {
   CHECK_THROWS_AS(all.get_for(generous), loopbridge::bridge_stopped);
   other.call([] {});
   CHECK(was_cancelled);
+}
+
+TEST_CASE("a stop that ends the whole and its parts is told once, to who waits for the whole") {
+  const support::error_log log;
+  completer<int> never;
+  completer<int> nor_that;
+  bridge other(reporting_to(log));
+  eventual<std::string> all;
+  {
+    bridge b(reporting_to(log));
+    all = when_all(b.submit([&] { return never.get_deferred(); }), other.submit([&] {
+            return nor_that.get_deferred();
+          })).then([](std::tuple<int, int>) { return std::string(); });
+    b.call([] {});
+    b.post([&] {  // so that the other's end and this one's meet
+      other.stop();
+      b.stop();
+    });
+  }
+  CHECK_THROWS_WITH_AS(all.get_for(generous), doctest::Contains("when_test.cpp"),
+                       loopbridge::bridge_stopped);
+  CHECK(log.size() == 0);
 }
 
 TEST_CASE("a task awaits several calls at once") {

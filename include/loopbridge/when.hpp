@@ -15,8 +15,9 @@
 // Several calls as one: of one bridge or of several. What gathers them runs on the first one's
 // loop, where its own call counts like others; so that bridge must not have stopped. Any ordinary
 // thread; the loop's too, in tasks by `co_await when_all(...)`. They throw like bridge::submit(),
-// `no_state` for empty eventuals, and std::invalid_argument where there is none at all. When what
-// they return is cancelled, so are all that it gathers.
+// `no_state` for empty eventuals, and std::invalid_argument where there is none at all. Those that
+// take no place have the first one's. When what they return is cancelled, so are all that it
+// gathers.
 namespace loopbridge {
 
 /// What when_any() gives: which of them came first, counted from 0, and its value.
@@ -99,8 +100,8 @@ auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
     -> eventual<std::tuple<detail::member_t<T>, detail::member_t<Ts>...>> {
   detail::core_base& core = detail::eventual_access::state(first).core();
   (static_cast<void>(detail::eventual_access::state(rest)), ...);
-  return detail::submit_to(core, {}, {}, &detail::gather<T, Ts...>, std::move(first),
-                           std::move(rest)...);
+  return detail::submit_to(core, {}, detail::eventual_access::state(first).where(),
+                           &detail::gather<T, Ts...>, std::move(first), std::move(rest)...);
 }
 
 /// The same for any number of one type: a std::vector of the values; nothing for void.
@@ -120,11 +121,12 @@ auto when_any(std::vector<eventual<T>>&& all, place where = place::current())
 }
 template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
+  const place where = detail::eventual_access::state(first).where();
   std::vector<eventual<T>> all;
   all.reserve(1 + sizeof...(rest));
   all.push_back(std::move(first));
   (all.push_back(std::forward<Ts>(rest)), ...);
-  return when_any(std::move(all), place{});
+  return when_any(std::move(all), where);
 }
 
 }  // namespace loopbridge

@@ -63,7 +63,7 @@ class settled final : public task_awaiter {
   }
   void await_resume() {
     if (!given_up_) return;
-    answer_.cancel();
+    eventual_access::state(answer_).give_up();
     scope().throw_if_cancelled();
   }
   void cancel() noexcept override {

@@ -80,7 +80,7 @@ class eventual_awaiter final : public task_awaiter {
   }
   decltype(auto) await_resume() {
     if (given_up_) {
-      if constexpr (owns) answer_.cancel();
+      if constexpr (owns) eventual_access::state(answer_).give_up();
       scope().throw_if_cancelled();
     }
     if constexpr (owns) {

@@ -198,7 +198,7 @@ lane_state::posted lane_state::try_post(A&&... bound) {
   };
   lane_ring::slot* last = nullptr;
   {
-    const leave_at_end leaving{ring};
+    const leave_at_end leaves{ring};
     if (!ring.knows_room() && !may_use_ring()) return posted::no_room;
     lane_ring::slot* const s = ring.room();
     if (s == nullptr) return ring.is_closing() ? posted::stopped : posted::no_room;

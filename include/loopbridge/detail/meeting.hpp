@@ -41,7 +41,7 @@ class meeting final : public task_awaiter {
   std::size_t await_resume() {
     const bool failed = !given_up_ && watch_->failed;
     if (given_up_ || failed || how_ == ends::one) {
-      for (const member& m : calls_) m.state->cancel();
+      for (const member& m : calls_) m.give_up(*m.state);
     }
     if (given_up_) scope().throw_if_cancelled();
     const member& decided = calls_[watch_->decided];
@@ -61,10 +61,12 @@ class meeting final : public task_awaiter {
     explicit member(const eventual<T>& e)
         : state(&eventual_access::state(e)),
           has_failed([](result_base& r) { return !static_cast<result<T>&>(r).has_value(); }),
-          rethrow([](result_base& r) { static_cast<result<T>&>(r).look(); }) {}
+          rethrow([](result_base& r) { static_cast<result<T>&>(r).look(); }),
+          give_up([](result_base& r) noexcept { static_cast<result<T>&>(r).give_up(); }) {}
     result_base* state;
     bool (*has_failed)(result_base&);
     void (*rethrow)(result_base&);
+    void (*give_up)(result_base&) noexcept;
   };
 
   /// What the calls and the list hold, and the task while it waits. Default orders: `left` counts

@@ -182,6 +182,12 @@ class result : public result_base {
     return outcome_.error(where_);
   }
 
+  /// By a task that is cancelled, and so will not look: cancels it. That its bridge has stopped is
+  /// no news then, and not reported; any other failure is.
+  void give_up() noexcept {
+    if (!cancel() && is_ready() && outcome_.is(failure::stopped)) mark_read();
+  }
+
   /// Once it is done; counts as no look.
   bool has_value() const noexcept { return outcome_.has_value(); }
 
