@@ -45,6 +45,7 @@
 #include <variant>
 #include <vector>
 
+#include "../../src/place.cpp"  // its labels are read where errors are made, and are no part of this
 #include "atomic.hpp"
 #include "kernel.hpp"
 #include "loopbridge/detail/coroutine.hpp"
@@ -83,7 +84,6 @@ using ::weak::weak_clock;
 #include "../../src/futex.cpp"
 #include "../../src/interruption.cpp"
 #include "../../src/lane.cpp"
-#include "../../src/place.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
