@@ -80,7 +80,7 @@ void put_error(output& to, int number) noexcept {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
   // Unlike strerror, neither translated nor allocated: glibc says it is async-signal-safe.
   if (const char* const text = strerrordesc_np(number); text != nullptr) {
-    put_c_text(to, {text, SIZE_MAX});
+    put_c_text(to, {text, PTRDIFF_MAX});
     to.put(" ");
   }
 #endif
