@@ -68,7 +68,7 @@ std::vector<target> all_targets() {
        cross_cpu},
       {"task over call", ours, "call of a task, free placement", "median", at_most, 1.3, ours,
        nullptr, free},
-      {"coroutine's hop over post", ours, hop, "median", at_most, 1.3, ours, nullptr, held},
+      {"coroutine's hop over post", ours, hop, "median", at_most, 1.3, ours, "post"},
       {"coroutine's hop: no allocation", ours, hop, "allocations", at_most, none},
       {"peak memory", ours, "peak memory, 5 M posts (quick: 2 M), 4 producers", "growth", at_most,
        2, naive},
