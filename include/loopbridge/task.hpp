@@ -223,14 +223,26 @@ class root_promise final : public promise_with_outcome<T>, public cancel_hook {
     return {std::coroutine_handle<root_promise>::from_promise(*this)};
   }
 
-  /// Runs it up to its first wait, or to its end. Then `answer` may be settled.
-  void start(core_base& core, deferred_state<T>& answer) noexcept {
+  /// Runs it up to its first wait: false; or to its end: then `result` is what it gave, and this is
+  /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
+  bool start(core_base& core, outcome<T>& result) noexcept {
     own_scope_.emplace(core);
     this->scope_ = &*own_scope_;
+    starting_ = true;
+    const auto own = std::coroutine_handle<root_promise>::from_promise(*this);
+    own.resume();
+    starting_ = false;
+    if (!finished_) return false;
+    result.take_over(std::move(this->outcome_));
+    own.destroy();
+    return true;
+  }
+  /// It waits: `answer` is what it will settle, and what cancels it.
+  void answer_by(deferred_state<T>& answer) noexcept {
+    own_scope_->core().add_ref();  // finish() lets go
     answer.add_ref();
     answer_.reset(&answer);
     answer.set_cancel_hook(*this);
-    std::coroutine_handle<root_promise>::from_promise(*this).resume();
   }
 
   auto final_suspend() const noexcept {
@@ -256,18 +268,20 @@ class root_promise final : public promise_with_outcome<T>, public cancel_hook {
 
  private:
   void finish() noexcept {
+    finished_ = true;
+    if (starting_) return;
     const deferred_ptr<T> answer = std::move(answer_);
-    const core_ptr core(own_scope_->core());
+    core_base& core = own_scope_->core();
     outcome<T> result;
     result.take_over(std::move(this->outcome_));
     answer->forget_cancel_hook();
-    finished_ = true;
     // The captures end before the answer is announced, like those of every call; except that the
     // hook of a cancelled one, which is on the stack, is this promise, and destroys it then.
     if (!in_hook_) std::coroutine_handle<root_promise>::from_promise(*this).destroy();
     if (!answer->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      report_late(*core, result.error({}));
+      report_late(core, result.error({}));
     }
+    core.release_ref();
   }
   static void report_late(core_base& core, std::exception_ptr error) noexcept {
     if (error == nullptr) return;
@@ -282,6 +296,7 @@ class root_promise final : public promise_with_outcome<T>, public cancel_hook {
 
   std::optional<task_scope> own_scope_;
   deferred_ptr<T> answer_;
+  bool starting_ = false;
   bool in_hook_ = false;
   bool finished_ = false;
 };
@@ -299,9 +314,13 @@ typename root_promise<T>::frame root_of(Bound callable, loop_ref loop) {
 #endif
 
 template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, Bound& callable) {
-  deferred_ptr<T> answer(deferred_state<T>::make(core.memory()));
-  root_of<T>(std::move(callable), core.loop()).handle.promise().start(core, *answer);
+deferred_state<T>* start_task(core_base& core, Bound& callable, outcome<T>& result) {
+  // Made before the task begins, since that it cannot be made must not be found out later.
+  std::unique_ptr<deferred_state<T>, typename deferred_state<T>::unmake> answer(
+      deferred_state<T>::make(core.memory()));
+  root_promise<T>& root = root_of<T>(std::move(callable), core.loop()).handle.promise();
+  if (root.start(core, result)) return nullptr;
+  root.answer_by(*answer);
   return answer.release();
 }
 

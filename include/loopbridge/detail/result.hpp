@@ -116,6 +116,11 @@ class deferred_state final : public deferred_base {
   }
   explicit deferred_state(std::pmr::memory_resource* memory) noexcept : deferred_base(memory) {}
 
+  /// In place of release_ref(), where nobody else has ever had it.
+  struct unmake {
+    void operator()(deferred_state* d) const noexcept { d->destroy(); }
+  };
+
   /// Completer: stores what `fill` puts into the outcome. False: it was settled or cancelled.
   template <class Fill>
   bool settle(Fill&& fill) noexcept {
@@ -160,10 +165,10 @@ struct release_deferred {
 template <class T>
 using deferred_ptr = std::unique_ptr<deferred_state<T>, release_deferred>;
 
-/// Starts the task that `callable` returns; its answer, which may be settled already. In task.hpp,
-/// where whoever returns a task has that from.
+/// Starts the task that `callable` returns; its answer, or null: it has ended without waiting, and
+/// `result` is what it gave. In task.hpp, where whoever returns a task has that from.
 template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, Bound& callable);
+deferred_state<T>* start_task(core_base& core, Bound& callable, outcome<T>& result);
 
 /// A call with its outcome.
 template <class T>
@@ -216,7 +221,7 @@ class result : public result_base {
       try {
         const watched_call watched(core_, where_);
         if constexpr (answer_of<std::remove_cv_t<typename Bound::result_type>>::is_task) {
-          answer = start_task<T>(core_, callable);
+          answer = start_task<T>(core_, callable, outcome_);
         } else {
           answer = callable(core_.loop()).release();
         }

@@ -29,7 +29,8 @@ class task_scope {
  public:
   explicit task_scope(core_base& core) noexcept : core_(core) {}
 
-  core_base& core() const noexcept { return *core_; }
+  /// Which whoever has started the task holds while it waits.
+  core_base& core() const noexcept { return core_; }
   bool is_cancelled() const noexcept { return cancelled_; }
 
   void suspend_in(leaf& l) noexcept { leaf_ = &l; }
@@ -53,7 +54,7 @@ class task_scope {
   }
 
  private:
-  const core_ptr core_;
+  core_base& core_;
   leaf* leaf_ = nullptr;
   bool cancelled_ = false;
   std::optional<std::stop_source> stop_;
