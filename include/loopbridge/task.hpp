@@ -21,6 +21,9 @@ namespace detail {
 /// co_await this_task_stop_token: see stop_token_of_task().
 struct stop_token_request {};
 
+template <class T, class Bound>
+class started_task;
+
 /// What a task's promise lets a task await.
 class awaiting_promise : public task_promise_base {
  public:
@@ -92,6 +95,16 @@ class promise_with_outcome<void> : public task_promise_of<void> {
   }
 };
 
+/// Who has started a task, where that is no other task.
+class task_starter {
+ public:
+  /// The task has ended, having waited. It may be destroyed now.
+  virtual void ended() noexcept = 0;
+
+ protected:
+  ~task_starter() = default;
+};
+
 template <class T>
 class task_promise final : public promise_with_outcome<T> {
  public:
@@ -104,18 +117,30 @@ class task_promise final : public promise_with_outcome<T> {
       // where they do not optimise, and then a loop that awaits what is ready takes up the stack.
       [[gnu::noinline]] void await_suspend(std::coroutine_handle<task_promise> h) const noexcept {
         task_promise& own = h.promise();
-        if (!own.starting_) own.awaiting_.resume();  // the frame may be gone afterwards
+        if (own.starting_) return;
+        // The frame may be gone afterwards.
+        own.awaiting_ ? own.awaiting_.resume() : own.starter_->ended();
       }
       void await_resume() const noexcept {}
     };
     return awaiter{};
   }
 
-  /// Runs the task up to its first wait. False: it is finished, and nobody will be resumed.
+  /// Runs the task up to its first wait, for a coroutine that awaits it, or for who starts it.
+  /// False: it is finished, and nobody will be told.
   bool start(task_scope& scope, std::coroutine_handle<> awaiting) noexcept {
+    awaiting_ = awaiting;
+    return start(scope);
+  }
+  bool start(task_scope& scope, task_starter& starter) noexcept {
+    starter_ = &starter;
+    return start(scope);
+  }
+
+ private:
+  bool start(task_scope& scope) noexcept {
     const auto own = std::coroutine_handle<task_promise>::from_promise(*this);
     this->scope_ = &scope;
-    awaiting_ = awaiting;
     starting_ = true;
     own.resume();
     if (own.done()) return false;
@@ -123,8 +148,8 @@ class task_promise final : public promise_with_outcome<T> {
     return true;
   }
 
- private:
   std::coroutine_handle<> awaiting_;
+  task_starter* starter_ = nullptr;  ///< where nobody awaits
   bool starting_ = false;
 };
 
@@ -176,8 +201,18 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
  private:
   friend promise_type;
   friend class detail::awaiting_promise;
+  template <class, class>
+  friend class detail::started_task;
 
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+
+  promise_type& promise() const {
+    if (!frame_) {
+      detail::throw_no_state(
+          "this task is empty: it was moved from; a task is awaited, or returned, once");
+    }
+    return frame_.promise();
+  }
 
   std::coroutine_handle<promise_type> frame_;
 };
@@ -201,127 +236,89 @@ auto awaiting_promise::await_transform(task<T>&& t) noexcept {
     task<T> awaited;
     task_scope& scope;
     bool await_ready() const noexcept { return false; }
-    [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> h) const noexcept {
-      return awaited.frame_.promise().start(scope, h);
+    [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> h) const {
+      return awaited.promise().start(scope, h);
     }
-    T await_resume() const { return awaited.frame_.promise().result().take({}); }
+    T await_resume() const { return awaited.promise().result().take({}); }
   };
   return awaiter{std::move(t), *scope_};
 }
 
-/// The outermost frame of a task that was started by a call: it keeps the callable with what that
-/// has captured, settles the call's deferred, and destroys itself.
-template <class T>
-class root_promise final : public promise_with_outcome<T>, public cancel_hook {
+/// A task that a call has started, and the call's deferred, which it settles and which cancels it.
+/// It has the callable, so that what that has captured is good for the whole of the task.
+template <class T, class Bound>
+class started_task final : public deferred_state<T>, public task_starter {
  public:
-  struct frame {
-    using promise_type = root_promise;
-    std::coroutine_handle<root_promise> handle;
-  };
+  started_task(core_base& core, Bound&& callable)
+      : deferred_state<T>(core.memory()), scope_(core), callable_(std::move(callable)) {}
 
-  frame get_return_object() noexcept {
-    return {std::coroutine_handle<root_promise>::from_promise(*this)};
-  }
-
-  /// Runs it up to its first wait: false; or to its end: then `result` is what it gave, and this is
+  /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
   /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
-  bool start(core_base& core, outcome<T>& result) noexcept {
-    own_scope_.emplace(core);
-    this->scope_ = &*own_scope_;
-    starting_ = true;
-    const auto own = std::coroutine_handle<root_promise>::from_promise(*this);
-    own.resume();
-    starting_ = false;
-    if (!finished_) return false;
-    result.take_over(std::move(this->outcome_));
-    own.destroy();
+  bool start(outcome<T>& result) noexcept {
+    try {
+      task_.emplace((*callable_)(scope_.core().loop()));
+      task_promise<T>& promise = task_->promise();
+      if (promise.start(scope_, *this)) return false;
+      result.take_over(std::move(promise.result()));
+    } catch (...) {
+      result.set(std::current_exception());
+    }
+    destroy();
     return true;
   }
-  /// It waits: `answer` is what it will settle, and what cancels it.
-  void answer_by(deferred_state<T>& answer) noexcept {
-    own_scope_->core().add_ref();  // finish() lets go
-    answer.add_ref();
-    answer_.reset(&answer);
-    answer.set_cancel_hook(*this);
+  /// It waits: its own hold of itself, and of the core by that.
+  void wait() noexcept {
+    this->add_ref();
+    this->set_cancel_hook(canceller_);
   }
 
-  auto final_suspend() const noexcept {
-    struct awaiter {
-      bool await_ready() const noexcept { return false; }
-      [[gnu::noinline]] void await_suspend(std::coroutine_handle<root_promise> h) const noexcept {
-        h.promise().finish();
-      }
-      void await_resume() const noexcept {}
-    };
-    return awaiter{};
-  }
-
-  // As the deferred's hook: the call was cancelled.
-  void operator()() override {
-    in_hook_ = true;
-    own_scope_->cancel();
-  }
-  void destroy() noexcept override {
-    in_hook_ = false;
-    if (finished_) std::coroutine_handle<root_promise>::from_promise(*this).destroy();
+  void ended() noexcept override {
+    outcome<T> result;
+    result.take_over(std::move(task_->promise().result()));
+    this->forget_cancel_hook();
+    // The captures end before the answer is announced, like those of every call.
+    task_.reset();
+    callable_.reset();
+    if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
+      report_late(result.error({}));
+    }
+    this->release_ref();
   }
 
  private:
-  void finish() noexcept {
-    finished_ = true;
-    if (starting_) return;
-    const deferred_ptr<T> answer = std::move(answer_);
-    core_base& core = own_scope_->core();
-    outcome<T> result;
-    result.take_over(std::move(this->outcome_));
-    answer->forget_cancel_hook();
-    // The captures end before the answer is announced, like those of every call; except that the
-    // hook of a cancelled one, which is on the stack, is this promise, and destroys it then.
-    if (!in_hook_) std::coroutine_handle<root_promise>::from_promise(*this).destroy();
-    if (!answer->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      report_late(core, result.error({}));
-    }
-    core.release_ref();
-  }
-  static void report_late(core_base& core, std::exception_ptr error) noexcept {
+  struct canceller final : cancel_hook {
+    explicit canceller(task_scope& s) noexcept : scope(s) {}
+    void operator()() override { scope.cancel(); }
+    void destroy() noexcept override {}  // whoever runs it holds the deferred
+    task_scope& scope;
+  };
+
+  void destroy() noexcept override { destroy_in_block(this, this->memory_); }
+
+  void report_late(std::exception_ptr error) noexcept {
     if (error == nullptr) return;
     try {
       std::rethrow_exception(error);
     } catch (const cancelled&) {
     } catch (const bridge_stopped&) {
     } catch (...) {
-      core.unhandled(std::move(error), {});
+      scope_.core().unhandled(std::move(error), {});
     }
   }
 
-  std::optional<task_scope> own_scope_;
-  deferred_ptr<T> answer_;
-  bool starting_ = false;
-  bool in_hook_ = false;
-  bool finished_ = false;
+  task_scope scope_;
+  canceller canceller_{scope_};
+  std::optional<Bound> callable_;
+  std::optional<task<T>> task_;
 };
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"  // gcc 12 means the frame, for any lambda
-#endif
-template <class T, class Bound>
-typename root_promise<T>::frame root_of(Bound callable, loop_ref loop) {
-  co_return co_await callable(loop);
-}
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
 template <class T, class Bound>
 deferred_state<T>* start_task(core_base& core, Bound& callable, outcome<T>& result) {
-  // Made before the task begins, since that it cannot be made must not be found out later.
-  std::unique_ptr<deferred_state<T>, typename deferred_state<T>::unmake> answer(
-      deferred_state<T>::make(core.memory()));
-  root_promise<T>& root = root_of<T>(std::move(callable), core.loop()).handle.promise();
-  if (root.start(core, result)) return nullptr;
-  root.answer_by(*answer);
-  return answer.release();
+  auto* const started =
+      make_in_block<started_task<T, Bound>>(core.memory(), core, std::move(callable));
+  if (started->start(result)) return nullptr;
+  started->wait();
+  return started;
 }
 
 }  // namespace detail

@@ -109,17 +109,12 @@ class result;
 
 /// The shared state of deferred<T> and completer<T>.
 template <class T>
-class deferred_state final : public deferred_base {
+class deferred_state : public deferred_base {
  public:
   static deferred_state* make(std::pmr::memory_resource* memory) {
     return make_in_block<deferred_state>(memory, memory);
   }
   explicit deferred_state(std::pmr::memory_resource* memory) noexcept : deferred_base(memory) {}
-
-  /// In place of release_ref(), where nobody else has ever had it.
-  struct unmake {
-    void operator()(deferred_state* d) const noexcept { d->destroy(); }
-  };
 
   /// Completer: stores what `fill` puts into the outcome. False: it was settled or cancelled.
   template <class Fill>
@@ -153,9 +148,10 @@ class deferred_state final : public deferred_base {
         ->fail_waiting(failure::stopped);
   }
 
- private:
+ protected:
   void destroy() noexcept override { destroy_in_block(this, memory_); }
 
+ private:
   outcome<T> outcome_;
 };
 
