@@ -38,6 +38,18 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
   return std::current_exception();
 }
 
+bool tells_of_an_end(const std::exception_ptr& error) noexcept {
+  try {
+    if (error != nullptr) std::rethrow_exception(error);
+  } catch (const bridge_stopped&) {
+    return true;
+  } catch (const cancelled&) {
+    return true;
+  } catch (...) {
+  }
+  return false;
+}
+
 void throw_stopped() {
   throw bridge_stopped(
       "loopbridge: this bridge has stopped and takes no more calls; submit before stop(), or make "

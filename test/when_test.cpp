@@ -100,6 +100,7 @@ TEST_CASE("cancelling the whole cancels all its parts") {
   auto two = endless(b, second, second_cancelled);
   auto all = when_all(std::move(one), std::move(two));
   a.call([] {});
+  b.call([] {});
   CHECK(all.cancel());
   CHECK_THROWS_AS(all.get_for(generous), loopbridge::cancelled);
   a.call([] {});
@@ -119,6 +120,7 @@ TEST_CASE("when the bridge stops on which they are gathered, so do they") {
     bridge b;
     all = when_all(b.submit([] { return 1; }), std::move(slow));
     b.call([] {});
+    other.call([] {});
   }
   CHECK_THROWS_AS(all.get_for(generous), loopbridge::bridge_stopped);
   other.call([] {});
@@ -133,9 +135,10 @@ TEST_CASE("a stop that ends the whole and its parts is told once, to who waits f
   eventual<std::string> all;
   {
     bridge b(reporting_to(log));
-    all = when_all(b.submit([&] { return never.get_deferred(); }), other.submit([&] {
-            return nor_that.get_deferred();
-          })).then([](std::tuple<int, int>) { return std::string(); });
+    auto one = b.submit([&] { return never.get_deferred(); });
+    auto two = other.submit([&] { return nor_that.get_deferred(); });
+    auto both = when_all(std::move(one), std::move(two));
+    all = std::move(both).then([](std::tuple<int, int>) { return std::string(); });
     b.call([] {});
     b.post([&] {  // so that the other's end and this one's meet
       other.stop();

@@ -290,7 +290,7 @@ MUTATIONS = [
      "if constexpr (owns) eventual_access::state(answer_).give_up();", "", ["task_cancel"]),
     ("what was stopped along with who awaits it is told as if nobody knew",
      DETAIL + "result.hpp",
-     "if (!cancel() && is_ready() && outcome_.is(failure::stopped)) mark_read();", "cancel();",
+     "if (!cancel() && is_ready() && tells_of_an_end(outcome_.error(where_))) mark_read();", "cancel();",
      ["when"]),
     ("when_any leaves the others running",
      DETAIL + "meeting.hpp",

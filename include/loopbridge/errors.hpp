@@ -101,6 +101,9 @@ enum class failure : unsigned char { stopped, cancelled, broken, dropped };
 /// message that is std::bad_alloc.
 std::exception_ptr make_error(failure f, place where) noexcept;
 
+/// Is it bridge_stopped or cancelled? Where a task was given up, who waits for it has been told.
+bool tells_of_an_end(const std::exception_ptr& error) noexcept;
+
 /// Throws the error named, with a message that names the fix. `where` is the place of submission.
 [[noreturn]] void throw_stopped();
 [[noreturn]] void throw_full();

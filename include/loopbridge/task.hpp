@@ -280,7 +280,9 @@ class started_task final : public deferred_state<T>, public task_starter {
     task_.reset();
     callable_.reset();
     if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      report_late(result.error({}));
+      if (auto error = result.error({}); error != nullptr && !tells_of_an_end(error)) {
+        scope_.core().unhandled(std::move(error), {});
+      }
     }
     this->release_ref();
   }
@@ -294,17 +296,6 @@ class started_task final : public deferred_state<T>, public task_starter {
   };
 
   void destroy() noexcept override { destroy_in_block(this, this->memory_); }
-
-  void report_late(std::exception_ptr error) noexcept {
-    if (error == nullptr) return;
-    try {
-      std::rethrow_exception(error);
-    } catch (const cancelled&) {
-    } catch (const bridge_stopped&) {
-    } catch (...) {
-      scope_.core().unhandled(std::move(error), {});
-    }
-  }
 
   task_scope scope_;
   canceller canceller_{scope_};

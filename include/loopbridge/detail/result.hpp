@@ -186,7 +186,7 @@ class result : public result_base {
   /// By a task that is cancelled, and so will not look: cancels it. That its bridge has stopped is
   /// no news then, and not reported; any other failure is.
   void give_up() noexcept {
-    if (!cancel() && is_ready() && outcome_.is(failure::stopped)) mark_read();
+    if (!cancel() && is_ready() && tells_of_an_end(outcome_.error(where_))) mark_read();
   }
 
   /// Once it is done; counts as no look.
