@@ -87,6 +87,7 @@ TEST_CASE("the descriptor closes with its object, before or after the result, an
   ready_descriptor first(answer);
   ready_descriptor moved = std::move(first);
   CHECK(first.fd() == -1);
+  b.call([] {});  // the call waits by now, so that this thread completes it
   later.resolve(1);
   CHECK(becomes_readable(moved));
   const int fd = moved.fd();

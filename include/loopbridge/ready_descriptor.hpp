@@ -39,7 +39,8 @@ class ready_descriptor {
       : bell_(detail::ring_when_done(detail::eventual_access::state(e))) {}
 
   /// Readable once the result is there. Ours: poll it, do not read or close it. It closes with this
-  /// object, and not when the result comes; -1 once moved from.
+  /// object (where the result comes in that very moment, right after), and not when the result
+  /// comes; -1 once moved from.
   int fd() const noexcept { return bell_ ? detail::descriptor_of(*bell_) : -1; }
 
  private:
