@@ -11,6 +11,7 @@
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -200,23 +201,51 @@ TEST_CASE("an answer that comes as the task is cancelled is harmless") {
   }
 }
 
-TEST_CASE("what a cancelled task fails with is reported; cancelled itself is not") {
+TEST_CASE("what a cancelled task fails with is reported, with its place; cancelled itself is not") {
   const support::error_log log;
   bridge b(support::reporting_to(log));
   auto quiet = b.submit([]() -> task<> { co_await delay(std::chrono::hours(1)); });
-  auto loud = b.submit([]() -> task<> {
-    try {
-      co_await delay(std::chrono::hours(1));
-    } catch (const loopbridge::cancelled&) {
-    }
-    throw std::runtime_error("while it was given up");
-  });
+  auto loud = b.submit(
+      []() -> task<> {
+        try {
+          co_await delay(std::chrono::hours(1));
+        } catch (const loopbridge::cancelled&) {
+        }
+        throw std::runtime_error("while it was given up");
+      },
+      loopbridge::place::labelled("the loud one"));
   b.call([] {});
   quiet.cancel();
   loud.cancel();
   b.call([] {});
   REQUIRE(log.size() == 1);
   CHECK(log.entries()[0].what == "while it was given up");
+  CHECK(log.entries()[0].label == "the loud one");
+}
+
+TEST_CASE("so is the failure of what it awaits, whichever comes first") {
+  for (const bool fails_first : {true, false}) {
+    const support::error_log log;
+    bridge b(support::reporting_to(log));
+    completer<int> done;
+    auto answer = b.submit([&]() -> task<> { co_await done.get_deferred(); },
+                           loopbridge::place::labelled("it awaits"));
+    b.call([] {});
+    {
+      const support::held_loop held(b);  // so that the task hears of both at once
+      const auto fail = [&] {
+        return done.reject(std::make_exception_ptr(std::runtime_error("it")));
+      };
+      if (fails_first) CHECK(fail());
+      CHECK(answer.cancel());
+      if (!fails_first) CHECK(fail());
+    }
+    b.call([] {});
+    b.call([] {});
+    REQUIRE(log.size() == 1);
+    CHECK(log.entries()[0].what == "it");
+    CHECK(log.entries()[0].label == "it awaits");
+  }
 }
 
 TEST_CASE("stop() ends tasks wherever they wait, and nothing of them is left") {

@@ -17,8 +17,9 @@ template <class T>
 class eventual;
 
 namespace detail {
+class task_scope;
 template <class T>
-eventual<T> answer_of_deferred(core_base& core, deferred<T>&& d);
+eventual<T> answer_of_deferred(const task_scope& scope, deferred<T>&& d);
 }  // namespace detail
 
 /// A result that comes later on the loop: what a callable returns when it has only begun the work.
@@ -43,7 +44,7 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
  private:
   friend class completer<T>;
   friend class detail::result<T>;
-  friend eventual<T> detail::answer_of_deferred<T>(detail::core_base & core, deferred && d);
+  friend eventual<T> detail::answer_of_deferred<T>(const detail::task_scope& scope, deferred&& d);
 
   explicit deferred(detail::deferred_state<T> & state) noexcept : state_(&state) {}
   detail::deferred_state<T>* release() noexcept {

@@ -43,7 +43,7 @@ class awaiting_promise : public task_promise_base {
   }
   template <class T>
   auto await_transform(deferred<T>&& d) {
-    return eventual_awaiter<T, true>(*scope_, answer_of_deferred(scope_->core(), std::move(d)));
+    return eventual_awaiter<T, true>(*scope_, answer_of_deferred(*scope_, std::move(d)));
   }
   template <std::derived_from<task_awaiter> Awaiter>
   auto await_transform(Awaiter&& awaiter) noexcept {
@@ -249,8 +249,8 @@ auto awaiting_promise::await_transform(task<T>&& t) noexcept {
 template <class T, class Bound>
 class started_task final : public deferred_state<T>, public task_starter {
  public:
-  started_task(core_base& core, Bound&& callable)
-      : deferred_state<T>(core.memory()), scope_(core), callable_(std::move(callable)) {}
+  started_task(core_base& core, place where, Bound&& callable)
+      : deferred_state<T>(core.memory()), scope_(core, where), callable_(std::move(callable)) {}
 
   /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
   /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
@@ -281,7 +281,7 @@ class started_task final : public deferred_state<T>, public task_starter {
     callable_.reset();
     if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
       if (auto error = result.error({}); error != nullptr && !tells_of_an_end(error)) {
-        scope_.core().unhandled(std::move(error), {});
+        scope_.core().unhandled(std::move(error), scope_.where());
       }
     }
     this->release_ref();
@@ -304,9 +304,9 @@ class started_task final : public deferred_state<T>, public task_starter {
 };
 
 template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, Bound& callable, outcome<T>& result) {
+deferred_state<T>* start_task(core_base& core, place where, Bound& callable, outcome<T>& result) {
   auto* const started =
-      make_in_block<started_task<T, Bound>>(core.memory(), core, std::move(callable));
+      make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));
   if (started->start(result)) return nullptr;
   started->wait();
   return started;

@@ -148,7 +148,11 @@ void account::note_destroyed(id i) noexcept {
 void account::note_told(id i, fact told) noexcept {
   const std::uint32_t before = note(i, told);
   if ((before & told_mask & ~told) != 0) complain("different answers to the same call", i);
-  if ((before & destroyed) == 0) complain("answered before its callable was destroyed", i);
+  // Who waits for a task that is given up is told at once, and its callable lasts as it does.
+  const bool goes_on = (before & is_task) != 0 && (told == told_cancelled || told == told_stopped);
+  if ((before & destroyed) == 0 && !goes_on) {
+    complain("answered before its callable was destroyed", i);
+  }
   const bool has_run = (before & ran) != 0;
   const bool ran_before = told == told_value || told == told_threw || told == told_broken;
   if (ran_before && !has_run) complain("answered without having run", i);
@@ -169,13 +173,19 @@ void account::note_reported(id i) noexcept {
   if (i == none || i >= next_.load(std::memory_order_relaxed)) {
     return complain("a failure was reported of a call that does not exist", i);
   }
-  if ((note(i, reported) & reported) != 0) complain("a failure was reported twice", i);
+  // A task that is given up has two: why it was, and what it awaited comes to.
+  const std::uint32_t before = note(i, reported);
+  if ((before & reported) != 0 && (before & is_task) == 0) {
+    complain("a failure was reported twice", i);
+  }
 }
 
 void account::note_cancel_won(id i) noexcept {
   const std::uint32_t before = note(i, cancel_won);
   if ((before & cancel_won) != 0) complain("cancel() was true twice", i);
-  if ((before & destroyed) == 0) complain("cancelled, but its callable is not destroyed", i);
+  if ((before & (destroyed | is_task)) == 0) {
+    complain("cancelled, but its callable is not destroyed", i);
+  }
   if ((before & (ran | deferred)) == ran) complain("cancelled, although it has run", i);
 }
 
@@ -242,10 +252,10 @@ void account::print_complaints(std::FILE* to) const {
   static constexpr const char* kinds[] = {
       "post", "post_reentrant", "submit", "call", "call_for", "lane::post", "lane::post_reentrant"};
   static constexpr const char* names[] = {
-      "opened",         "accepted",     "refused",     "withdrawn", "ran",         "threw",
-      "deferred",       "destroyed",    "resolved",    "rejected",  "cancel_won",  "cancel_asked",
-      "let_go",         "hook_set",     "hook_ran",    "-",         "told_value",  "told_threw",
-      "told_cancelled", "told_stopped", "told_broken", "reported",  "by_submitter"};
+      "opened",         "accepted",     "refused",     "withdrawn", "ran",          "threw",
+      "deferred",       "destroyed",    "resolved",    "rejected",  "cancel_won",   "cancel_asked",
+      "let_go",         "hook_set",     "hook_ran",    "-",         "told_value",   "told_threw",
+      "told_cancelled", "told_stopped", "told_broken", "reported",  "by_submitter", "is_task"};
   for (const complaint& c : noted_) {
     const char* const what = c.what.load(std::memory_order_acquire);
     if (what == nullptr) continue;

@@ -53,6 +53,7 @@ enum fact : std::uint32_t {
   told_broken = 1u << 20,
   reported = 1u << 21,      ///< to on_unhandled_error
   by_submitter = 1u << 22,  ///< the callable was destroyed by the thread that submits
+  is_task = 1u << 23,  ///< it is a task that awaits the deferred: an end of that is not its own
 };
 inline constexpr std::uint32_t told_mask = 31u << 16;
 

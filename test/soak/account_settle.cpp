@@ -15,8 +15,12 @@ constexpr bool any(std::uint32_t facts, std::uint32_t of) noexcept {
 enum class end { value, failure, cancelled, unknown };
 
 /// How the call ended, as far as its facts determine it.
-end end_of(std::uint32_t f) noexcept {
+end end_of(std::uint32_t f, bool stop_begun) noexcept {
   if (any(f, cancel_won)) return end::cancelled;
+  // Its deferred was settled, and then it went on to the end, or was stopped on the way.
+  if (any(f, is_task) && any(f, resolved) && (stop_begun || any(f, withdrawn | cancel_asked))) {
+    return end::unknown;
+  }
   if (!any(f, ran)) return any(f, withdrawn) ? end::unknown : end::failure;
   if (!any(f, deferred)) return any(f, threw) ? end::failure : end::value;
   if (any(f, resolved)) return end::value;
@@ -79,11 +83,12 @@ void account::settle(id i) {
     of_site[static_cast<std::size_t>(number)] += !any(f, ran) || any(f, threw);
     return;
   }
-  if (std::popcount(f & (resolved | rejected | cancel_won)) > 1) {
+  const std::uint32_t own_ends = any(f, is_task) ? f & ~cancel_won : f;
+  if (std::popcount(own_ends & (resolved | rejected | cancel_won)) > 1) {
     complain("a deferred was decided twice", i);
   }
 
-  const end e = end_of(f);
+  const end e = end_of(f, s.stop_begun);
   if (e == end::value && any(f, told_mask & ~told_value))
     complain("told a failure, not the value", i);
   if (e != end::value && e != end::unknown && any(f, told_value)) complain("told a value", i);
@@ -91,9 +96,17 @@ void account::settle(id i) {
   if (any(f, hook_ran) && (e == end::value || any(f, rejected))) {
     complain("a cancel hook ran, although the deferred was settled", i);
   }
-  const bool unwanted = any(f, deferred) &&
-                        (e == end::cancelled || (e == end::failure && !any(f, rejected | let_go)));
+  const bool unwanted =
+      any(f, deferred) &&
+      (e == end::cancelled || (e == end::failure && !any(f, rejected | let_go))) &&
+      !(any(f, is_task) && any(f, resolved | rejected | let_go));
   if (any(f, hook_set) && unwanted && !any(f, hook_ran)) complain("a cancel hook never ran", i);
+  // Given up as its deferred fails, a task loses that failure to the hook; who waits is told why it
+  // was given up.
+  if (any(f, is_task) && any(f, rejected | let_go) &&
+      (s.stop_begun || any(f, cancel_won | withdrawn))) {
+    return;
+  }
   settle_reports(i, f, k, e == end::failure, e != end::unknown);
 }
 

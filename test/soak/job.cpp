@@ -3,6 +3,8 @@
 #include <uv.h>
 
 #include <chrono>
+#include <loopbridge/async/delay.hpp>
+#include <loopbridge/task.hpp>
 #include <thread>
 
 #include "operations.hpp"
@@ -80,6 +82,14 @@ loopbridge::deferred<answer> defer(world& w, id of, plan p) {
       w.pledges.put(std::move(made));
   }
   return promised;
+}
+
+loopbridge::task<answer> await_deferred(const ticket& t, plan p) {
+  t.in().books.note(t.of(), is_task);
+  const answer a = co_await defer(t.in(), t.of(), p);
+  if (a.of != t.of()) t.in().books.complain("a task was given another one's answer", t.of());
+  if (p[4] % 4 == 0) co_await loopbridge::delay(std::chrono::milliseconds(0));
+  co_return a;
 }
 
 }  // namespace soak

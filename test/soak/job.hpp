@@ -52,8 +52,12 @@ void work(world& w, id of, plan p, loopbridge::loop_ref loop);
 /// Makes the deferred that answers `of`, and sees to its being settled.
 loopbridge::deferred<answer> defer(world& w, id of, plan p);
 
-/// A callable that answers with a Result (void, answer or deferred<answer>), of a size that takes
-/// it to another place in the library: within a small block, a large one, or no block at all.
+/// The same in a task, which uses what the callable has captured to its end.
+loopbridge::task<answer> await_deferred(const ticket& t, plan p);
+
+/// A callable that answers with a Result (void, answer, deferred<answer> or task<answer>), of a
+/// size that takes it to another place in the library: within a small block, a large one, or no
+/// block at all.
 template <class Result, std::size_t Padding>
 class job {
  public:
@@ -71,6 +75,8 @@ class job {
     work(w, ticket_.of(), plan_, loop);
     if constexpr (std::is_same_v<Result, answer>) {
       return {ticket_.of(), answer::proof_of(ticket_.of())};
+    } else if constexpr (std::is_same_v<Result, loopbridge::task<answer>>) {
+      return await_deferred(ticket_, plan_);
     } else if constexpr (!std::is_void_v<Result>) {
       return defer(w, ticket_.of(), plan_);
     }

@@ -93,11 +93,13 @@ void submit_job(world& w, station& s, choices& c) {
   if (i == none) return;
   const loopbridge::place where{booked, i};
   loopbridge::eventual<answer> e;
-  const bool defers = c.below(3) == 2;
+  const std::uint32_t shape = c.below(6);
   const auto by = [&](auto&& j) { e = port::submit(w, s.bridge(), std::move(j), where); };
   const doing that("submit, and what follows");
   const bool is_accepted = submit_by(w, i, [&] {
-    if (defers) {
+    if (shape == 5) {
+      with_job<loopbridge::task<answer>>(w, c, i, by);
+    } else if (shape >= 3) {
       with_job<loopbridge::deferred<answer>>(w, c, i, by);
     } else {
       with_job<answer>(w, c, i, by);
@@ -120,10 +122,11 @@ bool ask_by_calling(world& w, id i, int target, choices& c, Call&& call) {
     }
     throw refused_at_once();
   };
-  const bool defers = c.below(4) == 3;
+  const std::uint32_t shape = c.below(8);
   return learn(w, i, target, [&] {
-    return defers ? with_job<loopbridge::deferred<answer>>(w, c, i, by)
-                  : with_job<answer>(w, c, i, by);
+    if (shape == 7) return with_job<loopbridge::task<answer>>(w, c, i, by);
+    return shape >= 5 ? with_job<loopbridge::deferred<answer>>(w, c, i, by)
+                      : with_job<answer>(w, c, i, by);
   });
 }
 

@@ -102,11 +102,12 @@ class eventual_awaiter final : public task_awaiter {
   bool given_up_ = false;
 };
 
-/// The call that a deferred answers where there is no call: in a block, as submitted ones are.
+/// The call that a deferred answers where there is no call: in a block, as submitted ones are. Its
+/// place is that of the task that awaits it.
 template <class T>
 class awaited_answer final : public result<T> {
  public:
-  explicit awaited_answer(core_base& core) noexcept : result<T>(core, {}) { core.add_ref(); }
+  awaited_answer(core_base& core, place where) noexcept : result<T>(core, where) { core.add_ref(); }
 
   /// Loop.
   void wait_for(deferred_state<T>& answer) noexcept {
@@ -127,9 +128,10 @@ class awaited_answer final : public result<T> {
 };
 
 template <class T>
-eventual<T> answer_of_deferred(core_base& core, deferred<T>&& d) {
+eventual<T> answer_of_deferred(const task_scope& scope, deferred<T>&& d) {
+  core_base& core = scope.core();
   if (!d) throw_no_state("this deferred is empty: a task cannot await it");
-  auto* const answer = make_in_block<awaited_answer<T>>(core.memory(), core);
+  auto* const answer = make_in_block<awaited_answer<T>>(core.memory(), core, scope.where());
   eventual<T> e = eventual_access::make<T>(*answer);
   answer->wait_for(*d.release());
   return e;

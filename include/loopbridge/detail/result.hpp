@@ -164,7 +164,7 @@ using deferred_ptr = std::unique_ptr<deferred_state<T>, release_deferred>;
 /// Starts the task that `callable` returns; its answer, or null: it has ended without waiting, and
 /// `result` is what it gave. In task.hpp, where whoever returns a task has that from.
 template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, Bound& callable, outcome<T>& result);
+deferred_state<T>* start_task(core_base& core, place where, Bound& callable, outcome<T>& result);
 
 /// A call with its outcome.
 template <class T>
@@ -217,7 +217,7 @@ class result : public result_base {
       try {
         const watched_call watched(core_, where_);
         if constexpr (answer_of<std::remove_cv_t<typename Bound::result_type>>::is_task) {
-          answer = start_task<T>(core_, callable, outcome_);
+          answer = start_task<T>(core_, where_, callable, outcome_);
         } else {
           answer = callable(core_.loop()).release();
         }

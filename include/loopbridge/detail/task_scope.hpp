@@ -27,10 +27,12 @@ class leaf {
 /// at most one leaf is waited for. Loop thread.
 class task_scope {
  public:
-  explicit task_scope(core_base& core) noexcept : core_(core) {}
+  task_scope(core_base& core, place where) noexcept : core_(core), where_(where) {}
 
   /// Which whoever has started the task holds while it waits.
   core_base& core() const noexcept { return core_; }
+  /// Of the call that started it.
+  place where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
 
   void suspend_in(leaf& l) noexcept { leaf_ = &l; }
@@ -55,6 +57,7 @@ class task_scope {
 
  private:
   core_base& core_;
+  const place where_;
   leaf* leaf_ = nullptr;
   bool cancelled_ = false;
   std::optional<std::stop_source> stop_;
