@@ -176,7 +176,8 @@ class task_promise final : public promise_with_outcome<T> {
 /// nothing leaks. What libuv is working on (a file, a name look-up, a function of queue_work) is
 /// waited for first: no frame is destroyed while libuv owns its buffers. A task that catches
 /// `cancelled` and goes on is asked again at its next co_await. What a task throws once nobody
-/// waits for it, `cancelled` and `bridge_stopped` apart, goes to options::on_unhandled_error.
+/// waits for it, and what a call that it has given up fails with, go to
+/// options::on_unhandled_error with the task's place, `cancelled` and `bridge_stopped` apart.
 ///
 /// gcc 12 destroys twice what a lambda has captured that stands in a co_await expression, as in
 /// `co_await b.submit([p = std::move(p)] {...})`: give such a lambda a name before, and move that.
