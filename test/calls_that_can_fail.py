@@ -50,7 +50,7 @@ EXCUSED = {
     'strerrordesc_np': 'null for what is no error, and log_text_test asks for that',
     'abort': 'does not return',
     # libc and the C++ runtime, which are not given a chance to fail.
-    'mem(cpy|move|set|cmp|chr)|free|str(len|cmp)|__errno_location|__libc_single_threaded': 'plain memory',
+    'mem(cpy|move|set|cmp|chr)|bcmp|free|str(len|cmp)|__errno_location|__libc_single_threaded': 'plain memory',
     '__stack_chk_fail|__mem(cpy|move|set)_chk|_GLOBAL_OFFSET_TABLE_': 'hardening',
     '__tls_get_addr': 'room for a thread_local; glibc ends the process without it',
     '__cxa_.*|_Unwind_.*|__gxx_personality_v0|_ITM_.*|__gmon_start__': 'the C++ runtime',
