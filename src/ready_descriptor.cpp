@@ -46,17 +46,19 @@ class descriptor_bell final : public watcher {
       errno = error;
       before = ringing;
       if (state_.compare_exchange_strong(before, rung)) return;
-      close_all();
+      close_both(read_fd_, write_fd_);
     }
     delete this;  // closed already, or it was left to us
   }
 
   /// By the ready_descriptor, when it goes.
   void let_go() noexcept {
+    const int read_fd = read_fd_;  // the call may free this as soon as it is `closed`
+    const int write_fd = write_fd_;
     const state before = state_.exchange(closed);
     if (before == ringing) return;  // it closes when it has rung
-    close_all();
     if (before == rung) delete this;
+    close_both(read_fd, write_fd);
   }
 
  private:
@@ -65,9 +67,9 @@ class descriptor_bell final : public watcher {
                             "loopbridge: no descriptor for a result; raise the limit (ulimit -n) "
                             "or wait with eventual::get_for()");
   }
-  void close_all() noexcept {
-    if (write_fd_ != read_fd_) close(write_fd_);
-    close(read_fd_);
+  static void close_both(int read_fd, int write_fd) noexcept {
+    if (write_fd != read_fd) close(write_fd);
+    close(read_fd);
   }
 
   int read_fd_;

@@ -13,6 +13,7 @@
 #include "support/app_loop.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
+#include "support/sanitizers.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("thread_end");
@@ -109,7 +110,9 @@ TEST_CASE("an adopted loop's bridge stops, too") {
   uv_run(&app.loop, UV_RUN_NOWAIT);
 }
 
-TEST_CASE("the main thread ends by pthread_exit while another waits: that one is released") {
+// ThreadSanitizer allows no threads in a child of a process that has had some.
+TEST_CASE("the main thread ends by pthread_exit while another waits: that one is released" *
+          doctest::skip(support::has_tsan)) {
   CHECK(status_of(+[](void*) -> void* {
           if (const pid_t child = fork(); child != 0) return to_pointer(child);
           begin_to_wait();
@@ -117,7 +120,8 @@ TEST_CASE("the main thread ends by pthread_exit while another waits: that one is
         }) == 42);
 }
 
-TEST_CASE("main returns while another waits: that one is released before static objects end") {
+TEST_CASE("main returns while another waits: that one is released before static objects end" *
+          doctest::skip(support::has_tsan)) {
   CHECK(status_of(+[](void*) -> void* {
           if (const pid_t child = fork(); child != 0) return to_pointer(child);
           begin_to_wait();
