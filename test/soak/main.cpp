@@ -8,6 +8,7 @@
 #include <random>
 #include <string>
 
+#include "../support/tsan_suppressions.hpp"
 #include "report.hpp"
 #include "round.hpp"
 #include "watch.hpp"

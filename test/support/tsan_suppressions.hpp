@@ -1,3 +1,6 @@
+#pragma once
+
+// In each executable that is tested, once: by its main().
 #if defined(__SANITIZE_THREAD__)
 
 // libuv closes descriptors by system calls that ThreadSanitizer does not see. So it takes the next
@@ -10,7 +13,8 @@ extern "C" const char* __tsan_default_suppressions() {
   return "race:__interceptor_pipe\n"
          "race:__interceptor_eventfd\n"
          "race:__interceptor_epoll_create1\n"
-         "race:std::__exception_ptr::exception_ptr::_M_release\n";
+         "race:std::__exception_ptr::exception_ptr::_M_release\n"
+         "race:std::destroy_at<std::__exception_ptr::exception_ptr>\n";
 }
 
 #endif
