@@ -131,9 +131,10 @@ class bridge {
       -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
   /// submit(), later: `f` runs when `delay` has passed since this call, or as soon after that as
-  /// the loop can; in whole milliseconds, rounded up. Zero or less: in a turn to come. Cancelling
-  /// the eventual stops the timer; the callable is then destroyed on the loop. A stop ends the wait
-  /// at once in `bridge_stopped`, whatever options::on_stop says.
+  /// the loop can; in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
+  /// part of one early). Zero or less: in a turn to come. Cancelling the eventual stops the timer;
+  /// the callable is then destroyed on the loop. A stop ends the wait at once in `bridge_stopped`,
+  /// whatever options::on_stop says.
   template <class Rep, class Period, class F>
   auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where = place::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;

@@ -7,7 +7,8 @@
 namespace loopbridge {
 
 /// `co_await delay(20ms)`, in a task: goes on after at least that long, by the loop's clock; zero
-/// or less: in a later turn. Whole milliseconds, rounded up, as libuv's timers have. Throws
+/// or less: in a later turn. Whole milliseconds, rounded up, as libuv's timers have; by a finer
+/// clock that may be a part of one early. Throws
 /// `cancelled`, at once, when the task is, and std::bad_alloc.
 class delay final : public detail::timer_wait {
  public:
