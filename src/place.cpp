@@ -1,6 +1,7 @@
 #include "loopbridge/place.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -55,15 +56,12 @@ const char* place::label() const noexcept {
 namespace detail {
 
 place_text::place_text(place where) noexcept {
+  const int length = where.file != nullptr
+                         ? std::snprintf(text_, sizeof text_, "%s:%u", where.file, where.line)
+                         : std::snprintf(text_, sizeof text_, "an unknown place");
   const char* const label = where.label();
-  const bool labelled = label != nullptr;
-  if (where.file == nullptr) {
-    std::snprintf(text_, sizeof text_, "an unknown place%s%s%s", labelled ? " [" : "",
-                  labelled ? label : "", labelled ? "]" : "");
-  } else {
-    std::snprintf(text_, sizeof text_, "%s:%u%s%s%s", where.file, where.line, labelled ? " [" : "",
-                  labelled ? label : "", labelled ? "]" : "");
-  }
+  if (label == nullptr || length < 0 || std::size_t(length) >= sizeof text_) return;
+  std::snprintf(text_ + length, sizeof text_ - std::size_t(length), " [%s]", label);
 }
 
 }  // namespace detail

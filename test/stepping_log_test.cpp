@@ -107,15 +107,6 @@ const action logs_and_flushes{"logs and flushes",
 const action log_it{"log", [](stepped_log& l) { l.log(of_operation); }};
 const action flush_it{"flush", [](stepped_log& l) { l.flush(); }};
 
-void print_and_check(const std::string& scenario, const report& r) {
-  print(scenario, r);
-  CAPTURE(scenario);
-  CHECK(r.points > 20);
-  CHECK(r.lost == 0);
-  CHECK(r.doubled == 0);
-  CHECK(r.hung == 0);
-}
-
 void sweep(const action& o, const action& handler) {
   const std::string scenario = std::string(o.name) + " < " + handler.name;
   expect_progress(scenario);

@@ -92,14 +92,6 @@ constexpr named patterns[] = {{"claims and releases", claims_and_releases},
                               {"keeps the second of two", keeps_the_second},
                               {"takes all for a while", takes_all_for_a_while}};
 
-void print_and_check(const std::string& scenario, const report& r) {
-  print(scenario, r);
-  CAPTURE(scenario);
-  CHECK(r.points > 20);
-  CHECK(r.lost == 0);
-  CHECK(r.doubled == 0);
-}
-
 /// One claim and release, and what its handlers keep meanwhile.
 class operation {
  public:

@@ -111,15 +111,6 @@ const action get_in_vain{"get_for, in vain", [](stepped_queue& s) {
                          }};
 const action close_it{"close", [](stepped_queue& s) { s.queue.close(); }, true};
 
-void print_and_check(const std::string& scenario, const report& r) {
-  print(scenario, r);
-  CAPTURE(scenario);
-  CHECK(r.points > 20);
-  CHECK(r.lost == 0);
-  CHECK(r.doubled == 0);
-  CHECK(r.hung == 0);
-}
-
 stepped_queue* signalled = nullptr;
 const action* by_signal = nullptr;
 

@@ -245,73 +245,7 @@ auto awaiting_promise::await_transform(task<T>&& t) noexcept {
   return awaiter{std::move(t), *scope_};
 }
 
-/// A task that a call has started, and the call's deferred, which it settles and which cancels it.
-/// It has the callable, so that what that has captured is good for the whole of the task.
-template <class T, class Bound>
-class started_task final : public deferred_state<T>, public task_starter {
- public:
-  started_task(core_base& core, place where, Bound&& callable)
-      : deferred_state<T>(core.memory()), scope_(core, where), callable_(std::move(callable)) {}
-
-  /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
-  /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
-  bool start(outcome<T>& result) noexcept {
-    try {
-      task_.emplace((*callable_)(scope_.core().loop()));
-      task_promise<T>& promise = task_->promise();
-      if (promise.start(scope_, *this)) return false;
-      result.take_over(std::move(promise.result()));
-    } catch (...) {
-      result.set(std::current_exception());
-    }
-    destroy();
-    return true;
-  }
-  /// It waits: its own hold of itself, and of the core by that.
-  void wait() noexcept {
-    this->add_ref();
-    this->set_cancel_hook(canceller_);
-  }
-
-  void ended() noexcept override {
-    outcome<T> result;
-    result.take_over(std::move(task_->promise().result()));
-    this->forget_cancel_hook();
-    // The captures end before the answer is announced, like those of every call.
-    task_.reset();
-    callable_.reset();
-    if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      if (auto error = result.error({}); error != nullptr && !tells_of_an_end(error)) {
-        scope_.core().unhandled(std::move(error), scope_.where());
-      }
-    }
-    this->release_ref();
-  }
-
- private:
-  struct canceller final : cancel_hook {
-    explicit canceller(task_scope& s) noexcept : scope(s) {}
-    void operator()() override { scope.cancel(); }
-    void destroy() noexcept override {}  // whoever runs it holds the deferred
-    task_scope& scope;
-  };
-
-  void destroy() noexcept override { destroy_in_block(this, this->memory_); }
-
-  task_scope scope_;
-  canceller canceller_{scope_};
-  std::optional<Bound> callable_;
-  std::optional<task<T>> task_;
-};
-
-template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, place where, Bound& callable, outcome<T>& result) {
-  auto* const started =
-      make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));
-  if (started->start(result)) return nullptr;
-  started->wait();
-  return started;
-}
-
 }  // namespace detail
 }  // namespace loopbridge
+
+#include "loopbridge/detail/started_task.hpp"  // IWYU pragma: export

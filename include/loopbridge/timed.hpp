@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <type_traits>
@@ -66,20 +67,12 @@ struct repeating_call {
   }
 
   task<> run(loop_ref loop) {
-    if constexpr (std::is_invocable_v<F&, loop_ref>) {
-      using result = std::remove_cv_t<std::invoke_result_t<F&, loop_ref>>;
-      if constexpr (answer_of<result>::is_deferred) {
-        co_await f(loop);
-      } else {
-        f(loop);
-      }
+    using bound = bound_call<std::reference_wrapper<F>>;  // by reference: it is called again
+    bound once(std::ref(f));
+    if constexpr (answer_of<std::remove_cv_t<typename bound::result_type>>::is_deferred) {
+      co_await once(loop);
     } else {
-      using result = std::remove_cv_t<std::invoke_result_t<F&>>;
-      if constexpr (answer_of<result>::is_deferred) {
-        co_await f();
-      } else {
-        f();
-      }
+      once(loop);
     }
     co_return;
   }

@@ -1,5 +1,6 @@
 #include "sweep.hpp"
 
+#include <doctest/doctest.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -32,6 +33,15 @@ void print(const std::string& scenario, const report& r) {
   if (r.stride > 1) std::printf(", long ways thinned to one in %u", r.stride);
   if (r.cut) std::printf(", the first %u", longest_stepped);
   std::printf("\n");
+}
+
+void print_and_check(const std::string& scenario, const report& r) {
+  print(scenario, r);
+  CAPTURE(scenario);
+  CHECK(r.points > 20);
+  CHECK(r.lost == 0);
+  CHECK(r.doubled == 0);
+  CHECK(r.hung == 0);
 }
 
 bool full() {

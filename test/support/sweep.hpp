@@ -23,6 +23,8 @@ struct report {
 
 /// Prints one line, so that each run of the tests says what it covered; tools/stepping reads it.
 void print(const std::string& scenario, const report& r);
+/// And fails the test case unless it covered something and nothing went wrong.
+void print_and_check(const std::string& scenario, const report& r);
 
 /// Are all boundaries to be visited, though it takes minutes (LOOPBRIDGE_STEPPING=full)?
 bool full();

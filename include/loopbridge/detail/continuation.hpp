@@ -47,35 +47,19 @@ using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
 
 /// co_await until a call has ended, however it did. A cancelled wait cancels it.
 template <class T>
-class settled final : public task_awaiter {
+class settled final : public call_awaiter {
  public:
-  explicit settled(const eventual<T>& e) : answer_(e) {}
+  explicit settled(const eventual<T>& e)
+      : call_awaiter(eventual_access::state(e)), answer_(eventual_access::state(e)) {}
 
-  bool await_ready() {
-    given_up_ = scope().is_cancelled();
-    return given_up_ || answer_.ready();
-  }
-  void await_suspend(std::coroutine_handle<> task) {
-    back_ = way_back::make(scope().core(), *this,
-                           [](task_awaiter& a) noexcept { static_cast<settled&>(a).resume(); });
-    suspended(task);
-    eventual_access::state(answer_).watch(*back_);
-  }
   void await_resume() {
-    if (!given_up_) return;
-    eventual_access::state(answer_).give_up();
+    if (!is_given_up()) return;
+    answer_.give_up();
     scope().throw_if_cancelled();
-  }
-  void cancel() noexcept override {
-    given_up_ = true;
-    back_->give_up();
-    resume();
   }
 
  private:
-  const eventual<T>& answer_;
-  way_back::pointer back_;
-  bool given_up_ = false;
+  result<T>& answer_;
 };
 
 }  // namespace loopbridge::detail

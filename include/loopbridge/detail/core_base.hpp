@@ -179,8 +179,7 @@ class core_base {
   std::atomic<pthread_t> loop_thread_{};
   static_assert(std::atomic<pthread_t>::is_always_lock_free);
   /// That thread's place in the graph of waits, or what stands in for it: written along with
-  /// loop_thread_; taken away with
-  /// seq_cst, see wait_vertex::begin_wait().
+  /// loop_thread_; taken away with seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};
   wait_vertex* stand_in_ = nullptr;  ///< of an adopted loop: see wait_vertex
   /// Home of the count: any holder adds (relaxed, since it holds one), release_ref() takes away.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -13,73 +14,91 @@
 
 namespace loopbridge::detail {
 
-/// Brings a task back to its loop when a call is done somewhere else.
-///
-/// Counted: the awaiting task, which may go on without the answer, and the call that is watched and
-/// then the list. `refs_`: two, and whoever makes it 0 frees. Default orders.
-class way_back final : public watcher, public node {
+/// Waits in a task for a call that is done somewhere else. What it holds of it, and what the task
+/// gets, is the derived class's.
+class call_awaiter : public task_awaiter {
  public:
+  bool await_ready() {
+    given_up_ = scope().is_cancelled();
+    return given_up_ || call_.is_ready();
+  }
+  void await_suspend(std::coroutine_handle<> task) {
+    back_.reset(make_in_block<way_back>(nullptr, scope().core(), *this));
+    suspended(task);
+    call_.watch(*back_);
+  }
+  void cancel() noexcept override {
+    given_up_ = true;
+    back_->give_up();
+    resume();
+  }
+
+ protected:
+  /// `call` lasts as long as this.
+  explicit call_awaiter(result_base& call) noexcept : call_(call) {}
+  ~call_awaiter() = default;
+
+  /// The task was cancelled first. Asked by await_resume(), which then throws.
+  bool is_given_up() const noexcept { return given_up_; }
+
+ private:
+  /// Brings the task back to its loop.
+  ///
+  /// Counted: the awaiter, whose task may go on without the answer, and the call that is watched
+  /// and then the list. `refs_`: two, and whoever makes it 0 frees. Default orders.
+  class way_back final : public watcher, public node {
+   public:
+    way_back(core_base& core, call_awaiter& awaiter) noexcept : core_(core), awaiter_(&awaiter) {}
+
+    /// Loop: the task does not wait any more.
+    void give_up() noexcept { awaiter_ = nullptr; }
+
+    void notify() noexcept override {
+      const core_ptr core(*core_);  // this may be gone before submit() returns
+      // Refused: the bridge stops, and cancels the task.
+      if (core->submit(*this) != status::accepted) release_ref();
+    }
+    void run(core_base& core) noexcept override {
+      core.counts().not_calls.add_alone();
+      if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) a->resume();
+      release_ref();
+    }
+    void refuse(core_base&) noexcept override { release_ref(); }
+    bool is_call() const noexcept override { return false; }
+
+    void release_ref() noexcept {
+      if (refs_.fetch_sub(1) == 1) destroy_in_block(this, nullptr);
+    }
+
+   private:
+    const core_ptr core_;
+    call_awaiter* awaiter_;  ///< loop thread; null: it has gone on
+    std::atomic<unsigned> refs_{2};
+  };
   struct release {
     void operator()(way_back* w) const noexcept { w->release_ref(); }
   };
-  using pointer = std::unique_ptr<way_back, release>;
 
-  way_back(core_base& core, task_awaiter& awaiter, void (*arrived)(task_awaiter&) noexcept) noexcept
-      : core_(core), awaiter_(&awaiter), arrived_(arrived) {}
-  static pointer make(core_base& core, task_awaiter& awaiter,
-                      void (*arrived)(task_awaiter&) noexcept) {
-    return pointer(make_in_block<way_back>(nullptr, core, awaiter, arrived));
-  }
-
-  /// Loop: the task does not wait any more.
-  void give_up() noexcept { awaiter_ = nullptr; }
-
-  void notify() noexcept override {
-    const core_ptr core(*core_);  // this may be gone before submit() returns
-    // Refused: the bridge stops, and cancels the task.
-    if (core->submit(*this) != status::accepted) release_ref();
-  }
-  void run(core_base& core) noexcept override {
-    core.counts().not_calls.add_alone();
-    if (task_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) arrived_(*a);
-    release_ref();
-  }
-  void refuse(core_base&) noexcept override { release_ref(); }
-  bool is_call() const noexcept override { return false; }
-
- private:
-  void release_ref() noexcept {
-    if (refs_.fetch_sub(1) == 1) destroy_in_block(this, nullptr);
-  }
-
-  const core_ptr core_;
-  task_awaiter* awaiter_;  ///< loop thread; null: it has gone on
-  void (*const arrived_)(task_awaiter&) noexcept;
-  std::atomic<unsigned> refs_{2};
+  result_base& call_;
+  std::unique_ptr<way_back, release> back_;
+  bool given_up_ = false;
 };
 
 /// co_await of an eventual in a task. One that is awaited as an rvalue is the task's own, and is
 /// cancelled along with it.
 template <class T, bool owns>
-class eventual_awaiter final : public task_awaiter {
+class eventual_awaiter final : public call_awaiter {
   using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
 
  public:
-  eventual_awaiter(task_scope& scope, held&& e) : answer_(std::forward<held>(e)) { enter(scope); }
+  /// Throws `no_state` if `e` is empty.
+  eventual_awaiter(task_scope& scope, held&& e)
+      : call_awaiter(eventual_access::state(e)), answer_(std::forward<held>(e)) {
+    enter(scope);
+  }
 
-  bool await_ready() {
-    given_up_ = scope().is_cancelled();
-    return given_up_ || answer_.ready();
-  }
-  void await_suspend(std::coroutine_handle<> task) {
-    back_ = way_back::make(scope().core(), *this, [](task_awaiter& a) noexcept {
-      static_cast<eventual_awaiter&>(a).resume();
-    });
-    suspended(task);
-    eventual_access::state(answer_).watch(*back_);
-  }
   decltype(auto) await_resume() {
-    if (given_up_) {
+    if (is_given_up()) {
       if constexpr (owns) eventual_access::state(answer_).give_up();
       scope().throw_if_cancelled();
     }
@@ -90,16 +109,8 @@ class eventual_awaiter final : public task_awaiter {
     }
   }
 
-  void cancel() noexcept override {
-    given_up_ = true;
-    back_->give_up();
-    resume();
-  }
-
  private:
   held answer_;
-  way_back::pointer back_;
-  bool given_up_ = false;
 };
 
 /// The call that a deferred answers where there is no call: in a block, as submitted ones are. Its
