@@ -157,9 +157,9 @@ repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&
   }
   using duration = detail::deadline::duration;
   const bool is_longer_than_the_clock =
-      std::chrono::duration<double>(period) >= std::chrono::duration<double>(duration::max() / 2);
+      std::chrono::duration<double>(period) >= std::chrono::duration<double>((duration::max)() / 2);
   const auto every =
-      is_longer_than_the_clock ? duration::max() / 2 : std::chrono::ceil<duration>(period);
+      is_longer_than_the_clock ? (duration::max)() / 2 : std::chrono::ceil<duration>(period);
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
   auto t = do_submit({}, where, repeating{std::forward<F>(f), every, shared, core(), where});

@@ -53,7 +53,7 @@ class when_full {
   }
 
  private:
-  static constexpr std::chrono::nanoseconds longest = std::chrono::nanoseconds::max();
+  static constexpr std::chrono::nanoseconds longest = (std::chrono::nanoseconds::max)();
 
   constexpr when_full(kind k, std::chrono::nanoseconds patience) noexcept
       : kind_(k), patience_(patience) {}

@@ -148,8 +148,8 @@ class core_base {
   }
 
  protected:
-  core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* slots, spinners* spinning)
-      : memory_(memory), reentrant_slots_(slots), spinning_(spinning) {}
+  core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* pool, spinners* spinning)
+      : memory_(memory), reentrant_slots_(pool), spinning_(spinning) {}
   virtual ~core_base();
 
   /// submit_call() where there is a capacity: src/core_full.cpp.

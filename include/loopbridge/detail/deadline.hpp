@@ -7,7 +7,7 @@ namespace loopbridge::detail {
 /// A point on the monotonic clock, which no clock step moves.
 using deadline = std::chrono::steady_clock::time_point;
 
-inline constexpr deadline no_deadline = deadline::max();
+inline constexpr deadline no_deadline = (deadline::max)();
 
 /// `timeout` from now. Negative timeouts are over at once; ones too long for the clock never are.
 /// Any thread, any handler.

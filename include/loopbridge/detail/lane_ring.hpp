@@ -45,9 +45,9 @@ class lane_ring {
     alignas(8) std::byte closure[closure_bytes];
   };
 
-  /// `slots`: `capacity` of them, a power of two, which outlive this.
-  lane_ring(slot* slots, std::uint32_t capacity) noexcept
-      : slots_(slots), capacity_(capacity), limit_(capacity) {}
+  /// `ring`: `capacity` slots, a power of two, which outlive this.
+  lane_ring(slot* ring, std::uint32_t capacity) noexcept
+      : slots_(ring), capacity_(capacity), limit_(capacity) {}
 
   // The producer.
 

@@ -91,8 +91,8 @@ class lane_state {
   template <class Bound>
   class spilled;
 
-  lane_state(core_base& core, place where, lane_ring::slot* slots) noexcept
-      : ring(slots, capacity), core_(core), where_(where), slots_(slots) {}
+  lane_state(core_base& core, place where, lane_ring::slot* of_ring) noexcept
+      : ring(of_ring, capacity), core_(core), where_(where), slots_(of_ring) {}
   ~lane_state() = default;
   void release() noexcept;
   bool run_items(std::uint64_t position, turn_budget& budget) noexcept;

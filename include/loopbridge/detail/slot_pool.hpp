@@ -24,8 +24,8 @@ class slot_bits {
  public:
   static constexpr unsigned none = 64;
 
-  explicit slot_bits(unsigned slots = 64) noexcept
-      : used_(slots < 64 ? ~std::uint64_t{0} << slots : 0) {}
+  explicit slot_bits(unsigned count = 64) noexcept
+      : used_(count < 64 ? ~std::uint64_t{0} << count : 0) {}
 
   /// The index of a slot that is now the caller's, or `none`.
   unsigned claim() noexcept {
@@ -54,10 +54,10 @@ class slot_bits {
 template <class Slot>
 class slot_pool {
  public:
-  /// At least `slots` slots (rounded up to 64), in `memory` or, where that is null, on the heap.
+  /// At least `count` slots (rounded up to 64), in `memory` or, where that is null, on the heap.
   /// Throws std::bad_alloc, also for more than any memory holds.
-  explicit slot_pool(std::size_t slots, std::pmr::memory_resource* memory = nullptr)
-      : words_(words_for(slots)),
+  explicit slot_pool(std::size_t count, std::pmr::memory_resource* memory = nullptr)
+      : words_(words_for(count)),
         used_(new slot_bits[words_]),
         slots_(words_ * 64, memory != nullptr ? memory : std::pmr::new_delete_resource()) {}
 
@@ -78,8 +78,8 @@ class slot_pool {
   }
 
  private:
-  static std::size_t words_for(std::size_t slots) {
-    const std::size_t words = slots / 64 + (slots % 64 != 0 ? 1 : 0);
+  static std::size_t words_for(std::size_t count) {
+    const std::size_t words = count / 64 + (count % 64 != 0 ? 1 : 0);
     // Asked here, because the products above would wrap, and a pool of no slots come of it.
     if (words > std::size_t{PTRDIFF_MAX} / (64 * sizeof(Slot))) throw std::bad_array_new_length();
     return words;

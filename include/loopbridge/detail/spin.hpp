@@ -53,7 +53,7 @@ class spinner {
       pause_cpu();
     }
     clock::time_point now = clock::now();
-    const auto end = std::min(now + (shares_cpu ? longest_yield : longest_pause), until);
+    const auto end = (std::min)(now + (shares_cpu ? longest_yield : longest_pause), until);
     for (unsigned looks = 1; now < end; ++looks) {
       if (ready()) return learn(1), spun::ready;
       if (shares_cpu) {
@@ -77,7 +77,8 @@ class spinner {
     const std::int64_t at = clock::now().time_since_epoch().count();
     const bool again = at - off_until_.load(std::memory_order_relaxed) < 2 * longest_break;
     const std::int64_t next =
-        again ? std::min(16 * break_.load(std::memory_order_relaxed), longest_break) : first_break;
+        again ? (std::min)(16 * break_.load(std::memory_order_relaxed), longest_break)
+              : first_break;
     break_.store(next, std::memory_order_relaxed);
     off_until_.store(at + next, std::memory_order_relaxed);
   }

@@ -29,7 +29,7 @@ class timer_wait : public task_awaiter {
 
 /// How long it is until then, from now; for no_deadline: as long as can be said.
 inline deadline::duration time_until(deadline due) noexcept {
-  return due == no_deadline ? deadline::duration::max() : due - std::chrono::steady_clock::now();
+  return due == no_deadline ? (deadline::duration::max)() : due - std::chrono::steady_clock::now();
 }
 
 }  // namespace loopbridge::detail
