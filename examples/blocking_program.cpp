@@ -44,7 +44,9 @@ loopbridge::deferred<std::string> look_up(loopbridge::loop_ref loop, std::string
 }
 
 std::string address_of(loopbridge::bridge& bridge, std::string host) {
-  return bridge.call_for(5s, look_up, host);  // or throws loopbridge::timed_out
+  return bridge.call_for(5s, [host](loopbridge::loop_ref loop) {  // or throws timed_out
+    return look_up(loop, host);
+  });
 }
 // [/readme]
 

@@ -77,17 +77,20 @@ int main() {
   loopbridge::bridge bridge;
   using words = std::vector<std::string>;
   try {
-    const ended talker = bridge.call_for(10s, run, words{"sh", "-c", "echo from a child; exit 3"});
+    const auto child = [](words command) {
+      return [command](loopbridge::loop_ref loop) { return run(loop, command); };
+    };
+    const ended talker = bridge.call_for(10s, child({"sh", "-c", "echo from a child; exit 3"}));
     std::printf("it ended with %d\n", static_cast<int>(talker.code));
 
     try {
-      (void)bridge.call_for(50ms, run, words{"sleep", "1000"});
+      (void)bridge.call_for(50ms, child({"sleep", "1000"}));
       return 1;
     } catch (const loopbridge::timed_out&) {
       std::puts("the sleeper was killed");
     }
     try {
-      (void)bridge.call_for(10s, run, words{"no-such-program"});
+      (void)bridge.call_for(10s, child({"no-such-program"}));
       return 1;
     } catch (const std::runtime_error& e) {
       std::printf("%s\n", e.what());

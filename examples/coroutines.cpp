@@ -29,7 +29,8 @@ task<long> settled_lines_of(loopbridge::bridge& other, std::string path) {
   long before = co_await lines_of(path);
   for (;;) {
     co_await loopbridge::delay(10ms);
-    const long now = co_await other.submit(lines_of, path);  // on another bridge's loop, and back
+    // On another bridge's loop, and back.
+    const long now = co_await other.submit([&path] { return lines_of(path); });
     if (now == before) co_return now;
     before = now;
   }
@@ -37,11 +38,12 @@ task<long> settled_lines_of(loopbridge::bridge& other, std::string path) {
 
 long count(loopbridge::bridge& loop, loopbridge::bridge& other, const std::string& path) {
   // When the time is up the task is cancelled, at the co_await where it is: destructors run.
-  return loop.call_for(5s, settled_lines_of, std::ref(other), path);
+  return loop.call_for(5s, [&other, path] { return settled_lines_of(other, path); });
 }
 
 std::string both(loopbridge::bridge& loop, const std::string& one, const std::string& two) {
-  return when_all(loop.submit(lines_of, one), loop.submit(lines_of, two))
+  return when_all(loop.submit([one] { return lines_of(one); }),
+                  loop.submit([two] { return lines_of(two); }))
       .then([](std::tuple<long, long> lines) {
         return std::to_string(std::get<0>(lines)) + " and " + std::to_string(std::get<1>(lines));
       })
@@ -77,7 +79,7 @@ int main() {
   try {
     loopbridge::bridge loop;
     loopbridge::bridge other;
-    loop.call(loopbridge::write_file, std::string(path.data()), "one\ntwo\nthree\n", 0600);
+    loop.call([&] { return loopbridge::write_file(path.data(), "one\ntwo\nthree\n", 0600); });
     const long lines = count(loop, other, path.data());
     const std::string twice = both(loop, path.data(), path.data());
 

@@ -35,7 +35,10 @@ std::string page(loopbridge::bridge& bridge, std::string_view target) {
   if (target == "/file") return "this was downloaded\n";
   if (target.starts_with(begins)) {
     target.remove_prefix(begins.size());
-    const auto id = loopbridge::stash(bridge.submit(download::begin, std::string(target)));
+    const auto id =
+        loopbridge::stash(bridge.submit([url = std::string(target)](loopbridge::loop_ref loop) {
+          return download::begin(loop, url);
+        }));
     return std::to_string(static_cast<std::uint64_t>(id));
   }
   if (target.starts_with(asks)) {

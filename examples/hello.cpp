@@ -15,6 +15,7 @@ int main() {
   loopbridge::bridge bridge;  // a libuv loop, running in a thread of its own
 
   // Runs there, and waits. What it returns, or throws, arrives here.
-  const unsigned handles = bridge.call(count_handles, "hello");
+  const unsigned handles =
+      bridge.call([](loopbridge::loop_ref loop) { return count_handles(loop, "hello"); });
   std::printf("hello from main: the loop has %u handles\n", handles);
 }

@@ -25,11 +25,11 @@ class stock {  // plain code without a lock: only the loop's thread ever calls i
 };
 
 int sell_all(loopbridge::bridge& loop, stock& s) {
-  auto pears = loop.submit(&stock::add, &s, "pears", 1);  // begins; its answer comes later
+  auto pears = loop.submit([&] { return s.add("pears", 1); });  // its answer comes later
   int sold = 0;
   try {
-    for (;; ++sold) loop.call(&stock::take, &s, "apples", 1);  // waits for its answer
-  } catch (const std::runtime_error& e) {                      // thrown there, caught here
+    for (;; ++sold) loop.call([&] { s.take("apples", 1); });  // waits for its answer
+  } catch (const std::runtime_error& e) {                     // thrown there, caught here
     std::printf("%s after %d; pears: %d\n", e.what(), sold, pears.get());
   }
   return sold;
@@ -39,7 +39,7 @@ int sell_all(loopbridge::bridge& loop, stock& s) {
 int main() {
   loopbridge::bridge loop;
   stock s;
-  loop.call(&stock::add, &s, "apples", 1000);
+  loop.call([&] { s.add("apples", 1000); });
   std::atomic<int> sold{0};
   std::vector<std::jthread> workers;
   for (int i = 0; i < 4; ++i) workers.emplace_back([&] { sold += sell_all(loop, s); });

@@ -106,7 +106,7 @@ TEST_CASE("call and the handlers' posts need no memory") {
   loopbridge::reentrant_call prepaid(b, [] {});
   (void)b.call([] { return 0; });
   memory::fail(1, true);
-  int sum = b.call([](int x) { return x; }, 3);
+  int sum = b.call([x = 3] { return x; });
   if (b.post_reentrant([] {}) == loopbridge::status::accepted) sum += 10;
   if (prepaid.post() == loopbridge::status::accepted) sum += 100;
   const int last = b.call([] { return 1000; });

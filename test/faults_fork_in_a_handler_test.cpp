@@ -204,12 +204,12 @@ TEST_CASE("a wait that a fork interrupts ends in the child, and goes on in the p
   const loopbridge::options opts;
   bridge b(opts);
   loopbridge::reentrant_call prepaid(b, [] {});
-  const auto wait_at = [](const support::gate& g) { return g.wait() ? 0 : 1; };
-  fork_in("call", true, [&](const support::gate& g) { return b.call(wait_at, g); });
-  fork_in("call_for", false, [&](const support::gate& g) { return b.call_for(20s, wait_at, g); });
-  fork_in("get", false, [&](const support::gate& g) { return b.submit(wait_at, g).get(); });
+  const auto at = [](const support::gate& g) { return [g] { return g.wait() ? 0 : 1; }; };
+  fork_in("call", true, [&](const support::gate& g) { return b.call(at(g)); });
+  fork_in("call_for", false, [&](const support::gate& g) { return b.call_for(20s, at(g)); });
+  fork_in("get", false, [&](const support::gate& g) { return b.submit(at(g)).get(); });
   fork_in("wait_for", false, [&](const support::gate& g) {
-    return b.submit(wait_at, g).wait_for(support::generous) ? 0 : 1;
+    return b.submit(at(g)).wait_for(support::generous) ? 0 : 1;
   });
   fork_in("reentrant_call", true, [&](const support::gate& g) {
     b.post([=] { (void)g.wait(); });

@@ -86,15 +86,12 @@ TEST_CASE("interrupted submitters, waiters and loops lose and double no call") {
       answers += b.call([] { return 1; });
       answers += b.submit([] { return 1; }).get();
       answers += b.call_for(support::generous, [] { return 1; });
-      answers += b.submit(
-                      [](bridge* inner) {
-                        loopbridge::completer<int> done;
-                        auto later = done.get_deferred();
-                        inner->post([d = std::move(done)]() mutable { d.resolve(1); });
-                        return later;
-                      },
-                      &b)
-                     .get();
+      answers += b.submit([&b] {
+                    loopbridge::completer<int> done;
+                    auto later = done.get_deferred();
+                    b.post([d = std::move(done)]() mutable { d.resolve(1); });
+                    return later;
+                  }).get();
     }
     there.reset();
     b.stop();

@@ -67,7 +67,6 @@ TEST_CASE("a callable that throws on its way in is refused, whatever the call; n
       attempt([&] { b.submit(f).get(); });
       attempt([&] { b.call(f); });
       attempt([&] { b.call_for(support::generous, f); });
-      attempt([&] { b.call([](const brittle& argument) { return argument(); }, f); });
       attempt([&] { loopbridge::reentrant_call r(b, f); });
       attempt([&] {
         loopbridge::completer<int> done;

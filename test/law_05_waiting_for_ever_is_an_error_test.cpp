@@ -24,7 +24,6 @@ std::vector<std::function<void(bridge&)>> blocking_functions() {
   using support::generous;
   return {
       [](bridge& b) { b.call([] {}); },
-      [](bridge& b) { b.call([](int) {}, 1); },
       [](bridge& b) { b.call_for(generous, [] {}); },
       [](bridge& b) { b.submit([] {}).get(); },
       [](bridge& b) { b.submit([] {}).get_for(generous); },

@@ -82,10 +82,10 @@ TEST_CASE("memory that has none left refuses the call, which runs nothing") {
   support::counts counts;
   bool ran = false;
   memory.refuse();
-  const auto f = [&](const support::token&) { ran = true; };
-  CHECK_THROWS_AS(b.post(f, support::token(counts)), std::bad_alloc);
-  CHECK_THROWS_AS((void)b.submit(f, support::token(counts)), std::bad_alloc);
-  CHECK_THROWS_AS(b.call_for(generous, f, support::token(counts)), std::bad_alloc);
+  const auto f = [&] { return [&ran, t = support::token(counts)] { ran = true; }; };
+  CHECK_THROWS_AS(b.post(f()), std::bad_alloc);
+  CHECK_THROWS_AS((void)b.submit(f()), std::bad_alloc);
+  CHECK_THROWS_AS(b.call_for(generous, f()), std::bad_alloc);
   CHECK_THROWS_AS(loopbridge::reentrant_call(b, [] {}), std::bad_alloc);
   CHECK(b.try_post([t = support::token(counts)] {}) == loopbridge::status::exhausted);
   CHECK(b.call([] { return 1; }) == 1);

@@ -55,14 +55,13 @@ TEST_CASE("submit returns at once, and the call runs on the loop") {
   CHECK(answer.get_for(generous) == true);
 }
 
-TEST_CASE("arguments are kept by value until the call") {
+TEST_CASE("what it captures is kept until the call") {
   bridge b;
   std::optional<support::held_loop> held(std::in_place, b);
   std::string text = "before";
-  auto copied = b.submit([](std::string s) { return s; }, text);
-  auto referred = b.submit([](const std::string& s) { return s; }, std::cref(text));
-  auto moved =
-      b.submit([](loop_ref, std::unique_ptr<int> p) { return p; }, std::make_unique<int>(5));
+  auto copied = b.submit([text] { return text; });
+  auto referred = b.submit([&text] { return text; });
+  auto moved = b.submit([p = std::make_unique<int>(5)](loop_ref) mutable { return std::move(p); });
   text = "after";
   held.reset();
   CHECK(copied.get_for(generous) == "before");
@@ -118,10 +117,8 @@ TEST_CASE("a refused callable is destroyed once, by the thread that submits it")
   b.stop();
   support::counts counts;
   CHECK_THROWS_AS((void)b.submit([t = support::token(counts)] {}), loopbridge::bridge_stopped);
-  CHECK_THROWS_AS((void)b.submit([](const support::token&) {}, support::token(counts)),
-                  loopbridge::bridge_stopped);
-  CHECK(counts.made == 2);
-  CHECK(counts.destroyed == 2);
+  CHECK(counts.made == 1);
+  CHECK(counts.destroyed == 1);
   CHECK(counts.destroyed_on.load() == std::this_thread::get_id());
 }
 

@@ -165,13 +165,30 @@ TEST_CASE("a failure that nobody receives is reported with the place of the wrap
   options opts;
   opts.on_unhandled_error = log.hook();
   bridge b(opts);
-  const auto fails = wrap(b, [] { throw std::runtime_error("lost"); });
-  const unsigned line = __LINE__ - 1;
+  const auto lose = [](auto...) { throw std::runtime_error("lost"); };
+  const loopbridge::place given = loopbridge::place::labelled("by hand");
+  const auto fails = wrap(b, lose);
+  const auto fails_with_first = wrap(b, lose, 1);
+  const auto fails_elsewhere = wrap(b, lose, given);
+  const unsigned line = given.line;
   (void)fails();
+  (void)fails_with_first(2);
+  (void)fails_elsewhere();
   b.stop();
-  REQUIRE(log.size() == 1);
-  CHECK(log.entries()[0].what == "lost");
-  CHECK(log.entries()[0].line == line);
+  REQUIRE(log.size() == 3);
+  for (const auto& entry : log.entries()) CHECK(entry.what == "lost");
+  CHECK(log.entries()[0].line == line + 1);
+  CHECK(log.entries()[1].line == line + 2);
+  CHECK(log.entries()[2].line == line);
+}
+
+TEST_CASE("a wrapped call that is too late tells where it was wrapped, whatever its arguments") {
+  bridge b;
+  const support::held_loop held(b);
+  const auto sum = [](int l, int m) { return l + m; };
+  const auto add = wrap_blocking(b, 1ms, sum, 1);
+  const std::string here = "wrap_test.cpp:" + std::to_string(__LINE__ - 1);
+  CHECK_THROWS_WITH_AS(add(2), doctest::Contains(here.c_str()), loopbridge::timed_out);
 }
 
 TEST_CASE("without a bridge it runs on the default one, made by the first call, in a child too" *

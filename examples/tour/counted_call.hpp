@@ -13,7 +13,8 @@ template <class F, class... Args>
 auto counted_call(loopbridge::bridge& b, tally& t, F f, Args... args) {
   constexpr auto deadline = std::chrono::seconds(20);
   // By value what the callable needs: it may still run when call_for has timed out.
-  auto counted = [&t, f = std::move(f)](loopbridge::loop_ref loop, Args... a) {
+  auto counted = [&t, f = std::move(f),
+                  ... a = std::move(args)](loopbridge::loop_ref loop) mutable {
     t.ran();
     return f(loop, std::move(a)...);
   };
@@ -27,7 +28,7 @@ auto counted_call(loopbridge::bridge& b, tally& t, F f, Args... args) {
     const clock::time_point begun = clock::now();
   } round_trip{t};
   try {
-    return b.call_for(deadline, std::move(counted), std::move(args)...);
+    return b.call_for(deadline, std::move(counted));
   } catch (const loopbridge::timed_out&) {
     t.was_given_up();
     round_trip.how = loopbridge::status::timed_out;

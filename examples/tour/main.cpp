@@ -39,9 +39,10 @@ constexpr int worker_count = 4;
 void require_readable(loopbridge::bridge& b, const std::vector<std::string>& files) {
   for (const std::string& path : files) {
     const auto deadline = std::chrono::seconds(10);
-    const auto file = b.call_for(deadline, async::open_file, path);
-    const async::bytes first =
-        b.call_for(deadline, async::read_file, file, std::uint64_t{0}, std::size_t{1});
+    const auto file = b.call_for(
+        deadline, [path](loopbridge::loop_ref loop) { return async::open_file(loop, path); });
+    const async::bytes first = b.call_for(
+        deadline, [file](loopbridge::loop_ref loop) { return async::read_file(loop, file, 0, 1); });
     if (!first.empty() && async::size_of(file) == 0) {
       throw std::runtime_error(path + ": Not a file of a known size (they are special in /proc)");
     }

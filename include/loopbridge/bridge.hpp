@@ -28,12 +28,12 @@ struct log_state;
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
 /// Calls run on the loop thread, one after the other, in the order in which they were submitted:
-/// one order for all threads. A callable is any callable; it gets a `loop_ref` first if it can take
-/// one, then its arguments, which are kept by value, like std::thread's. Callable and arguments
-/// may be move-only; they are moved into the call, invoked once, as rvalues, and destroyed on the
-/// loop thread before the result is announced. (Of a call that never ran: a cancelled one by the
-/// thread that cancels, a refused one by the thread that submits, one that is queued when the
-/// bridge stops by the thread that ends it, which is the loop's unless the loop is adopted.)
+/// one order for all threads. A callable is anything that can be called with nothing, or with a
+/// `loop_ref`, which it then gets; what else it needs it captures. It may be move-only; it is moved
+/// into the call, invoked once, as an rvalue, and destroyed on the loop thread before the result is
+/// announced. (Of a call that never ran: a cancelled one by the thread that cancels, a refused one
+/// by the thread that submits, one that is queued when the bridge stops by the thread that ends it,
+/// which is the loop's unless the loop is adopted.) For functions with arguments see wrap().
 ///
 /// Which function may be called where:
 ///
@@ -90,8 +90,6 @@ class bridge {
   /// `would_deadlock` too, and it may wait for room: see when_full. It runs nothing then.
   template <class F>
   void post(F&& f, place where = place::current());
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  void post(F&& f, Arg&& arg, Args&&... args);
 
   /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`, `full`,
   /// `exhausted` (no memory), `would_deadlock` (see when_full::block) or `wrong_process`. Moving
@@ -105,9 +103,6 @@ class bridge {
   template <class F>
   auto submit(F&& f, place where = place::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto submit(F&& f, Arg&& arg, Args&&... args)
-      -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>>;
 
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
   /// lives on the caller's stack: no allocation. Throws `would_deadlock` on the loop thread, and
@@ -115,9 +110,6 @@ class bridge {
   /// post.
   template <class F>
   auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>>;
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto call(F&& f, Arg&& arg, Args&&... args)
-      -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
   /// call with a deadline: when the time is up, cancels (see eventual::cancel) and throws
   /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
@@ -125,10 +117,6 @@ class bridge {
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current())
       -> detail::answer_t<detail::bound_call_of<F>>;
-  template <class Rep, class Period, class F, class Arg, class... Args,
-            detail::unless_place<Arg> = 0>
-  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
-      -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>>;
 
   /// submit(), later: `f` runs when `delay` has passed since this call, or as soon after that as
   /// the loop can; in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
@@ -138,10 +126,6 @@ class bridge {
   template <class Rep, class Period, class F>
   auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where = place::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
-  template <class Rep, class Period, class F, class Arg, class... Args,
-            detail::unless_place<Arg> = 0>
-  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, Arg&& arg, Args&&... args)
-      -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>>;
 
   /// Runs `f` on the loop again and again, the first time when `period` has passed since the loop
   /// took this call, until what it returns is stopped or destroyed, or the bridge stops. Runs are
@@ -239,16 +223,15 @@ class bridge {
     return *core_;
   }
 
-  template <class... Bound>
-  void do_post(const detail::entry& how, place where, Bound&&... bound);
+  template <class F>
+  void do_post(const detail::entry& how, place where, F&& f);
   template <class F>
   status do_try_post(const detail::entry& how, place where, F&& f) noexcept;
   template <class... Bound>
   auto do_submit(const detail::entry& how, place where, Bound&&... bound)
       -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>>;
-  template <class... Bound>
-  auto do_call(detail::entry how, place where, Bound&&... bound)
-      -> detail::answer_t<detail::bound_call_of<Bound...>>;
+  template <class F>
+  auto do_call(detail::entry how, place where, F&& f) -> detail::answer_t<detail::bound_call_of<F>>;
   template <class... Bound>
   auto do_call_until(const detail::entry& how, place where, Bound&&... bound)
       -> detail::answer_t<detail::bound_call_of<Bound...>>;

@@ -67,10 +67,6 @@ class bridge_group {
   void post(F&& f, place where = place::current()) {
     choose().post(std::forward<F>(f), where);
   }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  void post(F&& f, Arg&& arg, Args&&... args) {
-    choose().post(std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
-  }
 
   template <class F>
   status try_post(F&& f, place where = place::current()) noexcept {
@@ -81,30 +77,15 @@ class bridge_group {
   auto submit(F&& f, place where = place::current()) {
     return choose().submit(std::forward<F>(f), where);
   }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto submit(F&& f, Arg&& arg, Args&&... args) {
-    return choose().submit(std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
-  }
 
   template <class F>
   auto call(F&& f, place where = place::current()) {
     return choose_to_wait().call(std::forward<F>(f), where);
   }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto call(F&& f, Arg&& arg, Args&&... args) {
-    return choose_to_wait().call(std::forward<F>(f), std::forward<Arg>(arg),
-                                 std::forward<Args>(args)...);
-  }
 
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current()) {
     return choose_to_wait().call_for(timeout, std::forward<F>(f), where);
-  }
-  template <class Rep, class Period, class F, class Arg, class... Args,
-            detail::unless_place<Arg> = 0>
-  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args) {
-    return choose_to_wait().call_for(timeout, std::forward<F>(f), std::forward<Arg>(arg),
-                                     std::forward<Args>(args)...);
   }
 
   template <class F, class Value>

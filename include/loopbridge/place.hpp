@@ -47,7 +47,7 @@ class place_text {
   char text_[512];
 };
 
-/// For overloads with arguments, so that a place passed by hand is not taken for one. Not a
+/// For overloads, so that a place passed by hand is not taken for a callable. Not a
 /// requires-clause: compilers before CWG 2369 (clang up to 15) would look at the function's type
 /// first, which is an error where a callable does not accept a place.
 template <class Arg>

@@ -137,16 +137,6 @@ auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place
       {}, where,
       detail::delayed_call<bound>{bound(std::forward<F>(f)), detail::deadline_after(delay)});
 }
-template <class Rep, class Period, class F, class Arg, class... Args, detail::unless_place<Arg>>
-auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, Arg&& arg,
-                          Args&&... args)
-    -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
-  using bound = detail::bound_call_of<F, Arg, Args...>;
-  return do_submit({}, {},
-                   detail::delayed_call<bound>{bound(std::forward<F>(f), std::forward<Arg>(arg),
-                                                     std::forward<Args>(args)...),
-                                               detail::deadline_after(delay)});
-}
 
 template <class Rep, class Period, class F>
 repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f, place where) {

@@ -13,11 +13,6 @@ class [[nodiscard("it is the calls made through it that have the policy")]] with
   void post(F && f, place where = place::current()) {
     bridge_.do_post({policy_}, where, std::forward<F>(f));
   }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  void post(F && f, Arg && arg, Args && ... args) {
-    bridge_.do_post({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
-                    std::forward<Args>(args)...);
-  }
 
   template <class F>
   status try_post(F && f, place where = place::current()) noexcept {
@@ -28,21 +23,10 @@ class [[nodiscard("it is the calls made through it that have the policy")]] with
   auto submit(F && f, place where = place::current()) {
     return bridge_.do_submit({policy_}, where, std::forward<F>(f));
   }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto submit(F && f, Arg && arg, Args && ... args) {
-    return bridge_.do_submit({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
-                             std::forward<Args>(args)...);
-  }
 
   template <class F>
   auto call(F && f, place where = place::current())->detail::answer_t<detail::bound_call_of<F>> {
     return bridge_.do_call({policy_}, where, std::forward<F>(f));
-  }
-  template <class F, class Arg, class... Args, detail::unless_place<Arg> = 0>
-  auto call(F && f, Arg && arg, Args && ... args)
-      ->detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-    return bridge_.do_call({policy_}, {}, std::forward<F>(f), std::forward<Arg>(arg),
-                           std::forward<Args>(args)...);
   }
 
   template <class Rep, class Period, class F>
@@ -50,13 +34,6 @@ class [[nodiscard("it is the calls made through it that have the policy")]] with
       ->detail::answer_t<detail::bound_call_of<F>> {
     return bridge_.do_call_until({policy_, detail::deadline_after(timeout)}, where,
                                  std::forward<F>(f));
-  }
-  template <class Rep, class Period, class F, class Arg, class... Args,
-            detail::unless_place<Arg> = 0>
-  auto call_for(std::chrono::duration<Rep, Period> timeout, F && f, Arg && arg, Args && ... args)
-      ->detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-    return bridge_.do_call_until({policy_, detail::deadline_after(timeout)}, {}, std::forward<F>(f),
-                                 std::forward<Arg>(arg), std::forward<Args>(args)...);
   }
 
  private:

@@ -20,6 +20,9 @@ namespace detail {
 /// A function, the arguments that it gets first, and the bridge that it runs on.
 template <class F, class... First>
 class wrapped_function {
+  static_assert((!std::is_same_v<First, place> && ...),
+                "wrap: give a place behind the function only where it gets no first arguments");
+
  public:
   template <class G, class... A>
   wrapped_function(bridge* to, place where, G&& f, A&&... first)
@@ -58,19 +61,32 @@ class wrapped_function {
   std::tuple<First...> first_;
 };
 
-/// For overloads: neither a bridge, which comes before the function, nor a place.
+/// For overloads: a bridge comes before the function.
 template <class F>
 using unless_bridge = std::enable_if_t<!std::is_same_v<std::decay_t<F>, bridge>, int>;
 
 }  // namespace detail
 
-/// What wrap() makes. Calling it is bridge::submit() with a copy of the function, for which all
-/// holds that is said there; several threads may call the same one at once. Copyable if the
-/// function is.
+/// Makes `f` a function that runs on the loop: `const auto look_up = wrap(f, first...);`. Calling
+/// the result takes f's own arguments (but the `loop_ref`, which the bridge adds), is
+/// bridge::submit(), for which all holds that is said there, and returns an eventual for what f
+/// returns, or for what the deferred<T> that it returns ends with. Arguments are kept by value,
+/// like std::thread's, and may be move-only. `first` are arguments that it is given ahead of the
+/// others, as by std::bind_front: a member function's object, say.
+///
+/// It runs on `to`, which must outlive the calls, or on the default bridge, which is made when the
+/// result is first called. `f` and `first` are copied for each call, and the copies destroyed, as
+/// bridge::submit() says: what they share belongs to the loop's thread alone. Several threads may
+/// call the same one at once; it is copyable if the function is. Failures and the watchdog's
+/// reports name the place where it was made, since each call's own arguments leave no room for one.
+/// Without `first` a place may be given, behind `f`.
 template <class F, class... First>
-class submitting : public detail::wrapped_function<F, First...> {
+class wrap : public detail::wrapped_function<F, First...> {
  public:
-  using detail::wrapped_function<F, First...>::wrapped_function;
+  explicit wrap(F f, First... first, place where = place::current())
+      : detail::wrapped_function<F, First...>(nullptr, where, std::move(f), std::move(first)...) {}
+  wrap(bridge& to, F f, First... first, place where = place::current())
+      : detail::wrapped_function<F, First...>(&to, where, std::move(f), std::move(first)...) {}
 
   template <class... Args>
   auto operator()(Args&&... args) const
@@ -79,14 +95,31 @@ class submitting : public detail::wrapped_function<F, First...> {
   }
 };
 
-/// What wrap_blocking() makes. Calling it is bridge::call_for() with a copy of the function: it
-/// cancels the call when the time is up, and throws `timed_out`.
-template <class Timeout, class F, class... First>
-class blocking : public detail::wrapped_function<F, First...> {
+template <class F, class... First, detail::unless_bridge<F> = 0>
+wrap(F&&, First&&...) -> wrap<std::decay_t<F>, std::decay_t<First>...>;
+template <class F>
+wrap(F&&, place) -> wrap<std::decay_t<F>>;
+template <class F, class... First>
+wrap(bridge&, F&&, First&&...) -> wrap<std::decay_t<F>, std::decay_t<First>...>;
+template <class F>
+wrap(bridge&, F&&, place) -> wrap<std::decay_t<F>>;
+
+/// The same, for a function whose result the caller waits for: calling it returns f's result or
+/// throws what f threw; when the time is up it cancels the call and throws `timed_out`, as
+/// bridge::call_for() does. On the loop's own thread it throws `would_deadlock`.
+template <class F, class... First>
+class wrap_blocking : public detail::wrapped_function<F, First...> {
  public:
-  template <class... A>
-  explicit blocking(Timeout timeout, A&&... a)
-      : detail::wrapped_function<F, First...>(std::forward<A>(a)...), timeout_(timeout) {}
+  template <class Rep, class Period>
+  wrap_blocking(std::chrono::duration<Rep, Period> timeout, F f, First... first,
+                place where = place::current())
+      : detail::wrapped_function<F, First...>(nullptr, where, std::move(f), std::move(first)...),
+        timeout_(detail::in_nanoseconds(timeout)) {}
+  template <class Rep, class Period>
+  wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F f, First... first,
+                place where = place::current())
+      : detail::wrapped_function<F, First...>(&to, where, std::move(f), std::move(first)...),
+        timeout_(detail::in_nanoseconds(timeout)) {}
 
   template <class... Args>
   auto operator()(Args&&... args) const
@@ -95,66 +128,19 @@ class blocking : public detail::wrapped_function<F, First...> {
   }
 
  private:
-  Timeout timeout_;
+  std::chrono::nanoseconds timeout_;
 };
 
-/// Makes `f` a function that runs on the loop. Calling the result takes f's own arguments (but the
-/// `loop_ref`, which the bridge adds), submits, and returns an eventual for what f returns, or for
-/// what the deferred<T> that it returns ends with. `first` are arguments that it is given ahead of
-/// the others, as by std::bind_front: a member function's object, say.
-///
-/// It runs on `to`, which must outlive the calls, or on the default bridge, which is made when the
-/// result is first called. `f` and `first` are copied for each call, and the copies destroyed, as
-/// bridge::submit() says: what they share belongs to the loop's thread alone. Without `first`,
-/// failures and the watchdog's reports name the place of wrap().
-template <class F, detail::unless_bridge<F> = 0>
-auto wrap(F&& f, place where = place::current()) {
-  return submitting<std::decay_t<F>>(nullptr, where, std::forward<F>(f));
-}
-template <class F, class A, class... First, detail::unless_bridge<F> = 0,
-          detail::unless_place<A> = 0>
-auto wrap(F&& f, A&& a, First&&... first) {
-  return submitting<std::decay_t<F>, std::decay_t<A>, std::decay_t<First>...>(
-      nullptr, place{}, std::forward<F>(f), std::forward<A>(a), std::forward<First>(first)...);
-}
-template <class F>
-auto wrap(bridge& to, F&& f, place where = place::current()) {
-  return submitting<std::decay_t<F>>(&to, where, std::forward<F>(f));
-}
-template <class F, class A, class... First, detail::unless_place<A> = 0>
-auto wrap(bridge& to, F&& f, A&& a, First&&... first) {
-  return submitting<std::decay_t<F>, std::decay_t<A>, std::decay_t<First>...>(
-      &to, place{}, std::forward<F>(f), std::forward<A>(a), std::forward<First>(first)...);
-}
-
-/// The same, for a function whose result the caller waits for: calling it returns f's result or
-/// throws what f threw; when the time is up it cancels the call and throws `timed_out`, as
-/// bridge::call_for() does. On the loop's own thread it throws `would_deadlock`.
-template <class Rep, class Period, class F, detail::unless_bridge<F> = 0>
-auto wrap_blocking(std::chrono::duration<Rep, Period> timeout, F&& f,
-                   place where = place::current()) {
-  return blocking<std::chrono::duration<Rep, Period>, std::decay_t<F>>(timeout, nullptr, where,
-                                                                       std::forward<F>(f));
-}
-template <class Rep, class Period, class F, class A, class... First, detail::unless_bridge<F> = 0,
-          detail::unless_place<A> = 0>
-auto wrap_blocking(std::chrono::duration<Rep, Period> timeout, F&& f, A&& a, First&&... first) {
-  return blocking<std::chrono::duration<Rep, Period>, std::decay_t<F>, std::decay_t<A>,
-                  std::decay_t<First>...>(timeout, nullptr, place{}, std::forward<F>(f),
-                                          std::forward<A>(a), std::forward<First>(first)...);
-}
+template <class Rep, class Period, class F, class... First>
+wrap_blocking(std::chrono::duration<Rep, Period>, F&&, First&&...)
+    -> wrap_blocking<std::decay_t<F>, std::decay_t<First>...>;
 template <class Rep, class Period, class F>
-auto wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F&& f,
-                   place where = place::current()) {
-  return blocking<std::chrono::duration<Rep, Period>, std::decay_t<F>>(timeout, &to, where,
-                                                                       std::forward<F>(f));
-}
-template <class Rep, class Period, class F, class A, class... First, detail::unless_place<A> = 0>
-auto wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F&& f, A&& a,
-                   First&&... first) {
-  return blocking<std::chrono::duration<Rep, Period>, std::decay_t<F>, std::decay_t<A>,
-                  std::decay_t<First>...>(timeout, &to, place{}, std::forward<F>(f),
-                                          std::forward<A>(a), std::forward<First>(first)...);
-}
+wrap_blocking(std::chrono::duration<Rep, Period>, F&&, place) -> wrap_blocking<std::decay_t<F>>;
+template <class Rep, class Period, class F, class... First>
+wrap_blocking(bridge&, std::chrono::duration<Rep, Period>, F&&, First&&...)
+    -> wrap_blocking<std::decay_t<F>, std::decay_t<First>...>;
+template <class Rep, class Period, class F>
+wrap_blocking(bridge&, std::chrono::duration<Rep, Period>, F&&, place)
+    -> wrap_blocking<std::decay_t<F>>;
 
 }  // namespace loopbridge

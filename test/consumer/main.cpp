@@ -20,7 +20,7 @@ int main() {
   loopbridge::bridge b;
 
   bool loop_is_real = b.call([](loopbridge::loop_ref loop) { return uv_backend_fd(loop) >= 0; });
-  int sum = b.submit([](int x, int y) { return x + y; }, 40, 2).get();
+  int sum = b.submit([x = 40, y = 2] { return x + y; }).get();
 
   int signals = 0;  // the loop's alone until the bridge has stopped
   loopbridge::reentrant_call count(b, [&signals] { ++signals; });

@@ -68,8 +68,6 @@ struct kind {
 const kind kinds[] = {
     {"post",
      [](auto& b, counts& c, holders&, auto*) { b.post([&c, o = c.make()] { c.look_at(o); }); }},
-    {"post with an argument", [](auto& b, counts& c, holders&,
-                                 auto*) { b.post([&c](object* o) { c.look_at(o); }, c.make()); }},
     {"try_post",
      [](auto& b, counts& c, holders&, auto*) {
        CHECK(b.try_post([&c, o = c.make()] { c.look_at(o); }) == loopbridge::status::accepted);

@@ -58,22 +58,24 @@ inline PyObject* twice(PyObject*, PyObject* number) {
 }
 
 /// Runs a Python callable on the loop. What it raises is printed there.
-inline void run_there(const object& callable) {
-  const gil lock;
-  PyObject* const result = callable.call();
-  if (result == nullptr) PyErr_Print();
-  Py_XDECREF(result);
+inline auto run_there(object callable) {
+  return [callable = std::move(callable)] {
+    const gil lock;
+    PyObject* const result = callable.call();
+    if (result == nullptr) PyErr_Print();
+    Py_XDECREF(result);
+  };
 }
 inline PyObject* on_loop(PyObject*, PyObject* callable) {
   object kept(Py_NewRef(callable));
   {
     const without_gil free;
-    current->bridge.call(run_there, std::move(kept));
+    current->bridge.call(run_there(std::move(kept)));
   }
   Py_RETURN_NONE;
 }
 inline PyObject* on_loop_by_eventual(PyObject*, PyObject* callable) {
-  const auto answer = current->bridge.submit(run_there, object(Py_NewRef(callable)));
+  const auto answer = current->bridge.submit(run_there(object(Py_NewRef(callable))));
   {
     const without_gil free;
     answer.get();
@@ -84,7 +86,7 @@ inline PyObject* on_loop_by_eventual(PyObject*, PyObject* callable) {
 inline PyObject* on_loop_without_release(PyObject*, PyObject* callable) {
   using namespace std::chrono_literals;
   try {
-    current->bridge.call_for(50ms, run_there, object(Py_NewRef(callable)));
+    current->bridge.call_for(50ms, run_there(object(Py_NewRef(callable))));
   } catch (const loopbridge::timed_out&) {
     return PyUnicode_FromString("timed_out");
   }

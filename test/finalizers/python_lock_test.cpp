@@ -135,10 +135,10 @@ TEST_CASE("a call that is refused, or cancelled, lets go of its Python object") 
   };
   {
     const support::held_loop held(s.bridge);
-    CHECK(s.bridge.submit(python::run_there, make("Callable(1)")).cancel());
+    CHECK(s.bridge.submit(python::run_there(make("Callable(1)"))).cancel());
     CHECK(py.said("accepted") == 1);  // here and now, on this thread
     s.bridge.stop_reentrant();
-    CHECK_THROWS_AS(s.bridge.post(python::run_there, make("Callable(2)")),
+    CHECK_THROWS_AS(s.bridge.post(python::run_there(make("Callable(2)"))),
                     loopbridge::bridge_stopped);
   }
   CHECK(py.said("accepted") == 1);

@@ -4,14 +4,14 @@
 
 namespace loopbridge {
 
-template <class... Bound>
-void bridge::do_post(const detail::entry& how, place where, Bound&&... bound) {
-  using bound_type = detail::bound_call_of<Bound...>;
+template <class F>
+void bridge::do_post(const detail::entry& how, place where, F&& f) {
+  using bound_type = detail::bound_call_of<F>;
   static_assert(!detail::answer_of<typename bound_type::result_type>::is_deferred,
                 "post() would lose what the deferred ends with: use submit()");
   using posted = detail::posted_call<bound_type>;
   detail::core_base& c = core();
-  posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<Bound>(bound)...);
+  posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   status s;
   try {
     s = c.submit_call(*p, how, where);
@@ -55,13 +55,12 @@ auto bridge::do_submit(const detail::entry& how, place where, Bound&&... bound)
   return detail::submit_to(core(), how, where, std::forward<Bound>(bound)...);
 }
 
-template <class... Bound>
-auto bridge::do_call(detail::entry how, place where, Bound&&... bound)
-    -> detail::answer_t<detail::bound_call_of<Bound...>> {
+template <class F>
+auto bridge::do_call(detail::entry how, place where, F&& f)
+    -> detail::answer_t<detail::bound_call_of<F>> {
   detail::core_base& c = core();
   detail::blocking_wait waiting(c);  // throws before anything is submitted
-  detail::stack_call_frame<detail::bound_call_of<Bound...>> frame(c, where,
-                                                                  std::forward<Bound>(bound)...);
+  detail::stack_call_frame<detail::bound_call_of<F>> frame(c, where, std::forward<F>(f));
   auto& s = frame.call();
   s.announce(waiting);
   how.announced = true;
@@ -121,10 +120,6 @@ template <class F>
 void bridge::post(F&& f, place where) {
   do_post({}, where, std::forward<F>(f));
 }
-template <class F, class Arg, class... Args, detail::unless_place<Arg>>
-void bridge::post(F&& f, Arg&& arg, Args&&... args) {
-  do_post({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
-}
 
 template <class F>
 void bridge::at_stop(F&& f, place where) {
@@ -146,32 +141,16 @@ template <class F>
 auto bridge::submit(F&& f, place where) -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
   return do_submit({}, where, std::forward<F>(f));
 }
-template <class F, class Arg, class... Args, detail::unless_place<Arg>>
-auto bridge::submit(F&& f, Arg&& arg, Args&&... args)
-    -> eventual<detail::answer_t<detail::bound_call_of<F, Arg, Args...>>> {
-  return do_submit({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
-}
 
 template <class F>
 auto bridge::call(F&& f, place where) -> detail::answer_t<detail::bound_call_of<F>> {
   return do_call({}, where, std::forward<F>(f));
-}
-template <class F, class Arg, class... Args, detail::unless_place<Arg>>
-auto bridge::call(F&& f, Arg&& arg, Args&&... args)
-    -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-  return do_call({}, {}, std::forward<F>(f), std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 
 template <class Rep, class Period, class F>
 auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where)
     -> detail::answer_t<detail::bound_call_of<F>> {
   return do_call_until({{}, detail::deadline_after(timeout)}, where, std::forward<F>(f));
-}
-template <class Rep, class Period, class F, class Arg, class... Args, detail::unless_place<Arg>>
-auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, Arg&& arg, Args&&... args)
-    -> detail::answer_t<detail::bound_call_of<F, Arg, Args...>> {
-  return do_call_until({{}, detail::deadline_after(timeout)}, {}, std::forward<F>(f),
-                       std::forward<Arg>(arg), std::forward<Args>(args)...);
 }
 
 template <class F, class Value>

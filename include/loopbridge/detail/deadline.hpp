@@ -1,6 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <ratio>
+#include <type_traits>
 
 namespace loopbridge::detail {
 
@@ -8,17 +11,36 @@ namespace loopbridge::detail {
 using deadline = std::chrono::steady_clock::time_point;
 
 inline constexpr deadline no_deadline = (deadline::max)();
+inline constexpr std::chrono::nanoseconds for_ever = (std::chrono::nanoseconds::max)();
 
-/// `timeout` from now. Negative timeouts are over at once; ones too long for the clock never are.
-/// Any thread, any handler.
+/// What a duration means, wherever the library takes one, of any unit and type: what is not more
+/// than nothing (zero, negatives, NaN) is no time at all; what is longer than the clock can tell
+/// (292 years: max, infinity) is for ever; all else is rounded up to a nanosecond.
+template <class Rep, class Period>
+constexpr std::chrono::nanoseconds in_nanoseconds(
+    std::chrono::duration<Rep, Period> duration) noexcept {
+  using nanoseconds = std::chrono::nanoseconds;
+  using unit = std::ratio_divide<Period, std::nano>;
+  if (!(duration > duration.zero())) return nanoseconds::zero();  // NaN is not more, nor less
+  if constexpr (std::is_integral_v<Rep> && unit::den == 1) {
+    using wide = std::common_type_t<Rep, nanoseconds::rep>;
+    const auto count = static_cast<wide>(duration.count());
+    if (count > static_cast<wide>(for_ever.count() / unit::num)) return for_ever;
+    return nanoseconds(static_cast<nanoseconds::rep>(count) * unit::num);
+  } else {
+    const double count = std::chrono::duration<double, std::nano>(duration).count();
+    if (!(count < 0x1p63)) return for_ever;
+    const auto whole = static_cast<nanoseconds::rep>(count);
+    return nanoseconds(static_cast<double>(whole) < count ? whole + 1 : whole);
+  }
+}
+
+/// `timeout` from now. Any thread, any handler.
 template <class Rep, class Period>
 deadline deadline_after(std::chrono::duration<Rep, Period> timeout) noexcept {
-  using seconds = std::chrono::duration<double>;
+  const std::chrono::nanoseconds span = in_nanoseconds(timeout);
   const deadline now = std::chrono::steady_clock::now();
-  if (timeout <= timeout.zero()) return now;
-  // Compared as floating point, because hours::max() overflows the clock's own unit.
-  if (seconds(timeout) >= seconds(no_deadline - now)) return no_deadline;
-  return now + std::chrono::ceil<deadline::duration>(timeout);
+  return span < no_deadline - now ? now + span : no_deadline;
 }
 
 }  // namespace loopbridge::detail
