@@ -6,7 +6,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "doorbell.hpp"
 #include "loopbridge/detail/completion.hpp"
@@ -15,6 +14,7 @@
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
+#include "own_thread.hpp"
 #include "room.hpp"
 #include "turn_budget.hpp"
 #include "watchdog.hpp"
@@ -149,7 +149,7 @@ class core final : public core_base {
   completion ended_;  ///< done when the loop's thread has nothing left to do but to end
   std::unique_ptr<watchdog> watch_;  ///< null: not asked for
   std::mutex joining_;               ///< guards thread_
-  std::thread thread_;
+  own_thread thread_;
 };
 
 }  // namespace loopbridge::detail

@@ -64,20 +64,6 @@ sigset_t default_blocked_signals() {
   return blocked;
 }
 
-/// The mask that a thread started meanwhile inherits.
-class inherited_mask {
- public:
-  explicit inherited_mask(const sigset_t& blocked) {
-    pthread_sigmask(SIG_SETMASK, &blocked, &before_);
-  }
-  ~inherited_mask() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  inherited_mask(const inherited_mask&) = delete;
-  inherited_mask& operator=(const inherited_mask&) = delete;
-
- private:
-  sigset_t before_;
-};
-
 }  // namespace
 
 namespace {
@@ -101,7 +87,7 @@ core::core(options&& opts, uv_loop_t* adopted)
   is_bounded_ = room_ != nullptr;
   const watchdog_options& w = opts_.watchdog;
   if (w.callback > w.callback.zero() || w.wait > w.wait.zero()) {
-    watch_ = std::make_unique<watchdog>(*this, w);
+    watch_ = std::make_unique<watchdog>(*this, w, opts_.stack_size);
     watchdog_ = watch_.get();
   }
 }
@@ -133,10 +119,10 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
     throw std::invalid_argument(
         "loopbridge: adopt() needs a loop; for one of its own use bridge()");
   }
-  if (opts.on_thread_start || opts.on_thread_exit || opts.blocked_signals) {
+  if (opts.on_thread_start || opts.on_thread_exit || opts.blocked_signals || opts.stack_size != 0) {
     throw std::invalid_argument(
-        "loopbridge: an adopted loop has no thread of ours: leave on_thread_start, on_thread_exit "
-        "and blocked_signals unset, and do their work where that thread starts");
+        "loopbridge: an adopted loop has no thread of ours: leave on_thread_start, on_thread_exit, "
+        "blocked_signals and stack_size unset, and do their work where that thread starts");
   }
   const uncancellable starting;
   core* const made = new core(std::move(opts), loop);
@@ -199,9 +185,9 @@ void core::start_thread() {
   std::exception_ptr failed;
   add_ref();  // the thread's
   try {
-    const inherited_mask mask(opts_.blocked_signals ? *opts_.blocked_signals
-                                                    : default_blocked_signals());
-    thread_ = std::thread([this, &started, &failed]() noexcept {
+    const sigset_t blocked =
+        opts_.blocked_signals ? *opts_.blocked_signals : default_blocked_signals();
+    thread_ = own_thread(opts_.stack_size, blocked, [this, &started, &failed] {
       of_this_thread = this;
       thread_main(started, failed);
       of_this_thread = nullptr;

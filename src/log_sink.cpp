@@ -38,6 +38,7 @@ options options_for(const std::shared_ptr<log_records>& shared, log_options&& op
   options o;
   o.name = std::move(opts.name);
   o.on_unhandled_error = std::move(opts.on_unhandled_error);
+  o.stack_size = opts.stack_size;
   o.spin = spinning::off;  // nobody waits for it
   o.reentrant_slots = 0;   // the records are its slots
   o.on_thread_exit = [shared] {};

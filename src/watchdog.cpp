@@ -3,10 +3,10 @@
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "loopbridge/interruption.hpp"
+#include "own_thread.hpp"
 #include "uncancellable.hpp"
 #include "undisturbed.hpp"
 
@@ -20,10 +20,10 @@ using clock = std::chrono::steady_clock;
 struct watchdog::thread {
   explicit thread(watchdog& w) : owner(w) {}
 
-  static std::shared_ptr<thread> start(watchdog& w) {
+  /// No handler comes in while it holds the lock that the loop takes.
+  static std::shared_ptr<thread> start(watchdog& w, std::size_t stack_size) {
     auto made = std::make_shared<thread>(w);
-    const undisturbed inherited;
-    made->runner = std::thread([held = made]() noexcept { held->run(); });
+    made->runner = own_thread(stack_size, undisturbed::signals(), [held = made] { held->run(); });
     return made;
   }
 
@@ -74,13 +74,13 @@ struct watchdog::thread {
   bool ended = false;
   watched_call* innermost = nullptr;
   std::uint64_t stuck_at = ~std::uint64_t{0};  ///< the progress that was reported
-  std::thread runner;
+  own_thread runner;
 };
 
-watchdog::watchdog(core_base& core, const watchdog_options& opts)
+watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t stack_size)
     : core_(core),
       opts_(opts),
-      thread_(opts.callback > opts.callback.zero() ? thread::start(*this) : nullptr) {}
+      thread_(opts.callback > opts.callback.zero() ? thread::start(*this, stack_size) : nullptr) {}
 
 watchdog::~watchdog() {
   end();
@@ -90,7 +90,7 @@ watchdog::~watchdog() {
 
 void watchdog::join() noexcept {
   if (thread_ == nullptr || !thread_->runner.joinable()) return;
-  if (thread_->runner.get_id() != std::this_thread::get_id()) thread_->runner.join();
+  if (!thread_->runner.is_caller()) thread_->runner.join();
 }
 
 void watchdog::end() noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "loopbridge/detail/completion.hpp"
@@ -16,8 +17,8 @@ namespace loopbridge::detail {
 /// of this. Reports are made without the lock.
 class watchdog {
  public:
-  /// Starts the thread if callables are to be watched. Throws std::system_error, std::bad_alloc.
-  explicit watchdog(core_base& core, const watchdog_options& opts);
+  /// Starts the thread if callables are to be watched. Throws like own_thread.
+  watchdog(core_base& core, const watchdog_options& opts, std::size_t stack_size);
   ~watchdog();
   /// Nothing more is to be watched.
   void end() noexcept;

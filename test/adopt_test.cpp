@@ -191,11 +191,12 @@ TEST_CASE("what cannot be adopted is refused, and the loop is as it was") {
   CHECK_THROWS_WITH_AS(bridge::adopt(nullptr), doctest::Contains("adopt() needs a loop"),
                        std::invalid_argument);
   app_loop app;
-  loopbridge::options start, exit, signals;
+  loopbridge::options start, exit, signals, stack;
   start.on_thread_start = [] {};
   exit.on_thread_exit = [] {};
   signals.blocked_signals.emplace();
-  for (const loopbridge::options* const opts : {&start, &exit, &signals}) {
+  stack.stack_size = 1 << 20;
+  for (const loopbridge::options* const opts : {&start, &exit, &signals, &stack}) {
     CHECK_THROWS_WITH_AS(bridge::adopt(&app.loop, *opts), doctest::Contains("leave"),
                          std::invalid_argument);
   }

@@ -243,7 +243,7 @@ MUTATIONS = [
      "if (!how.announced) waiting.emplace(*this, &w.let_go);", "", ["capacity_blocked"]),
     ("handlers come in while a submitter holds the lock that the loop takes",
      "src/undisturbed.hpp",
-     "pthread_sigmask(SIG_SETMASK, &all, &before_) == 0;", "false;", ["capacity_interrupted"]),
+     "pthread_sigmask(SIG_BLOCK, &all, &before_) == 0;", "false;", ["capacity_interrupted"]),
     ("calls that run inline nest without bound",
      "src/core_full.cpp",
      "!on_loop_thread() || inline_", "!on_loop_thread()", ["capacity"]),

@@ -86,6 +86,8 @@ struct log_options {
   /// How many messages may wait for the writer. Fixed, because a handler cannot allocate: half a
   /// kilobyte each. Rounded up to 64.
   std::size_t records = 1024;
+  /// The stack of the sink's thread, where the writer runs: see options::stack_size.
+  std::size_t stack_size = 0;
   /// Receives what the writer throws, on the sink's thread: see options::on_unhandled_error.
   std::function<void(const unhandled_error&)> on_unhandled_error = {};
 };

@@ -29,8 +29,8 @@ namespace loopbridge {
 /// is of no use: timers that wait are kept from firing by a distant due time.
 class manual_bridge {
  public:
-  /// As bridge::adopt(), on a loop of its own: without on_thread_start, on_thread_exit and
-  /// blocked_signals. Throws like it.
+  /// As bridge::adopt(), on a loop of its own: without on_thread_start, on_thread_exit,
+  /// blocked_signals and stack_size. Throws like it.
   explicit manual_bridge(options opts = {});
 
   /// Stops the bridge, which runs what is queued and ends all waiters, and closes the loop. Handles
