@@ -89,7 +89,7 @@ void result_base::watch(watcher& w) noexcept {
   watcher* last = watchers_.load();
   do {
     if (last == told()) return w.notify();
-    w.next_ = last;
+    w.next = last;
   } while (!watchers_.compare_exchange_weak(last, &w));
   // Done, and its completer may not have seen the mark: then it is for us to tell them, `w` too.
   if (!completion_.mark_watched()) tell_watchers();
@@ -101,13 +101,13 @@ void result_base::tell_watchers() noexcept {
   if (last == told()) return;
   watcher* first = nullptr;
   while (last != nullptr) {
-    watcher* const before = last->next_;
-    last->next_ = first;
+    watcher* const before = last->next;
+    last->next = first;
     first = last;
     last = before;
   }
   while (first != nullptr) {
-    watcher* const next = first->next_;  // read before it is told: it may be gone afterwards
+    watcher* const next = first->next;  // read before it is told: it may be gone afterwards
     first->notify();
     first = next;
   }

@@ -1,13 +1,12 @@
 #include "loopbridge/stash.hpp"
 
-#include <cxxabi.h>
-
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 
 #include "loopbridge/detail/process_mark.hpp"
@@ -33,16 +32,17 @@ std::atomic<bool> is_registered{false};
 /// Goes on in a child, so that a number of the parent's is none of the child's.
 std::atomic<std::uint64_t> last_id{0};
 
-/// "std::string" of "type_of_result<std::string>".
-std::string name_of(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-  const std::string name = status == 0 ? text.get() : type.name();
-  const auto begin = name.find('<');
-  const auto end = name.rfind('>');
+/// "std::string" of "name_of_type() [with T = std::string]", as gcc and clang write it.
+std::string name_of(result_type type) {
+  const std::string name = type.name();
+  const auto begin = name.find("T = ");
+  const auto end = name.rfind(']');
   if (begin == std::string::npos || end == std::string::npos) return name;
-  return name.substr(begin + 1, end - begin - 1);
+  return name.substr(begin + 4, end - begin - 4);
+}
+
+bool operator==(result_type a, result_type b) noexcept {
+  return a.name == b.name || (a.info != nullptr && b.info != nullptr && *a.info == *b.info);
 }
 
 std::string text_of(const std::exception_ptr& error) {
@@ -112,19 +112,19 @@ result_id put_into_stash(std::unique_ptr<stashed_base> result) {
   return result_id{id};
 }
 
-std::unique_ptr<stashed_base> take_from_stash(result_id id, const std::type_info& type) {
+std::unique_ptr<stashed_base> take_from_stash(result_id id, result_type type) {
   shared_stash& s = stash_of_this_process();
   results::node_type entry;
-  const std::type_info* found = nullptr;
+  std::optional<result_type> found;
   {
     const std::lock_guard lock(s.mutex);
     const auto at = s.kept.find(static_cast<std::uint64_t>(id));
     if (at != s.kept.end()) {
-      found = &at->second->type();
+      found = at->second->type();
       if (*found == type) entry = s.kept.extract(at);
     }
   }
-  if (found == nullptr) {
+  if (!found) {
     throw_not_stashed(id,
                       " is not in the stash: it was retrieved already, or never stashed in this "
                       "process; each can be retrieved once");

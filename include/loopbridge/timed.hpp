@@ -88,7 +88,8 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   repeated_call() noexcept = default;
   repeated_call(repeated_call && other) noexcept = default;
   repeated_call& operator=(repeated_call&& other) noexcept {
-    repeated_call(std::move(other)).swap(*this);
+    repeated_call taken(std::move(other));
+    taken.swap(*this);
     return *this;
   }
   ~repeated_call() {
@@ -105,7 +106,8 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   }
   /// Lets it go on without this, as long as the bridge lives.
   void detach() noexcept {
-    repeated_call(std::move(*this)).shared_.reset();
+    repeated_call released(std::move(*this));
+    released.shared_.reset();
   }
 
   /// How many runs have begun.

@@ -47,4 +47,7 @@ class queue_work final : public detail::uv_request<uv_work_t> {
   detail::outcome<result> outcome_;
 };
 
+template <class F>
+queue_work(F) -> queue_work<F>;
+
 }  // namespace loopbridge

@@ -58,6 +58,7 @@ class call_with_result : public result<answer_t<Bound>> {
   template <class... A>
   explicit call_with_result(core_base& core, place where, A&&... bound)
       : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<A>(bound)...) {}
+  ~call_with_result() = default;
 
   void discard_callable() noexcept override { callable_.destroy(); }
 

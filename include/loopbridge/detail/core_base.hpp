@@ -195,7 +195,8 @@ class core_ptr {
   explicit core_ptr(core_base& core) noexcept : core_(&core) { core.add_ref(); }
   core_ptr(core_ptr&& other) noexcept : core_(other.core_) { other.core_ = nullptr; }
   core_ptr& operator=(core_ptr&& other) noexcept {
-    core_ptr(static_cast<core_ptr&&>(other)).swap(*this);
+    core_ptr taken(static_cast<core_ptr&&>(other));
+    taken.swap(*this);
     return *this;
   }
   ~core_ptr() {

@@ -22,7 +22,9 @@ class counter {
 
  private:
   // A reference, so that looking in adds no step to what the tests of memory orders explore.
-  std::atomic_ref<std::uint64_t> word() const noexcept { return std::atomic_ref(n_); }
+  std::atomic_ref<std::uint64_t> word() const noexcept {
+    return std::atomic_ref<std::uint64_t>(n_);
+  }
 
   alignas(std::atomic_ref<std::uint64_t>::required_alignment) mutable std::uint64_t n_ = 0;
 };

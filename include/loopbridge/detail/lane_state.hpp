@@ -87,6 +87,9 @@ class lane_state {
     virtual void end(core_base& core, lane_ring::fate f) noexcept = 0;
     lane_state& lane_;
     const std::uint64_t position_;
+
+   protected:
+    ~spilled_call() = default;
   };
   template <class Bound>
   class spilled;

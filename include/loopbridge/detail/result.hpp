@@ -24,12 +24,13 @@ class watcher {
   /// done), after `done`. May free the watcher and drop the handle.
   virtual void notify() noexcept = 0;
 
- protected:
-  ~watcher() = default;
+  watcher* next = nullptr;  ///< owned by the call that it watches
 
- private:
-  friend class result_base;
-  watcher* next_ = nullptr;
+ protected:
+  watcher() = default;
+  watcher(const watcher&) = default;
+  watcher& operator=(const watcher&) = default;
+  ~watcher() = default;
 };
 
 /// A call that somebody may wait for, without its value and its callable.
@@ -200,6 +201,7 @@ class result : public result_base {
 
  protected:
   using result_base::result_base;
+  ~result() = default;
 
   /// Loop: runs the callable and completes, or waits for the deferred that it returned.
   template <class Bound>

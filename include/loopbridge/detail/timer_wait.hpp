@@ -14,6 +14,7 @@ namespace loopbridge::detail {
 class timer_wait : public task_awaiter {
  public:
   explicit timer_wait(deadline::duration time) noexcept;
+  virtual ~timer_wait() = default;
 
   bool await_ready() const noexcept { return scope().is_cancelled(); }
   void await_suspend(std::coroutine_handle<> task);

@@ -17,6 +17,8 @@ class uv_request : public task_awaiter {
   void cancel() noexcept override { uv_cancel(reinterpret_cast<uv_req_t*>(&request_)); }
 
  protected:
+  ~uv_request() = default;
+
   /// By await_suspend: `error` is what starting it came to. False: it has not started.
   bool begun(int error, std::coroutine_handle<> task) noexcept {
     status_ = error;
