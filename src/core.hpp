@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "doorbell.hpp"
+#include "loop_signals.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/lane_state.hpp"
@@ -75,7 +76,6 @@ class core final : public core_base {
 
   // core_turn.cpp
   void before_poll() noexcept;
-  void take_sigchld_while_needed() noexcept;
   void after_poll() noexcept;
   void run_turn() noexcept;
   bool stay_awake() noexcept;
@@ -121,7 +121,6 @@ class core final : public core_base {
   slot_pool<reentrant_post> pool_;
   spinners spinners_;
   const bool adopted_;
-  const bool minds_sigchld_;  ///< the thread is ours, and its signals' mask too
   uv_loop_t own_loop_{};
   uv_loop_t* const loop_;
   const std::unique_ptr<doorbell_base> doorbell_;
@@ -139,7 +138,7 @@ class core final : public core_base {
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
   bool handles_open_ = false;
   bool turns_ended_ = false;
-  bool takes_sigchld_ = false;
+  loop_signals signals_;
 
   chain taken_;                        ///< off the list, and not run yet; under the turn
   lane_state* lanes_ = nullptr;        ///< the first of a list; under the turn

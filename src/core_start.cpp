@@ -81,7 +81,6 @@ core::core(options&& opts, uv_loop_t* adopted)
       room_(opts_.capacity != 0 ? std::make_unique<room>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
-      minds_sigchld_(!adopted_ && !opts_.blocked_signals),
       loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)) {
   is_bounded_ = room_ != nullptr;
@@ -185,6 +184,7 @@ void core::start_thread() {
   std::exception_ptr failed;
   add_ref();  // the thread's
   try {
+    if (!opts_.blocked_signals) signals_.begin();
     const sigset_t blocked =
         opts_.blocked_signals ? *opts_.blocked_signals : default_blocked_signals();
     thread_ = own_thread(opts_.stack_size, blocked, [this, &started, &failed] {

@@ -1,6 +1,3 @@
-#include <pthread.h>
-#include <signal.h>
-
 #include <cstdio>
 #include <exception>
 #include <utility>
@@ -31,7 +28,6 @@ constexpr std::uint64_t fewest_of_a_flood = 64;
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
-  if (minds_sigchld_) take_sigchld_while_needed();
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
   note_turn();
@@ -44,25 +40,11 @@ void core::before_poll() noexcept {
   const bool work = has_work_when_armed();
   if (work) bell_.disarm();
   keep_awake(work);
-  if (!work) counts_.sleeps.add_alone();
+  if (!work) {
+    counts_.sleeps.add_alone();
+    signals_.close(*loop_);
+  }
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
-}
-
-/// Has this thread take SIGCHLD while libuv has children to look after. It learns of their ends in
-/// a handler for that signal, which some thread must take, and the program may have blocked it in
-/// all of its own. At other times it stays blocked here: a program that blocks it everywhere, to
-/// fetch it by sigwait or a signalfd, would lose to this thread the signals that come between its
-/// looks.
-/// (`child_watcher` is libuv's own handle, active while uv_process_t handles are. No public
-/// function tells, but its place in uv_loop_t is part of libuv's ABI.)
-void core::take_sigchld_while_needed() noexcept {
-  const bool needed = uv_is_active(reinterpret_cast<uv_handle_t*>(&loop_->child_watcher)) != 0;
-  if (needed == takes_sigchld_) return;
-  takes_sigchld_ = needed;
-  sigset_t sigchld;
-  sigemptyset(&sigchld);
-  sigaddset(&sigchld, SIGCHLD);
-  pthread_sigmask(needed ? SIG_UNBLOCK : SIG_BLOCK, &sigchld, nullptr);
 }
 
 /// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did, so
@@ -163,6 +145,7 @@ void core::give_turn_back(std::memory_order order) noexcept {
 /// turning round a long one would take longer than I/O may wait.
 void core::drain() noexcept {
   const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
+  signals_.open(*loop_);
   const bool closed = list_.closed();
   // What is taken makes room: with a capacity no more is taken before the last of it has run.
   if (!room_ || !has_rest_ || closed) take_snapshot();

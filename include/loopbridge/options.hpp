@@ -137,12 +137,21 @@ struct options {
   /// know the loop's too, since that is where a call's values are while it runs: on_thread_start.
   std::pmr::memory_resource* memory = nullptr;
 
-  /// Signals blocked on the loop's thread. Not given: all, except those that collectors stop the
-  /// world with (SIGPWR, SIGXCPU), SIGPROF and the synchronous ones (SIGSEGV, SIGBUS, SIGFPE,
-  /// SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that handlers run on the program's own threads; and
-  /// SIGCHLD is open while the loop has children of uv_spawn's, since libuv's handler for it must
-  /// run somewhere. Who gives a set here that has SIGCHLD leaves it open on another thread, or
-  /// hears of no child's end; so does who runs an adopted loop.
+  /// Signals blocked on the loop's thread, which sets its own mask: the caller's is left alone. Not
+  /// given: all, except those that collectors stop the world with (SIGPWR, SIGXCPU), SIGPROF and
+  /// the synchronous ones (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that
+  /// handlers run on the program's own threads; and SIGCHLD is open while the loop has children of
+  /// uv_spawn's, since libuv's handler for it must run somewhere. Who gives a set here that has
+  /// SIGCHLD leaves it open on another thread, or hears of no child's end; so does who runs an
+  /// adopted loop.
+  ///
+  /// What a callable starts by popen(), system(), posix_spawn() or fork and exec inherits the mask.
+  /// So that such children can be ended, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM and SIGCHLD are
+  /// open while the loop is awake, each if the program has no handler for it (a change counts from
+  /// the loop's next millisecond on) and the thread that made the bridge did not block it. A
+  /// program that fetches one of them by sigwait or a signalfd blocks it before it makes the
+  /// bridge, as before it starts any thread, or has it in a set given here. What children get of
+  /// the others, and how to give them another mask: docs/children.md.
   std::optional<sigset_t> blocked_signals = {};
 
   /// The stack of the loop's thread, in bytes, and of the watchdog's if there is one: of those that
