@@ -1,7 +1,5 @@
 #include "loopbridge/detail/blocks.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -13,6 +11,7 @@
 #include <utility>
 
 #include "loopbridge/detail/spin.hpp"
+#include "thread_end.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -107,6 +106,10 @@ constinit std::array<depot, classes> depots;
 /// such block is asked for, since who releases them, mostly a loop, must not enter free().
 constinit depot oversized;
 
+void free_oversized() noexcept {
+  for (slab* s = oversized.take_all(); s != nullptr;) ::operator delete(std::exchange(s, s->next));
+}
+
 void count_released(slab* s, std::size_t c, std::uint32_t blocks) noexcept {
   if (s->released.fetch_add(blocks, std::memory_order_acq_rel) + blocks == blocks_in_slab(c)) {
     depots[c].put(s, s);
@@ -129,10 +132,9 @@ struct shelf {
 
 using shelves = std::array<shelf, classes>;
 
-// One word, trivial: reaching it takes no guard and, as initial-exec, no call of the dynamic
-// linker, which costs more than all else here and may allocate. (The shelves themselves would take
-// too much of the little room that there is for such variables in libraries loaded by dlopen.)
-[[gnu::tls_model("initial-exec")]] constinit thread_local shelves* own = nullptr;
+// One word, trivial: reaching it takes no guard and, as initial-exec (see meson.build), no call of
+// the dynamic linker, which costs more than all else here.
+constinit thread_local shelves* own = nullptr;
 /// Stands in for those of a thread that has given back what it held: only its address is used.
 constinit shelves gone{};
 
@@ -141,17 +143,17 @@ constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
   return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
 }
 
-/// Where a thread's shelves are, and what gives back all that is on them when it ends: the
-/// destructor, or, for a thread that comes here only when those have run, a pthread key's. (Objects
-/// made then are not destroyed any more. Were it all up to the key, a library that is unloaded
-/// would have to see to it that no thread still calls its destructor.)
-struct give_back_at_thread_exit {
+/// Gives back all that is on a thread's shelves when it ends. Not in a thread_local: see
+/// thread_end.hpp, and all of the library's share the little room that there is for `own`.
+struct kept_by_thread : at_thread_end {
   shelves held;
 
-  give_back_at_thread_exit() noexcept { pthread_setspecific(key(), this); }
-  ~give_back_at_thread_exit() {
-    pthread_setspecific(key(), nullptr);
-    give_back();
+  kept_by_thread() noexcept {
+    run = [](at_thread_end& self) noexcept {
+      auto& ended = static_cast<kept_by_thread&>(self);
+      ended.give_back();
+      delete &ended;
+    };
   }
 
   void give_back() noexcept {
@@ -174,16 +176,6 @@ struct give_back_at_thread_exit {
       }
       depots[c].put(s.empty, last);
     }
-  }
-
-  static pthread_key_t key() noexcept {
-    static const pthread_key_t made = [] {
-      pthread_key_t k = ~pthread_key_t{};  // if there are no more keys: one that is no key
-      pthread_key_create(
-          &k, [](void* thread) { static_cast<give_back_at_thread_exit*>(thread)->give_back(); });
-      return k;
-    }();
-    return made;
   }
 };
 
@@ -239,8 +231,22 @@ void next_slab(shelf& s, std::size_t c) {
 
 void prepare_blocks_of_this_thread() noexcept {
   if (own != nullptr) return;
-  static thread_local give_back_at_thread_exit at_thread_exit;
-  own = &at_thread_exit.held;
+  auto* const made = new (std::nothrow) kept_by_thread;
+  if (made == nullptr) return;
+  if (own != nullptr) {  // operator new ran a finalizer that posts, and so came here before us
+    delete made;
+    return;
+  }
+  own = &made->held;
+  if (run_at_thread_end(*made)) return;
+  made->run(*made);  // nobody would give them back
+}
+
+void free_empty_slabs() noexcept {
+  for (std::size_t c = 0; c < classes; ++c) {
+    for (slab* s = depots[c].take_all(); s != nullptr;) free_slab(std::exchange(s, s->next), c);
+  }
+  free_oversized();
 }
 
 namespace {
@@ -252,16 +258,12 @@ namespace {
   if (memory != nullptr) return memory->allocate(size, alignof(std::max_align_t));
   if (!recycle) return ::operator new(size);
   if (size > largest) {
-    for (slab* s = oversized.take_all(); s != nullptr;) {
-      slab* const next = s->next;
-      ::operator delete(s);
-      s = next;
-    }
+    free_oversized();
     return ::operator new(size);
   }
   const std::size_t c = class_of(size);
   if (own == nullptr) prepare_blocks_of_this_thread();
-  if (own == &gone) {  // keeps nothing more: a slab for one block
+  if (own == nullptr || own == &gone) {  // no room to keep any, or no more: a slab for one block
     slab* const single = new_slab(c);
     single->released.store(blocks_in_slab(c) - 1, std::memory_order_relaxed);
     return reinterpret_cast<std::byte*>(single) + size_of_class(c);
@@ -282,7 +284,7 @@ namespace {
   const std::size_t c = class_of(size);
   slab* const home = slab_of(block, c);
   if (own == nullptr) prepare_blocks_of_this_thread();
-  if (own == &gone) return count_released(home, c, 1);
+  if (own == nullptr || own == &gone) return count_released(home, c, 1);
   shelf& s = (*own)[c];
   if (s.releasing != home) {
     if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);

@@ -7,6 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "thread_end.hpp"
+
 namespace loopbridge::detail {
 
 /// A thread of the library's. A std::thread, but that it says how large its stack is, and that its
@@ -24,6 +26,7 @@ class own_thread {
     };
     auto state = std::unique_ptr<begun>(new begun{blocked, std::move(main)});
     const auto run = [](void* data) noexcept -> void* {
+      const thread_of_ours ends_here;
       const std::unique_ptr<begun> own(static_cast<begun*>(data));
       pthread_sigmask(SIG_SETMASK, &own->blocked, nullptr);
       own->main();

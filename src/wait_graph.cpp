@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/completion.hpp"
@@ -16,18 +17,8 @@ namespace loopbridge::detail {
 
 namespace {
 std::atomic<wait_vertex*> all_vertices{nullptr};
-// Trivial, because threads that merely wait look at it too, and may do so when their destructors
-// have run: one registered that late never runs, and its registration is leaked.
 constinit thread_local wait_vertex* own = nullptr;
 }  // namespace
-
-/// Gives the vertex back when its thread ends.
-struct vertex_of_thread {
-  ~vertex_of_thread() {
-    if (own != nullptr) own->in_use_.store(false, std::memory_order_release);
-    own = nullptr;
-  }
-};
 
 wait_vertex* wait_vertex::of_this_thread() noexcept {
   return own;
@@ -57,9 +48,14 @@ wait_vertex* wait_vertex::claim() noexcept {
 }
 
 wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
-  static thread_local vertex_of_thread give_back;
-  if (own == nullptr) own = claim();
-  if (own == nullptr) return nullptr;
+  if (own == nullptr) {
+    own = claim();
+    if (own == nullptr) return nullptr;
+    own->of_ended_thread_.run = [](at_thread_end&) noexcept {
+      std::exchange(own, nullptr)->give_back();
+    };
+    (void)run_at_thread_end(own->of_ended_thread_);  // without, it stays this thread's
+  }
   own->set_name(name);
   return own;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "loopbridge/detail/core_base.hpp"
+#include "thread_end.hpp"
 
 namespace loopbridge::detail {
 
@@ -58,7 +59,6 @@ class wait_vertex {
   void check_cycle();
 
  private:
-  friend struct vertex_of_thread;
   struct edge {
     wait_vertex* from;
     std::uint64_t episode;
@@ -85,6 +85,7 @@ class wait_vertex {
   std::atomic<unsigned> lookers_{0};
   std::atomic<bool> in_use_{true};
   std::atomic<std::uint64_t> name_[name_words] = {};  ///< in words, since a walk may read it late
+  at_thread_end of_ended_thread_;                     ///< gives it back
   wait_vertex* next_ = nullptr;                       ///< all vertices ever made; set once
 };
 

@@ -54,6 +54,13 @@ struct log_state;
 /// throws `would_deadlock` (a reentrant_call's says so in its status). Where neither is known, or
 /// no memory may be asked for, use a reentrant_call.
 ///
+/// All of it works while the dynamic linker holds its lock: in static objects of a library that is
+/// loaded by dlopen(), or destroyed by dlclose(), and in threads that these wait for. A library
+/// with calls whose code is its own on somebody else's bridge may be unloaded when they have run;
+/// its own bridges end in their destructors. This library itself is never unloaded; if it is linked
+/// statically into one that is, that must have ended its bridges, on other threads than their
+/// loops', and uses no default_bridge().
+///
 /// After stop() every function refuses: with `bridge_stopped` or status::stopped. In a forked
 /// child all refuse with `wrong_process`, and nothing of the parent's is touched.
 class bridge {

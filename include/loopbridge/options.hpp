@@ -182,9 +182,10 @@ struct options {
   queued_calls on_stop = queued_calls::run;
 
   /// Stop the bridge when the thread ends that made it, although others run, and may wait for its
-  /// answers: the main thread, say, that leaves by pthread_exit or returns from main (there before
-  /// static objects are destroyed). As stop() on that thread, among the destructors of its
-  /// thread_local objects.
+  /// answers: the main thread, say, that leaves by pthread_exit or returns from main. As stop() on
+  /// that thread, after its thread_local objects are destroyed, by a pthread key. Where it calls
+  /// exit(), or returns from main, in the order of std::atexit: before static objects are destroyed
+  /// that are older than the first such bridge of the main thread.
   bool stop_at_thread_end = false;
 
   watchdog_options watchdog = {};

@@ -92,7 +92,12 @@ using ::weak::weak_clock;
 
 namespace loopbridge::detail {
 
-// Real threads' ends.
+// Real threads' ends. Here each thread ends alike: see start_library().
+bool run_at_thread_end(at_thread_end&) noexcept {
+  return true;
+}
+thread_of_ours::thread_of_ours() noexcept = default;
+thread_of_ours::~thread_of_ours() = default;
 void reserve_stop_at_thread_end() {}
 void stop_at_thread_end(core_base&) noexcept {}
 
@@ -199,7 +204,10 @@ inline void start_library() {
   const loopbridge::detail::process_mark made;
   loopbridge::detail::process_mark::parking_lot(&made);
   make_thread_local(reinterpret_cast<void**>(&loopbridge::detail::own));
-  at_thread_end([] { loopbridge::detail::vertex_of_thread(); });  // its destructor gives back
+  at_thread_end([] {
+    using namespace loopbridge::detail;
+    if (own != nullptr) std::exchange(own, nullptr)->give_back();
+  });
 }
 
 }  // namespace weak

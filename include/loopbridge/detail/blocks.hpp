@@ -20,6 +20,8 @@ void release_block(void* block, std::size_t size, std::pmr::memory_resource* mem
 
 /// Makes this thread's stack of blocks now, so that the first release does not have to.
 void prepare_blocks_of_this_thread() noexcept;
+/// Frees what no thread has and no block is in. Where the library is unloaded. Any ordinary thread.
+void free_empty_slabs() noexcept;
 
 /// A T in a block of its own. If T's constructor throws, the block is released.
 template <class T, class... Args>
