@@ -75,11 +75,12 @@ bridge& bridge_group::choose() noexcept {
   return by_ == choice::least_queued ? least_queued() : next();
 }
 
-bridge& bridge_group::choose_to_wait() {
+bridge& bridge_group::choose_to_wait(place where) {
   if (on_loop_thread()) {
     throw would_deadlock(
         "loopbridge: a loop of a bridge_group must not wait for its own group: it might be its own "
-        "turn, or the other loop's to wait for it; use submit() or post()");
+        "turn, or the other loop's to wait for it" +
+        detail::submitted_at(where) + "; use submit() or post()");
   }
   return choose();
 }

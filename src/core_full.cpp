@@ -122,11 +122,12 @@ status core::submit_if_room(node& n, const entry& how, place where) {
   if (!is_this_process()) return status::wrong_process;
   if (room_->claim()) return submit(n);
   const when_full& policy = how.policy ? *how.policy : opts_.when_full;
-  if (policy.what() == when_full::kind::block) return submit_when_room(n, how, where, policy);
+  const bool blocks = policy.what() == when_full::kind::block;
+  if (blocks && !how.never_waits) return submit_when_room(n, how, where, policy);
   // The lock is for a full bridge's calls; those of a stopped one are refused without.
   const status s = is_closed() ? status::stopped : room_->claim_or_wait(list_, nullptr);
   if (s == status::accepted) return submit(n);
-  if (s == status::stopped || policy.what() == when_full::kind::refuse) return s;
+  if (s == status::stopped || blocks || policy.what() == when_full::kind::refuse) return s;
   if (policy.what() == when_full::kind::run_inline) return run_inline(n);
   node* oldest = nullptr;
   if (!room_->exchange_oldest(list_, n, oldest, [this] { wake(); })) return status::stopped;
@@ -149,11 +150,13 @@ status core::submit_when_room(node& n, const entry& how, place where, const when
       if (on_loop_thread()) {
         throw would_deadlock(std::string("loopbridge: bridge '") + name() +
                              "' is full, and waiting for room on its own loop thread, which alone "
-                             "makes room, would never end; there use bridge::with() and "
-                             "when_full::run_inline(), refuse() or drop_oldest()");
+                             "makes room, would never end" +
+                             submitted_at(where) +
+                             "; there use bridge::with() and when_full::run_inline(), refuse() or "
+                             "drop_oldest()");
       }
       std::optional<blocking_wait> waiting;
-      if (!how.announced) waiting.emplace(*this, &w.let_go);
+      if (!how.announced) waiting.emplace(*this, where, &w.let_go);
       counts_.blocks_begun.add();
       let_go = wait_for(w.let_go, std::min(patience, how.until), where);
       counts_.blocks_ended.add();
@@ -165,7 +168,9 @@ status core::submit_when_room(node& n, const entry& how, place where, const when
     if (let_go) continue;
     if (!is_this_process()) return status::wrong_process;  // forked by a handler: not our lock
     room_->leave(w);
-    return how.until < patience ? status::timed_out : status::full;
+    counts_.refused.add();
+    if (how.until < patience) throw_timed_out(where, how.timeout, missing::room);
+    throw_full(where, policy.patience());
   }
 }
 

@@ -1,17 +1,28 @@
 #include "loopbridge/errors.hpp"
 
+#include <cstdio>
 #include <exception>
 
 namespace loopbridge::detail {
 namespace {
 
-/// " (submitted at file:line [label])", or nothing where the place is not known.
 std::string at(place where, const char* what = "submitted") {
   if (where.file == nullptr) return {};
   return std::string(" (") + what + " at " + place_text(where).c_str() + ")";
 }
 
+std::string text_of(std::chrono::nanoseconds time) {
+  const double ms = static_cast<double>(time.count()) / 1e6;
+  char text[32];
+  std::snprintf(text, sizeof text, ms < 1e4 ? "%.6g ms" : "%.6g s", ms < 1e4 ? ms : ms / 1e3);
+  return text;
+}
+
 }  // namespace
+
+std::string submitted_at(place where) {
+  return at(where);
+}
 
 std::exception_ptr make_error(failure f, place where) noexcept try {
   switch (f) {
@@ -50,27 +61,48 @@ bool tells_of_an_end(const std::exception_ptr& error) noexcept {
   return false;
 }
 
-void throw_stopped() {
-  throw bridge_stopped(
-      "loopbridge: this bridge has stopped and takes no more calls; submit before stop(), or make "
-      "a new bridge");
+void throw_stopped(place where) {
+  throw bridge_stopped("loopbridge: this bridge has stopped and takes no more calls" + at(where) +
+                       "; submit before stop(), or make a new bridge");
 }
 
-void throw_full() {
+void throw_full(place where, std::chrono::nanoseconds waited) {
   throw bridge_full(
-      "loopbridge: this bridge is full: as many calls as options::capacity allows are queued; wait "
-      "for room with bridge::with(when_full::block_for(...)), raise the capacity, or submit less");
+      "loopbridge: this bridge is full: as many calls as options::capacity allows are queued" +
+      (waited > waited.zero() ? ", and there was no room within " + text_of(waited) : "") +
+      at(where) +
+      "; wait for room with bridge::with(when_full::block_for(...)), raise the capacity, or submit "
+      "less");
 }
 
-void throw_wrong_process() {
+void throw_wrong_process(place where) {
   throw wrong_process(
       "loopbridge: this bridge belongs to the process that forked this one, and its loop does not "
-      "run here; make a new bridge after fork()");
+      "run here" +
+      at(where) + "; make a new bridge after fork()");
 }
 
-void throw_timed_out(place where) {
-  throw timed_out("loopbridge: the time to wait was up before the call was answered" + at(where) +
-                  "; is the loop blocked by a callback, or the timeout too short?");
+void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what) {
+  const auto up = [&](const char* then, const char* fix) {
+    return timed_out("loopbridge: the time to wait, " + text_of(waited) + ", was up " + then +
+                     at(where) + "; " + fix);
+  };
+  switch (what) {
+    case missing::room:
+      throw up("while the call waited for room in a full bridge",
+               "raise options::capacity, or submit less");
+    case missing::turn:
+      throw up("while the call was queued",
+               "is the loop blocked by a callback, or the timeout too short?");
+    case missing::callable:
+      throw up("while the callable was running",
+               "it goes on, and its result is lost; does it block the loop, or is the timeout too "
+               "short?");
+    case missing::answer:
+      throw up("while the call, whose callable has returned, waited for its deferred or task",
+               "the loop is not to blame: what that has begun has not ended");
+  }
+  std::terminate();
 }
 
 void throw_interrupted(place where) {
@@ -85,14 +117,40 @@ void throw_lane_full(place where) {
                   "(full_lane::block) or spill (full_lane::spill), or post less");
 }
 
-void throw_unless_accepted(status s) {
-  if (s == status::stopped) throw_stopped();
-  if (s == status::full) throw_full();
-  if (s == status::wrong_process) throw_wrong_process();
-}
-
 void throw_no_state(const char* what) {
   throw no_state(std::string("loopbridge: ") + what);
 }
 
 }  // namespace loopbridge::detail
+
+void loopbridge::throw_unless_ok(status s, place where) {
+  using detail::at;
+  switch (s) {
+    case status::accepted:
+    case status::answered:
+      return;
+    case status::stopped:
+      detail::throw_stopped(where);
+    case status::full:
+      detail::throw_full(where);
+    case status::exhausted:
+      throw loopbridge::exhausted(
+          "loopbridge: there is no memory for this call, or every slot reserved for such calls is "
+          "in use" +
+          at(where) + "; raise options::reentrant_slots, or submit less");
+    case status::wrong_process:
+      detail::throw_wrong_process(where);
+    case status::timed_out:
+      throw loopbridge::timed_out("loopbridge: the time to wait was up before the call had run" +
+                                  at(where) + "; it may still run");
+    case status::would_deadlock:
+      throw loopbridge::would_deadlock(
+          "loopbridge: this wait would never end: it is on the loop's own thread" + at(where) +
+          "; there submit, and do not wait");
+    case status::unsupported:
+      throw loopbridge::unsupported(
+          "loopbridge: a handler cannot wait on a bridge with doorbell::uv_async" + at(where) +
+          "; use doorbell::self_pipe");
+  }
+  throw error("loopbridge: this is no status" + at(where));
+}

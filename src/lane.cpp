@@ -24,7 +24,7 @@ lane_state* lane_state::make(core_base& core, place where) {
     made->owners_.store(1, std::memory_order_relaxed);
     made->release();
   }
-  throw_unless_accepted(s);
+  throw_unless_ok(s, where);
   return made;
 }
 
@@ -92,7 +92,7 @@ bool lane_state::wait_for_room() {
     if (ring.has_room() || ring.is_closing()) return true;
     looks < pauses ? pause_cpu() : yield_cpu();
   }
-  const blocking_wait waiting(*core_);
+  const blocking_wait waiting(*core_, where_);
   const auto* const word = ring.wait_for_room();
   return word == nullptr || futex_wait(*word, 1, no_deadline, core_->process());
 }

@@ -13,19 +13,21 @@ void reentrant_post::run(core_base& core) noexcept {
   // A collector that looks through free slots must not find there what the closure pointed to.
   std::memset(bytes_, 0, capacity);
   const auto invoke = invoke_;
+  const place where = where_;
   home_->release(*this);  // first, so that the callable finds room to post again
   try {
-    const watched_call watched(core, {});
+    const watched_call watched(core, where);
     invoke(bytes, core.loop());
   } catch (...) {
-    core.unhandled(std::current_exception(), {});
+    core.unhandled(std::current_exception(), where);
   }
 }
 
 void reentrant_post::refuse(core_base& core) noexcept {
   std::memset(bytes_, 0, capacity);
+  const place where = where_;
   home_->release(*this);
-  core.unhandled(make_error(failure::stopped, {}), {});
+  core.unhandled(make_error(failure::stopped, where), where);
 }
 
 reentrant_state::reentrant_state(core_base& core, place where) noexcept
@@ -34,29 +36,18 @@ reentrant_state::reentrant_state(core_base& core, place where) noexcept
 }
 
 void reentrant_state::end() noexcept {
-  core_->strike_off(*this);
-  if (end_firings() != 0 && core_->is_this_process()) report_as_stopped();
+  if (fired_.load(std::memory_order_relaxed) != 0 && core_->is_this_process()) {
+    core_->unhandled(make_error(failure::stopped, where_), where_);
+  }
   destroy();
-}
-
-void reentrant_state::report_as_stopped() noexcept {
-  core_->unhandled(make_error(failure::stopped, where_), where_);
 }
 
 status reentrant_state::fire() noexcept {
   core_base& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  std::uint64_t word = word_.load(std::memory_order_relaxed);
-  do {
-    if ((word & over_mark) != 0 || core.is_closed()) {
-      core.counts().refused.add();
-      return status::stopped;
-    }
-    // release: the run that counts this firing sees what was done before it. acquire: who finds the
-    // node free has it for itself, the loop having read its `next`; pairs with run().
-  } while (!word_.compare_exchange_weak(word, (word | queued_mark) + 1, std::memory_order_acq_rel,
-                                        std::memory_order_relaxed));
-  if ((word & queued_mark) != 0) {
+  if (core.is_closed()) return core.counts().refused.add(), status::stopped;
+  fired_.fetch_add(1, std::memory_order_release);
+  if (queued_.exchange(true, std::memory_order_acq_rel)) {
     coalesced_.fetch_add(1, std::memory_order_relaxed);
     return status::accepted;
   }
@@ -65,8 +56,7 @@ status reentrant_state::fire() noexcept {
   if (s == status::accepted) return s;
   refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
   // Closed meanwhile. The count cannot be taken back: a run for others (handlers inside this call,
-  // say) may have taken this firing along, and others may rely on it for theirs. So it is accepted:
-  // it has run, or the bridge's end, or end(), whichever comes first, reports it.
+  // say) may have taken this firing along. So it is accepted: it has run, or end() reports it.
   return s == status::stopped ? status::accepted : s;
 }
 
@@ -92,24 +82,19 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
     return s;
   }
   core.counts().waits_begun.add();
-  slot.state.wait(until, core.process());
+  const bool ended = slot.state.wait(until, core.process());
   core.counts().waits_ended.add();
-  // Of waiter and loop, the second to let go gives the slot back. What the loop said just after the
-  // time was up is said too, as nobody else hears of it.
-  if (!slot.state.release_handle()) {
-    return core.is_this_process() ? status::timed_out : status::wrong_process;
-  }
-  const status s = slot.result;
-  waits_in_use_.release(index);
+  const status s = ended                    ? slot.result
+                   : core.is_this_process() ? status::timed_out
+                                            : status::wrong_process;
+  // Of waiter and loop, the second to let go gives the slot back.
+  if (slot.state.release_handle()) waits_in_use_.release(index);
   return s;
 }
 
-void reentrant_state::run_callable(core_base& core, std::uint64_t marks_kept,
-                                   std::uint64_t extra) noexcept {
-  // acquire: the callable sees what was done before each firing. release: gives the node, whose
-  // `next` was read, back to the next firing, unless its mark is kept. Pairs with fire().
-  const std::uint64_t firings =
-      (word_.fetch_and(marks_kept, std::memory_order_acq_rel) & count_mask) + extra;
+void reentrant_state::run_callable(core_base& core, std::uint64_t extra) noexcept {
+  // acquire: pairs with fire(), so that the callable sees what was done before each firing.
+  const std::uint64_t firings = fired_.exchange(0, std::memory_order_acquire) + extra;
   if (firings == 0) return;  // a waiting firing has taken them along
   try {
     const watched_call watched(core, where_);
@@ -120,19 +105,23 @@ void reentrant_state::run_callable(core_base& core, std::uint64_t marks_kept,
 }
 
 void reentrant_state::run(core_base& core) noexcept {
-  run_callable(core, over_mark, 0);
+  queued_.exchange(false, std::memory_order_acq_rel);  // before: a firing from now on needs a run
+  run_callable(core, 0);
   release_ref();
 }
 
-/// The count stays, for the bridge's end, which follows, or for end().
-void reentrant_state::refuse(core_base&) noexcept {
+void reentrant_state::refuse(core_base& core) noexcept {
+  // Zero if a waiting firing took them along. Relaxed: only their number matters, nothing is run.
+  if (fired_.exchange(0, std::memory_order_relaxed) != 0) {
+    core.unhandled(make_error(failure::stopped, where_), where_);
+  }
   release_ref();
 }
 
 void reentrant_state::wait_slot::run(core_base& core) noexcept {
   reentrant_state& state_of_call = *owner;
   state.try_start();
-  state_of_call.run_callable(core, ~count_mask, 1);
+  state_of_call.run_callable(core, 1);
   finish();
 }
 
@@ -145,11 +134,7 @@ void reentrant_state::wait_slot::refuse(core_base&) noexcept {
 void reentrant_state::wait_slot::finish() noexcept {
   reentrant_state& state_of_call = *owner;
   const auto index = static_cast<unsigned>(this - state_of_call.waits_);
-  if (state.publish(completion::running, true)) {
-    // Its time was up, and it was told that the firing would still run.
-    if (result == status::stopped) state_of_call.report_as_stopped();
-    state_of_call.waits_in_use_.release(index);
-  }
+  if (state.publish(completion::running, true)) state_of_call.waits_in_use_.release(index);
   state_of_call.release_ref();
 }
 

@@ -1,15 +1,35 @@
 #include "loopbridge/detail/result.hpp"
 
+#include "loopbridge/interruption.hpp"
 #include "watchdog.hpp"
 
 namespace loopbridge::detail {
 
 bool result_base::wait(deadline until, const interruption* by) {
   if (completion_.is_done()) return true;
-  const blocking_wait waiting(core_, &completion_);
+  const blocking_wait waiting(core_, where_, &completion_);
   if (wait_for_completion(until, by)) return true;
-  if (!core_.is_this_process()) throw_wrong_process();
+  if (!core_.is_this_process()) throw_wrong_process(where_);
   return false;
+}
+
+missing result_base::what_is_missing() const noexcept {
+  switch (completion_.how_far()) {
+    case completion::queued:
+    case completion::settling:
+      return missing::turn;
+    case completion::waiting:
+      return missing::answer;
+    default:
+      return missing::callable;
+  }
+}
+
+void result_base::wait_within(std::chrono::nanoseconds timeout, const interruption* by) {
+  if (wait(deadline_after(timeout), by)) return;
+  if (by != nullptr && by->is_tripped()) throw_interrupted(where_);
+  const missing what = what_is_missing();
+  if (!completion_.is_done()) throw_timed_out(where_, timeout, what);
 }
 
 /// Awake for a moment, if that pays, then asleep.
@@ -139,7 +159,7 @@ void deferred_base::finish_cancel_hook() noexcept {
   try {
     (*hook)();
   } catch (...) {
-    core_->unhandled(std::current_exception(), {});
+    core_->unhandled(std::current_exception(), where_);
   }
 }
 

@@ -163,7 +163,7 @@ unsigned wait_vertex::walk(edge (&path)[longest_path]) noexcept {
   return 0;  // caught in a cycle that this thread is not part of, and whose members find it
 }
 
-void wait_vertex::check_cycle() {
+void wait_vertex::check_cycle(place where) {
   edge once[longest_path];
   edge again[longest_path];
   const unsigned length = walk(once);
@@ -180,8 +180,8 @@ void wait_vertex::check_cycle() {
     message += std::string("'") + name + "' -> ";
   }
   get_name(name);
-  throw would_deadlock(message + "'" + name +
-                       "'; on a loop thread do not wait: submit(), and go on in a callback");
+  throw would_deadlock(message + "'" + name + "'" + submitted_at(where) +
+                       "; on a loop thread do not wait: submit(), and go on in a callback");
 }
 
 void core_base::note_loop_thread() noexcept {
@@ -206,18 +206,19 @@ core_base::~core_base() {
   if (stand_in_ != nullptr) stand_in_->give_back();
 }
 
-blocking_wait::blocking_wait(const core_base& target, const completion* answer) : waiter_(nullptr) {
-  if (!target.is_this_process()) throw_wrong_process();
+blocking_wait::blocking_wait(const core_base& target, place where, const completion* answer)
+    : waiter_(nullptr) {
+  if (!target.is_this_process()) throw_wrong_process(where);
   if (target.on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: waiting for bridge '") + target.name() +
-                         "' on its own loop thread would never end; use post() or submit() there, "
-                         "or call the function directly");
+                         "' on its own loop thread would never end" + submitted_at(where) +
+                         "; use post() or submit() there, or call the function directly");
   }
   wait_vertex* const own_vertex = wait_vertex::of_this_thread();
   if (own_vertex == nullptr) return;
   own_vertex->begin_wait(target, answer);
   try {
-    own_vertex->check_cycle();
+    own_vertex->check_cycle(where);
   } catch (...) {
     own_vertex->end_wait();
     throw;

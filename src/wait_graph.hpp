@@ -56,7 +56,7 @@ class wait_vertex {
   void is_for(const completion& answer) noexcept;
   void end_wait() noexcept;
   /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
-  void check_cycle();
+  void check_cycle(place where);
 
  private:
   struct edge {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstring>
 #include <loopbridge/errors.hpp>
 #include <loopbridge/status.hpp>
@@ -40,7 +41,8 @@ TEST_CASE("all errors of the library have one base, and are distinct") {
   using namespace loopbridge;
   static_assert(is_ours<bridge_stopped> && is_ours<bridge_full> && is_ours<lane_full> &&
                 is_ours<cancelled> && is_ours<timed_out> && is_ours<broken> &&
-                is_ours<would_deadlock> && is_ours<wrong_process> && is_ours<no_state>);
+                is_ours<would_deadlock> && is_ours<wrong_process> && is_ours<no_state> &&
+                is_ours<exhausted> && is_ours<unsupported>);
   const auto e = make_error(failure::stopped, {});
   CHECK(support::holds<error>(e));
   CHECK(support::holds<bridge_stopped>(e));
@@ -76,19 +78,57 @@ TEST_CASE("a place that is not known is left out") {
 
 TEST_CASE("what is thrown at once names the fix too") {
   using namespace loopbridge::detail;
-  CHECK_THROWS_WITH_AS(throw_stopped(), Contains("make a new bridge"), loopbridge::bridge_stopped);
-  CHECK_THROWS_WITH_AS(throw_full(), Contains("raise the capacity"), loopbridge::bridge_full);
+  const place here{"user.cpp", 5};
+  CHECK_THROWS_WITH_AS(throw_stopped(here), Contains("user.cpp:5"), loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_stopped({}), Contains("a new bridge"), loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_full(here), Contains("user.cpp:5"), loopbridge::bridge_full);
+  CHECK_THROWS_WITH_AS(throw_full({}), Contains("raise the capacity"), loopbridge::bridge_full);
   CHECK_THROWS_WITH_AS(throw_lane_full({"user.cpp", 5}), Contains("made at user.cpp:5"),
                        loopbridge::lane_full);
   CHECK_THROWS_WITH_AS(throw_lane_full({}), Contains("full_lane::spill"), loopbridge::lane_full);
   CHECK_THROWS_WITH_AS(throw_wrong_process(), Contains("make a new bridge after fork()"),
                        loopbridge::wrong_process);
-  CHECK_THROWS_WITH_AS(throw_timed_out({"user.cpp", 5}), Contains("user.cpp:5"),
-                       loopbridge::timed_out);
-  CHECK_THROWS_WITH_AS(throw_timed_out({}), Contains("is the loop blocked by a callback"),
-                       loopbridge::timed_out);
   CHECK_THROWS_WITH_AS(throw_no_state("this thing is empty: fill it"),
                        "loopbridge: this thing is empty: fill it", loopbridge::no_state);
+}
+
+TEST_CASE("a timeout says how long it was, where the call came from, and what it waited for") {
+  using namespace std::chrono_literals;
+  using loopbridge::detail::missing;
+  using loopbridge::detail::throw_timed_out;
+  const auto text = [](std::chrono::nanoseconds waited, missing what) {
+    try {
+      throw_timed_out({"user.cpp", 5}, waited, what);
+    } catch (const loopbridge::timed_out& e) {
+      return doctest::String(e.what());
+    }
+  };
+  CHECK(text(50ms, missing::turn) == Contains("50 ms, was up while the call was queued"));
+  CHECK(text(1500us, missing::callable) ==
+        Contains("1.5 ms, was up while the callable was running"));
+  CHECK(text(1h, missing::answer) == Contains("3600 s, was up while the call, whose callable has"));
+  CHECK(text(0s, missing::room) == Contains("0 ms, was up while the call waited for room"));
+  for (const auto what : {missing::room, missing::turn, missing::callable, missing::answer}) {
+    CHECK(text(1ms, what) == Contains("(submitted at user.cpp:5)"));
+  }
+}
+
+TEST_CASE("every status is turned into its error, but for the two that are none") {
+  using loopbridge::throw_unless_ok;
+  CHECK_NOTHROW(throw_unless_ok(status::accepted));
+  CHECK_NOTHROW(throw_unless_ok(status::answered));
+  CHECK_THROWS_AS(throw_unless_ok(status::stopped), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS(throw_unless_ok(status::full), loopbridge::bridge_full);
+  CHECK_THROWS_AS(throw_unless_ok(status::exhausted), loopbridge::exhausted);
+  CHECK_THROWS_AS(throw_unless_ok(status::wrong_process), loopbridge::wrong_process);
+  CHECK_THROWS_AS(throw_unless_ok(status::timed_out), loopbridge::timed_out);
+  CHECK_THROWS_AS(throw_unless_ok(status::would_deadlock), loopbridge::would_deadlock);
+  CHECK_THROWS_AS(throw_unless_ok(status::unsupported), loopbridge::unsupported);
+  CHECK_THROWS_AS(throw_unless_ok(static_cast<status>(99)), loopbridge::error);
+  for (int s = 2; s < 10; ++s) {  // one more than there are
+    CHECK_THROWS_WITH_AS(throw_unless_ok(static_cast<status>(s)), Contains("errors_test.cpp"),
+                         loopbridge::error);
+  }
 }
 
 TEST_CASE("every status has its name") {

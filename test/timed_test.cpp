@@ -164,6 +164,25 @@ TEST_CASE("what it throws is reported, with the place of submission, and it goes
   CHECK(log.entries()[0].file.find("timed_test.cpp") != std::string::npos);
 }
 
+TEST_CASE("a run that fails after it was stopped is reported all the same") {
+  const support::error_log log;
+  loopbridge::options opts;
+  opts.on_unhandled_error = log.hook();
+  bridge b(opts);
+  const support::gate begun;
+  const support::gate go_on;
+  auto beat = b.submit_every(1ms, [=] {
+    begun.open();
+    (void)go_on.wait();
+    throw std::runtime_error("at the last");
+  });
+  CHECK(begun.wait());
+  beat.stop();
+  go_on.open();
+  REQUIRE(log.wait_for(1));
+  CHECK(log.entries()[0].what == "at the last");
+}
+
 TEST_CASE("the loop is held up for periods: those are left out, and the beat is kept") {
   bridge b;
   std::mutex mutex;

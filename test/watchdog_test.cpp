@@ -147,9 +147,10 @@ TEST_CASE("a reentrant_call, and what a handler posted, are watched too") {
   CHECK(r.wait_for(kind::callback).line == line);
   first.remove();
   const obstacle second;
-  CHECK(b.post_reentrant([](const obstacle* o) { o->stick()(); }, &second) ==
+  const loopbridge::place posted{"posted.cpp", 7};
+  CHECK(b.post_reentrant([](const obstacle* o) { o->stick()(); }, &second, posted) ==
         loopbridge::status::accepted);
-  CHECK(r.wait_for(kind::callback, 2).line == 0);  // no place
+  CHECK(r.wait_for(kind::callback, 2).line == 7);
   second.remove();
   b.stop();
 }

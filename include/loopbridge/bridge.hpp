@@ -11,6 +11,7 @@
 #include "loopbridge/lane.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
+#include "loopbridge/submission.hpp"
 
 struct uv_loop_s;
 
@@ -37,7 +38,8 @@ struct log_state;
 ///
 /// Which function may be called where:
 ///
-///   post, try_post, submit            any ordinary thread, the loop's too
+///   post, try_post, submit,
+///   try_submit                        any ordinary thread, the loop's too
 ///   call, call_for, stop              any ordinary thread but the loop's (stop: there too)
 ///   post_reentrant, stop_reentrant    anywhere: handlers and finalizers, at any instruction, also
 ///                                     inside another of these calls
@@ -98,8 +100,9 @@ class bridge {
   template <class F>
   void post(F&& f, place where = place::current());
 
-  /// post for code that must not throw (destructors, C callbacks): `accepted`, `stopped`, `full`,
-  /// `exhausted` (no memory), `would_deadlock` (see when_full::block) or `wrong_process`. Moving
+  /// post for code that must neither throw nor wait (destructors, C callbacks): `accepted`,
+  /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. It never waits for room,
+  /// whatever options::when_full says: where the policy is to wait, it is refused as `full`. Moving
   /// the callable must not throw.
   template <class F>
   status try_post(F&& f, place where = place::current()) noexcept;
@@ -110,6 +113,12 @@ class bridge {
   template <class F>
   auto submit(F&& f, place where = place::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
+
+  /// submit for code that must neither throw nor wait: a status as of try_post, and the eventual
+  /// where the call was accepted.
+  template <class F>
+  auto try_submit(F&& f, place where = place::current()) noexcept
+      -> submission<detail::answer_t<detail::bound_call_of<F>>>;
 
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
   /// lives on the caller's stack: no allocation. Throws `would_deadlock` on the loop thread, and
@@ -157,9 +166,9 @@ class bridge {
   /// are queued: options::reentrant_slots) or `wrong_process`. No lock, no allocation; errno is
   /// kept. For a call that cannot be refused for want of a slot see reentrant_call.
   template <class F, class Value>
-  status post_reentrant(F f, Value value) noexcept;
+  status post_reentrant(F f, Value value, place where = place::current()) noexcept;
   template <class F>
-  status post_reentrant(F f) noexcept;
+  status post_reentrant(F f, place where = place::current()) noexcept;
 
   /// `co_await b.schedule()`, in a coroutine of any kind but a task: goes on on the loop's thread,
   /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
@@ -234,6 +243,9 @@ class bridge {
   void do_post(const detail::entry& how, place where, F&& f);
   template <class F>
   status do_try_post(const detail::entry& how, place where, F&& f) noexcept;
+  template <class F>
+  auto do_try_submit(const detail::entry& how, place where, F&& f) noexcept
+      -> submission<detail::answer_t<detail::bound_call_of<F>>>;
   template <class... Bound>
   auto do_submit(const detail::entry& how, place where, Bound&&... bound)
       -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>>;

@@ -27,11 +27,11 @@ enum class choice {
 /// run first, or both at once. Calls that must stay in order, or that use the same libuv handle or
 /// the same data, belong on one loop: by_key() finds the same one for the same key every time.
 ///
-/// What may be called where: post, try_post and submit, and the functions that choose, from any
-/// ordinary thread, the loops' too; call and call_for from any but the group's own loops', wherever
-/// the choice would fall, since a loop that waits for its neighbour is soon waited for in turn.
-/// post_reentrant, stop_reentrant, next, least_queued and by_key, if hashing the key is, are for
-/// handlers and finalizers too. A group must outlive every call of its functions.
+/// What may be called where: post, try_post, submit and try_submit, and the functions that choose,
+/// from any ordinary thread, the loops' too; call and call_for from any but the group's own loops',
+/// wherever the choice would fall, since a loop that waits for its neighbour is soon waited for in
+/// turn. post_reentrant, stop_reentrant, next, least_queued and by_key, if hashing the key is, are
+/// for handlers and finalizers too. A group must outlive every call of its functions.
 class bridge_group {
  public:
   /// Starts `loops` bridges (0: as many as the process may use CPUs), each with the options `each`;
@@ -72,6 +72,10 @@ class bridge_group {
   status try_post(F&& f, place where = place::current()) noexcept {
     return choose().try_post(std::forward<F>(f), where);
   }
+  template <class F>
+  auto try_submit(F&& f, place where = place::current()) noexcept {
+    return choose().try_submit(std::forward<F>(f), where);
+  }
 
   template <class F>
   auto submit(F&& f, place where = place::current()) {
@@ -80,21 +84,21 @@ class bridge_group {
 
   template <class F>
   auto call(F&& f, place where = place::current()) {
-    return choose_to_wait().call(std::forward<F>(f), where);
+    return choose_to_wait(where).call(std::forward<F>(f), where);
   }
 
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current()) {
-    return choose_to_wait().call_for(timeout, std::forward<F>(f), where);
+    return choose_to_wait(where).call_for(timeout, std::forward<F>(f), where);
   }
 
   template <class F, class Value>
-  status post_reentrant(F f, Value value) noexcept {
-    return choose().post_reentrant(f, value);
+  status post_reentrant(F f, Value value, place where = place::current()) noexcept {
+    return choose().post_reentrant(f, value, where);
   }
   template <class F>
-  status post_reentrant(F f) noexcept {
-    return choose().post_reentrant(f);
+  status post_reentrant(F f, place where = place::current()) noexcept {
+    return choose().post_reentrant(f, where);
   }
 
   /// Tells all loops to stop, and only then waits for each to end. If that throws for one (as
@@ -117,7 +121,7 @@ class bridge_group {
 
   bridge& of_hash(std::size_t hash) noexcept;
   bridge& choose() noexcept;
-  bridge& choose_to_wait();
+  bridge& choose_to_wait(place where);
 
   std::vector<member> members_;
   const choice by_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -36,7 +38,9 @@ class cancelled : public error {
   using error::error;
 };
 
-/// The time given to wait was up first.
+/// The time given to wait was up first. The message says how long that was, and what the call was
+/// waiting for then: its turn, its callable, what that had only begun (the usual case with a server
+/// that is silent, for which the loop can do nothing), or room in a full bridge.
 class timed_out : public error {
  public:
   using error::error;
@@ -68,6 +72,18 @@ class wrong_process : public error {
 
 /// A lane that refuses when it is full is full: the loop does not keep up with its thread.
 class lane_full : public error {
+ public:
+  using error::error;
+};
+
+/// There was no memory for the call, or every slot that is reserved for such calls was in use.
+class exhausted : public error {
+ public:
+  using error::error;
+};
+
+/// A wait that this bridge cannot promise to end: in a handler, by doorbell::uv_async.
+class unsupported : public error {
  public:
   using error::error;
 };
@@ -104,17 +120,27 @@ std::exception_ptr make_error(failure f, place where) noexcept;
 /// Is it bridge_stopped or cancelled? Where a task was given up, who waits for it has been told.
 bool tells_of_an_end(const std::exception_ptr& error) noexcept;
 
-/// Throws the error named, with a message that names the fix. `where` is the place of submission.
-[[noreturn]] void throw_stopped();
-[[noreturn]] void throw_full();
-[[noreturn]] void throw_wrong_process();
-[[noreturn]] void throw_timed_out(place where);
+/// What a call waited for when its time was up.
+enum class missing : unsigned char { room, turn, callable, answer };
+
+/// Throws the error named, with a message that names the fix. `where` is the place of submission;
+/// `waited` is how long; zero: it did not wait.
+[[noreturn]] void throw_stopped(place where);
+[[noreturn]] void throw_full(place where, std::chrono::nanoseconds waited = {});
+[[noreturn]] void throw_wrong_process(place where = {});
+[[noreturn]] void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what);
 [[noreturn]] void throw_interrupted(place where);
 [[noreturn]] void throw_lane_full(place where);
 [[noreturn]] void throw_no_state(const char* what);
 
-/// What a submission came to: `accepted`, or it throws the error that says so.
-void throw_unless_accepted(status s);
+/// " (submitted at file:line [label])", or nothing where the place is not known.
+std::string submitted_at(place where);
 
 }  // namespace detail
+
+/// Turns a status into its error: returns for `accepted` and `answered`, and throws for every other
+/// one the error of the same name (`stopped`: bridge_stopped, `full`: bridge_full). The message
+/// names `where`. Any ordinary thread.
+void throw_unless_ok(status s, place where = place::current());
+
 }  // namespace loopbridge

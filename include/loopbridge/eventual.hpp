@@ -56,39 +56,39 @@ class [[nodiscard(
 
   /// Waits and takes the value out, as in `bridge.submit(f).get()`. The eventual is empty then.
   T get()&& {
-    return std::move(*this).take_by(detail::no_deadline);
+    return std::move(*this).take_within(detail::for_ever);
   }
 
   /// As get(), but throws `timed_out` once `timeout` has passed. That cancels nothing: the call
   /// goes on, and get_for may be called again. (bridge::call_for is the one that cancels.)
   template <class Rep, class Period>
   view get_for(std::chrono::duration<Rep, Period> timeout) const& {
-    if (!wait_for(timeout)) detail::throw_timed_out(state().where());
+    state().wait_within(detail::in_nanoseconds(timeout));
     return state().look();
   }
   template <class Rep, class Period>
   T get_for(std::chrono::duration<Rep, Period> timeout)&& {
-    return std::move(*this).take_by(detail::deadline_after(timeout));
+    return std::move(*this).take_within(detail::in_nanoseconds(timeout));
   }
 
   /// The same, but an interruption, or a std::stop_token, ends the wait early: throws
   /// `interrupted`, at once if it is tripped already. That cancels nothing, as with a timeout. A
   /// result that is there is given all the same.
   view get(const interrupter& stop) const& {
-    wait_until(detail::no_deadline, stop);
+    state().wait_within(detail::for_ever, &stop.by());
     return state().look();
   }
   T get(const interrupter& stop)&& {
-    return std::move(*this).take_by(detail::no_deadline, stop);
+    return std::move(*this).take_within(detail::for_ever, &stop.by());
   }
   template <class Rep, class Period>
   view get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop) const& {
-    wait_until(detail::deadline_after(timeout), stop);
+    state().wait_within(detail::in_nanoseconds(timeout), &stop.by());
     return state().look();
   }
   template <class Rep, class Period>
   T get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop)&& {
-    return std::move(*this).take_by(detail::deadline_after(timeout), stop);
+    return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
   }
 
   /// Waits without looking. wait_for: false when the time was up first.
@@ -155,18 +155,8 @@ class [[nodiscard(
     return *state_;
   }
 
-  void wait_until(detail::deadline until, const interrupter& stop) const {
-    if (state().wait(until, &stop.by())) return;
-    if (stop.by().is_tripped()) detail::throw_interrupted(state().where());
-    detail::throw_timed_out(state().where());
-  }
-  T take_by(detail::deadline until, const interrupter& stop)&& {
-    wait_until(until, stop);
-    const eventual taken = std::move(*this);
-    return taken.state_->take();
-  }
-  T take_by(detail::deadline until)&& {
-    if (!state().wait(until)) detail::throw_timed_out(state().where());
+  T take_within(std::chrono::nanoseconds timeout, const interruption* by = nullptr)&& {
+    state().wait_within(timeout, by);
     const eventual taken = std::move(*this);
     return taken.state_->take();
   }

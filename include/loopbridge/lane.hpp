@@ -99,16 +99,16 @@ void lane::post(F&& f) {
   static_assert(!detail::answer_of<typename bound<F>::result_type>::is_deferred,
                 "post() would lose what the deferred ends with: use bridge::submit()");
   detail::lane_state& s = state();
-  if (!s.core().is_this_process()) detail::throw_wrong_process();
+  if (!s.core().is_this_process()) detail::throw_wrong_process(s.where());
   for (;;) {
     const posted p = s.try_post<bound<F>>(std::forward<F>(f));  // takes f only if it accepts
     if (p == posted::accepted) return;
-    if (p == posted::stopped) detail::throw_stopped();
+    if (p == posted::stopped) detail::throw_stopped(s.where());
     if (p == posted::no_room && full_ == full_lane::refuse) detail::throw_lane_full(s.where());
     if (p == posted::entered_already || full_ == full_lane::spill || s.core().on_loop_thread()) {
-      return detail::throw_unless_accepted(s.spill<bound<F>>(std::forward<F>(f)));
+      return throw_unless_ok(s.spill<bound<F>>(std::forward<F>(f)), s.where());
     }
-    if (!s.wait_for_room()) detail::throw_wrong_process();
+    if (!s.wait_for_room()) detail::throw_wrong_process(s.where());
   }
 }
 
@@ -140,7 +140,7 @@ status lane::post_reentrant(F f) noexcept {
   const posted p = state_->try_post<closure>(f);
   if (p == posted::accepted) return status::accepted;
   if (p == posted::stopped) return status::stopped;
-  return detail::post_closure(state_->core(), detail::reentrant_closure<F>{f});
+  return detail::post_closure(state_->core(), state_->where(), detail::reentrant_closure<F>{f});
 }
 
 }  // namespace loopbridge

@@ -24,8 +24,7 @@ class schedule_awaiter final : public node {
     coroutine_ = h;
     const place where = where_;
     const status s = core_.submit_call(*this, {}, where);  // it may go on, and be gone, by now
-    if (s == status::timed_out) throw_timed_out(where);
-    throw_unless_accepted(s);
+    throw_unless_ok(s, where);
   }
   void await_resume() const {
     if (refused_) std::rethrow_exception(make_error(why_, where_));

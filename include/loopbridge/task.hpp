@@ -240,7 +240,7 @@ auto awaiting_promise::await_transform(task<T>&& t) noexcept {
     [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> h) const {
       return awaited.promise().start(scope, h);
     }
-    T await_resume() const { return awaited.promise().result().take({}); }
+    T await_resume() const { return awaited.promise().result().take(scope.where()); }
   };
   return awaiter{std::move(t), *scope_};
 }

@@ -58,7 +58,11 @@ struct repeating_call {
       try {
         co_await run(loop);
       } catch (...) {
-        if (!shared->stopped.load()) core.unhandled(std::current_exception(), where);
+        // Stopped, and its deferred or task ended by that: no news. All else is.
+        auto error = std::current_exception();
+        if (!shared->stopped.load() || !tells_of_an_end(error)) {
+          core.unhandled(std::move(error), where);
+        }
       }
       // Late by this much, since the run was due: so much less to the next one that is to come.
       const auto late = std::chrono::steady_clock::now() - began - wait;

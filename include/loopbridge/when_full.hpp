@@ -19,16 +19,14 @@ class when_full {
   /// Waits until there is room, for as long as it takes; the bridge's end is `bridge_stopped`. All
   /// who wait are let go when the loop takes its calls; which of them gets a place is open. On the
   /// loop's own thread, which alone makes room, and where loops would wait for each other in a
-  /// circle, it does not wait but throws `would_deadlock` (try_post: the status).
-  static constexpr when_full block() noexcept { return {kind::block, longest}; }
+  /// circle, it does not wait but throws `would_deadlock`. (try_post and try_submit never wait:
+  /// they are refused at once.)
+  static constexpr when_full block() noexcept { return {kind::block, detail::for_ever}; }
 
   /// The same, but refused when `patience` is over. (call_for also ends with its own deadline.)
   template <class Rep, class Period>
   static constexpr when_full block_for(std::chrono::duration<Rep, Period> patience) noexcept {
-    using seconds = std::chrono::duration<double>;
-    return {kind::block, seconds(patience) < seconds(longest)
-                             ? std::chrono::ceil<std::chrono::nanoseconds>(patience)
-                             : longest};
+    return {kind::block, detail::in_nanoseconds(patience)};
   }
 
   /// Refused at once.
@@ -48,13 +46,10 @@ class when_full {
   enum class kind : std::uint8_t { block, refuse, run_inline, drop_oldest };
   constexpr kind what() const noexcept { return kind_; }
   /// Of block() and block_for(): when the patience of one who begins to wait now is over.
-  detail::deadline until() const noexcept {
-    return patience_ == longest ? detail::no_deadline : detail::deadline_after(patience_);
-  }
+  detail::deadline until() const noexcept { return detail::deadline_after(patience_); }
+  constexpr std::chrono::nanoseconds patience() const noexcept { return patience_; }
 
  private:
-  static constexpr std::chrono::nanoseconds longest = (std::chrono::nanoseconds::max)();
-
   constexpr when_full(kind k, std::chrono::nanoseconds patience) noexcept
       : kind_(k), patience_(patience) {}
 

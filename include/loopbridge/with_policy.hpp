@@ -16,7 +16,12 @@ class [[nodiscard("it is the calls made through it that have the policy")]] with
 
   template <class F>
   status try_post(F && f, place where = place::current()) noexcept {
-    return bridge_.do_try_post({policy_}, where, std::forward<F>(f));
+    return bridge_.do_try_post(detail::entry::without_waiting(policy_), where, std::forward<F>(f));
+  }
+  template <class F>
+  auto try_submit(F && f, place where = place::current()) noexcept {
+    return bridge_.do_try_submit(detail::entry::without_waiting(policy_), where,
+                                 std::forward<F>(f));
   }
 
   template <class F>
@@ -32,8 +37,8 @@ class [[nodiscard("it is the calls made through it that have the policy")]] with
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F && f, place where = place::current())
       ->detail::answer_t<detail::bound_call_of<F>> {
-    return bridge_.do_call_until({policy_, detail::deadline_after(timeout)}, where,
-                                 std::forward<F>(f));
+    return bridge_.do_call_until(detail::entry::within(detail::in_nanoseconds(timeout), policy_),
+                                 where, std::forward<F>(f));
   }
 
  private:

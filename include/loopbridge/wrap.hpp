@@ -44,10 +44,11 @@ class wrapped_function {
         first_);
   }
   template <class... Args>
-  answer<Args...> call_until(deadline until, Args&&... args) const {
+  answer<Args...> call_within(std::chrono::nanoseconds timeout, Args&&... args) const {
     return std::apply(
         [&](const First&... first) -> answer<Args...> {
-          return to().do_call_until({{}, until}, where_, f_, first..., std::forward<Args>(args)...);
+          return to().do_call_until(entry::within(timeout), where_, f_, first...,
+                                    std::forward<Args>(args)...);
         },
         first_);
   }
@@ -124,7 +125,7 @@ class wrap_blocking : public detail::wrapped_function<F, First...> {
   template <class... Args>
   auto operator()(Args&&... args) const
       -> detail::answer_t<detail::bound_call_of<F, First..., Args...>> {
-    return this->call_until(detail::deadline_after(timeout_), std::forward<Args>(args)...);
+    return this->call_within(timeout_, std::forward<Args>(args)...);
   }
 
  private:

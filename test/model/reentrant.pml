@@ -7,8 +7,7 @@
  * Configurations:
  *   THREADS    1 or 2, the first with a handler that may interrupt it; each fires once, and may
  *              wait for it
- *   STOP       the bridge may stop
- *   KEPT       the call is never destroyed */
+ *   STOP       the bridge may stop */
 
 #ifndef THREADS
 #define THREADS 1
@@ -18,10 +17,8 @@
 
 chan list = [2] of { byte };
 bool closed;
-byte fired;       /* reentrant_state::word_: the count ... */
-bool queued;      /* ... its mark for the shared node ... */
-bool over;        /* ... and the one for the bridge's end */
-bool enrolled = true; /* reentrant_state::enrolled, under the core's mutex */
+byte fired;       /* reentrant_state::fired_ */
+bool queued;      /* reentrant_state::queued_ */
 byte refs = 1;    /* reentrant_state::refs_ */
 bool used;        /* reentrant_state::waits_in_use_ */
 byte answered_to; /* wait_slot::result: whom it answers */
@@ -51,24 +48,17 @@ inline submit_node(node, ok)
   }
 }
 
-/* reentrant_state::fire. What it returns is counted with `accepted`, in the step that decides; a
- * firing that takes the node cannot be refused any more either. */
+/* reentrant_state::fire. What it returns is counted with `accepted`, in the step that decides. */
 inline fire()
 {
   if
   :: closed
   :: else ->
-     atomic {
-       touch_call();
-       if
-       :: over -> w = 2
-       :: else -> fired++; w = queued; queued = true; accepted = accepted + w
-       fi
-     };
+     fired++;
+     atomic { ok = queued; queued = true; accepted = accepted + ok };
      if
-     :: w == 2 /* refused */
-     :: w == 1 /* counted in the run that is still to come, or by the bridge's end */
-     :: w == 0 ->
+     :: ok /* counted in the run that is still to come */
+     :: else ->
         refs++;
         submit_node(SHARED, ok);
         if
@@ -82,8 +72,7 @@ inline fire()
 #endif
            refs--
         fi
-     fi;
-     w = 0
+     fi
   fi
 }
 
@@ -112,7 +101,7 @@ inline fire_and_wait(me, u, limit)
         assert(!ok || answered_to == me);
         release(HANDLE_GONE, LOOP_GONE, ok);
         if
-        :: ok -> assert(answered_to == me); release_slot()
+        :: ok -> release_slot()
         :: else
         fi
      :: else -> release_slot(); refs--
@@ -160,68 +149,43 @@ inline release_ref()
     touch_call();
     refs--;
     if
-    :: refs == 0 ->
-       enrolled = false;
-       assert(fired == 0 || closed);
-       reported = reported + fired;
-       fired = 0
+    :: refs == 0 -> assert(fired == 0 || closed); reported = reported + fired; fired = 0
     :: else
     fi
   }
 }
 
-#ifndef KEPT
 /* Destroys the reentrant_call, when nobody fires it any more. */
 active proctype owner()
 {
   firing == 0;
   release_ref()
 }
-#endif
 
-/* reentrant_state::run_callable, with what the step before it took off the word */
+/* reentrant_state::run_callable */
 inline run_callable(extra)
 {
-  ran = ran + fired + extra;
-  fired = 0
+  atomic { touch_call(); ran = ran + fired + extra; fired = 0 }
 }
 
 /* reentrant_state::run */
 inline run_shared()
 {
 #ifdef TAKES_BEFORE_UNQUEUEING
-  atomic { touch_call(); run_callable(0) };
+  run_callable(0);
   queued = false;
 #else
-  atomic { touch_call(); queued = false; run_callable(0) };
+  atomic { touch_call(); queued = false };
+  run_callable(0);
 #endif
   release_ref()
 }
 
-/* reentrant_state::refuse: what is counted stays, for the end */
+/* reentrant_state::refuse */
 inline refuse_shared()
 {
+  atomic { touch_call(); reported = reported + fired; fired = 0 };
   release_ref()
-}
-
-/* core::end_firings: the list is closed, and all that was in it has ended */
-inline end_firings()
-{
-  atomic {
-    if
-#ifndef FORGOTTEN_AT_THE_END
-    :: enrolled ->
-       touch_call();
-       enrolled = false;
-#ifndef ENDED_WITHOUT_A_MARK
-       over = true;
-#endif
-       reported = reported + fired;
-       fired = 0
-#endif
-    :: else
-    fi
-  }
 }
 
 /* reentrant_state::wait_slot::finish */
@@ -257,11 +221,11 @@ end_idle:
      try_start(ok);
      assert(ok);
      if
-     :: atomic { touch_call(); run_callable(1) }
+     :: run_callable(1)
      :: closed -> reported++
      fi;
      finish()
-  :: closed && empty(list) -> end_firings(); break
+  :: closed && empty(list) -> break
   od
 }
 
@@ -276,10 +240,6 @@ active proctype quiescence()
 {
 end_of_all:
   timeout;
-#ifdef KEPT
-  assert(refs == 1 && !used);
-#else
   assert(refs == 0 && !used);
-#endif
   assert(accepted == ran + reported)
 }

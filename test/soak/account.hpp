@@ -20,9 +20,9 @@ enum class kind : std::uint8_t { post, bare, submit, call, call_for, lane, bare_
 constexpr bool is_bytes(kind k) noexcept {
   return k == kind::bare || k == kind::bare_lane;
 }
-/// Its failure is reported without telling which call failed.
+/// Its failure is reported without telling which call of a lane failed.
 constexpr bool is_nameless(kind k) noexcept {
-  return is_bytes(k) || k == kind::lane;
+  return k == kind::lane || k == kind::bare_lane;
 }
 
 /// What is known about a submission. Each fact is noted by the thread that came to know it.
@@ -67,7 +67,7 @@ struct site {
   std::atomic<unsigned> waiters{0};
   std::atomic<std::uint64_t> last_wait_ended{0};
   std::atomic<bool> stopped_elsewhere{false};      ///< adopted, by a stop() on another thread
-  std::atomic<std::uint32_t> nameless_stopped{0};  ///< reports without a place
+  std::atomic<std::uint32_t> nameless_stopped{0};  ///< reports with the lane's place
   std::atomic<std::uint32_t> nameless_thrown{0};
   /// The latest beginning of all that ran. Plain: only the loop's thread touches it while calls
   /// run, and ThreadSanitizer watches that it is so.

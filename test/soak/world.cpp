@@ -50,8 +50,10 @@ void world::on_unhandled(int site, const loopbridge::unhandled_error& e) noexcep
   } else if (e.where.file == booked_prepaid) {
     prepaid& p = *prepaids[e.where.line];
     count(is_stop ? p.reported_stopped : p.reported_thrown);
-  } else if (e.where.file == nullptr || e.where.file == booked_lane) {
-    if (e.where.file != nullptr && books.site_of_lane(e.where.line) != site) {
+  } else if (e.where.file == nullptr) {
+    books.complain("a failure was reported without its place");
+  } else if (e.where.file == booked_lane) {
+    if (books.site_of_lane(e.where.line) != site) {
       books.complain("a failure was reported of a lane that is not its bridge's");
     }
     soak::site& s = books.at(site);

@@ -29,8 +29,6 @@ class loop_in_name final : public loopbridge::detail::core_base {
   void enlist(loopbridge::detail::deferred_base&) noexcept override {}
   void delist_later(loopbridge::detail::deferred_base&) noexcept override {}
   void delist(loopbridge::detail::deferred_base&) noexcept override {}
-  void enroll(loopbridge::detail::reentrant_state&) noexcept override {}
-  void strike_off(loopbridge::detail::reentrant_state&) noexcept override {}
   void add_lane(loopbridge::detail::lane_state&) noexcept override {}
   void remove_lane(loopbridge::detail::lane_state&) noexcept override {}
 
@@ -44,7 +42,7 @@ template <class Over>
 bool waits_for(const loop_in_name& target, Over&& over) {
   try {
     const auto answer = std::make_unique<completion>();  // no stack, whose reuse would hide more
-    const blocking_wait waiting(target, answer.get());
+    const blocking_wait waiting(target, {}, answer.get());
     over();
     return true;
   } catch (const would_deadlock&) {

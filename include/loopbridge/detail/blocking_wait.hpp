@@ -10,14 +10,15 @@ class completion;
 ///
 /// Throws would_deadlock on the bridge's own loop thread, and on the loop thread of another bridge
 /// if this wait would close a cycle of loops that wait for each other (the message names the
-/// cycle); wrong_process in a forked child. Ordinary threads; not from a handler.
+/// cycle); wrong_process in a forked child. Both name `where`, the place of the call that is waited
+/// for. Ordinary threads; not from a handler.
 ///
 /// A wait whose answer has come counts in no cycle, though its thread may have yet to wake. So it
 /// names the `answer`, which must last until end(); null: it is named later, by is_for(), before
 /// the submission of what answers.
 class blocking_wait {
  public:
-  explicit blocking_wait(const core_base& target, const completion* answer = nullptr);
+  blocking_wait(const core_base& target, place where, const completion* answer = nullptr);
   ~blocking_wait() { end(); }
   blocking_wait(const blocking_wait&) = delete;
   blocking_wait& operator=(const blocking_wait&) = delete;

@@ -21,7 +21,7 @@ void bridge::do_post(const detail::entry& how, place where, F&& f) {
   }
   if (s != status::accepted) {
     detail::destroy_in_block(p, c.memory());
-    detail::throw_unless_accepted(s);
+    throw_unless_ok(s, where);
   }
 }
 
@@ -42,8 +42,7 @@ auto submit_to(core_base& c, const entry& how, place where, Bound&&... bound)
   }
   if (st != status::accepted) {
     s->undo();
-    if (st == status::timed_out) throw_timed_out(where);
-    throw_unless_accepted(st);
+    throw_unless_ok(st, where);
   }
   return eventual_access::make<answer_t<bound_type>>(*s);
 }
@@ -59,24 +58,31 @@ template <class F>
 auto bridge::do_call(detail::entry how, place where, F&& f)
     -> detail::answer_t<detail::bound_call_of<F>> {
   detail::core_base& c = core();
-  detail::blocking_wait waiting(c);  // throws before anything is submitted
+  detail::blocking_wait waiting(c, where);  // throws before anything is submitted
   detail::stack_call_frame<detail::bound_call_of<F>> frame(c, where, std::forward<F>(f));
   auto& s = frame.call();
   s.announce(waiting);
   how.announced = true;
-  if (const status st = c.submit_call(s, how, where); st != status::accepted) {
+  status st;
+  try {
+    st = c.submit_call(s, how, where);
+  } catch (...) {
+    s.undo();
+    throw;
+  }
+  if (st != status::accepted) {
     waiting.end();
     s.undo();
-    detail::throw_unless_accepted(st);
+    throw_unless_ok(st, where);
   }
-  if (!s.wait_to_the_end(waiting)) detail::throw_wrong_process();
+  if (!s.wait_to_the_end(waiting)) detail::throw_wrong_process(where);
   return s.take();
 }
 
 template <class... Bound>
 auto bridge::do_call_until(const detail::entry& how, place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
-  { const detail::blocking_wait may_wait(core()); }  // throws before anything is submitted
+  { const detail::blocking_wait may_wait(core(), where); }  // throws before anything is submitted
   auto answer = do_submit(how, where, std::forward<Bound>(bound)...);
   bool in_time = false;
   try {
@@ -85,9 +91,10 @@ auto bridge::do_call_until(const detail::entry& how, place where, Bound&&... bou
     answer.cancel();
     throw;
   }
-  // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
-  if (!in_time && (answer.cancel() || !answer.ready())) {
-    detail::throw_timed_out(where);
+  if (!in_time) {
+    const detail::missing what = answer.state().what_is_missing();
+    // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
+    if (answer.cancel() || !answer.ready()) detail::throw_timed_out(where, how.timeout, what);
   }
   return std::move(answer).get();
 }
@@ -104,16 +111,29 @@ status bridge::do_try_post(const detail::entry& how, place where, F&& f) noexcep
   } catch (...) {
     return status::exhausted;
   }
-  status s;
-  try {
-    s = core_->submit_call(*p, how, where);
-  } catch (const wrong_process&) {
-    s = status::wrong_process;
-  } catch (...) {  // would_deadlock, or no memory to say so
-    s = status::would_deadlock;
-  }
+  const status s = core_->submit_call(*p, how, where);  // does not wait, and so does not throw
   if (s != status::accepted) detail::destroy_in_block(p, core_->memory());
   return s;
+}
+
+template <class F>
+auto bridge::do_try_submit(const detail::entry& how, place where, F&& f) noexcept
+    -> submission<detail::answer_t<detail::bound_call_of<F>>> {
+  using submitted = detail::submitted_call<detail::bound_call_of<F>>;
+  static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
+                "try_submit does not throw: pass a callable that moves without throwing, by move");
+  if (!core_) return {status::stopped, where};
+  submitted* s = nullptr;
+  try {
+    s = detail::make_in_block<submitted>(core_->memory(), *core_, where, std::forward<F>(f));
+  } catch (...) {
+    return {status::exhausted, where};
+  }
+  if (const status st = core_->submit_call(*s, how, where); st != status::accepted) {
+    s->undo();
+    return {st, where};
+  }
+  return {detail::eventual_access::make<detail::answer_t<detail::bound_call_of<F>>>(*s), where};
 }
 
 template <class F>
@@ -128,13 +148,19 @@ void bridge::at_stop(F&& f, place where) {
   posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   if (const status s = c.push_stop_function(*p); s != status::accepted) {
     detail::destroy_in_block(p, c.memory());
-    detail::throw_unless_accepted(s);
+    throw_unless_ok(s, where);
   }
 }
 
 template <class F>
 status bridge::try_post(F&& f, place where) noexcept {
-  return do_try_post({}, where, std::forward<F>(f));
+  return do_try_post(detail::entry::without_waiting(), where, std::forward<F>(f));
+}
+
+template <class F>
+auto bridge::try_submit(F&& f, place where) noexcept
+    -> submission<detail::answer_t<detail::bound_call_of<F>>> {
+  return do_try_submit(detail::entry::without_waiting(), where, std::forward<F>(f));
 }
 
 template <class F>
@@ -150,18 +176,19 @@ auto bridge::call(F&& f, place where) -> detail::answer_t<detail::bound_call_of<
 template <class Rep, class Period, class F>
 auto bridge::call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where)
     -> detail::answer_t<detail::bound_call_of<F>> {
-  return do_call_until({{}, detail::deadline_after(timeout)}, where, std::forward<F>(f));
+  return do_call_until(detail::entry::within(detail::in_nanoseconds(timeout)), where,
+                       std::forward<F>(f));
 }
 
 template <class F, class Value>
-status bridge::post_reentrant(F f, Value value) noexcept {
+status bridge::post_reentrant(F f, Value value, place where) noexcept {
   if (!core_) return status::stopped;
-  return detail::post_closure(*core_, detail::reentrant_closure<F, Value>{f, value});
+  return detail::post_closure(*core_, where, detail::reentrant_closure<F, Value>{f, value});
 }
 template <class F>
-status bridge::post_reentrant(F f) noexcept {
+status bridge::post_reentrant(F f, place where) noexcept {
   if (!core_) return status::stopped;
-  return detail::post_closure(*core_, detail::reentrant_closure<F>{f});
+  return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
 }
 
 }  // namespace loopbridge

@@ -38,6 +38,9 @@ class completion {
     return phase_of(word_.load(std::memory_order_acquire)) == done;  // pairs with publish()
   }
 
+  /// For messages: it may be further by now. Any thread.
+  phase how_far() const noexcept { return phase_of(word_.load()); }
+
   /// Loop: queued -> running. False: it was cancelled meanwhile.
   bool try_start() noexcept { return move_from_queued(running); }
 

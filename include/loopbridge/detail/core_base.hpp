@@ -28,7 +28,6 @@ namespace loopbridge::detail {
 
 class deferred_base;
 class reentrant_post;
-class reentrant_state;
 class completion;
 class lane_state;
 class wait_vertex;
@@ -39,8 +38,18 @@ class slot_pool;
 /// How a call of an ordinary thread's goes in.
 struct entry {
   std::optional<when_full> policy{};  ///< none: options::when_full
-  deadline until = no_deadline;       ///< the call's own, for the wait for room too
-  bool announced = false;             ///< a blocking_wait for this bridge stands already
+  /// The call's own time, for the wait for room too.
+  std::chrono::nanoseconds timeout = for_ever;
+  deadline until = no_deadline;
+  bool announced = false;    ///< a blocking_wait for this bridge stands already
+  bool never_waits = false;  ///< by no policy, it is refused instead
+
+  static entry within(std::chrono::nanoseconds timeout, std::optional<when_full> policy = {}) {
+    return {policy, timeout, deadline_after(timeout)};
+  }
+  static entry without_waiting(std::optional<when_full> policy = {}) {
+    return {policy, for_ever, no_deadline, false, true};
+  }
 };
 
 /// What calls see of a bridge's core: the way in (submit), and on the loop thread the services
@@ -61,8 +70,8 @@ class core_base {
     return status::accepted;
   }
 
-  /// submit() for what counts towards options::capacity. Ordinary threads. May wait for room:
-  /// `full`, or `timed_out` where the call's own deadline came first; throws like blocking_wait.
+  /// submit() for what counts towards options::capacity. Ordinary threads. May wait for room, and
+  /// then throws bridge_full or timed_out, or like blocking_wait.
   status submit_call(node& n, const entry& how, place where) {
     const status s = is_bounded_ ? submit_bounded(n, how, where) : submit(n);
     if (s != status::accepted) counts_.refused.add();
@@ -131,11 +140,6 @@ class core_base {
   virtual void delist_later(deferred_base& d) noexcept = 0;
   /// The loop's part of delist_later(). Who holds the turn.
   virtual void delist(deferred_base& d) noexcept = 0;
-
-  /// A reentrant_call is made, or ended: the end of this core looks after those that there are. Any
-  /// ordinary thread.
-  virtual void enroll(reentrant_state& s) noexcept = 0;
-  virtual void strike_off(reentrant_state& s) noexcept = 0;
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {

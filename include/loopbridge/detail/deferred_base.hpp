@@ -99,7 +99,8 @@ class deferred_base : public node {
 
   static constexpr std::uintptr_t settled_mark = 1;
   std::atomic<std::uintptr_t> link_{0};
-  core_ptr core_;                            ///< set by attach, before link_
+  core_ptr core_;  ///< this and the next: of the call, set before link_
+  place where_;
   std::pmr::memory_resource* const memory_;  ///< where this lives, and its hook
 
  private:

@@ -17,13 +17,14 @@ class reentrant_post final : public node {
 
   /// Copies the closure in. The slot's claimer, which may be a handler.
   template <class Closure>
-  void fill(slot_pool<reentrant_post>& home, const Closure& closure) noexcept {
+  void fill(slot_pool<reentrant_post>& home, place where, const Closure& closure) noexcept {
     static_assert(
         std::is_trivially_copyable_v<Closure> && std::is_trivially_destructible_v<Closure>,
         "post_reentrant copies bytes: callable and value must be trivially copyable");
     static_assert(sizeof(Closure) <= capacity && alignof(Closure) <= alignof(std::max_align_t),
                   "callable and value are too large for a slot: pass a pointer to them");
     home_ = &home;
+    where_ = where;
     invoke_ = [](std::byte* bytes, loop_ref loop) {
       (*std::launder(reinterpret_cast<Closure*>(bytes)))(loop);
     };
@@ -35,6 +36,7 @@ class reentrant_post final : public node {
 
  private:
   slot_pool<reentrant_post>* home_ = nullptr;
+  place where_;
   void (*invoke_)(std::byte* bytes, loop_ref loop) = nullptr;
   alignas(std::max_align_t) std::byte bytes_[capacity];
 };
@@ -73,7 +75,7 @@ struct reentrant_closure<F, Value> {
 
 /// Any thread, any handler: claims a slot, fills it, submits it.
 template <class Closure>
-status post_closure(core_base& core, const Closure& closure) noexcept {
+status post_closure(core_base& core, place where, const Closure& closure) noexcept {
   if (!core.is_this_process()) return status::wrong_process;
   slot_pool<reentrant_post>& pool = core.reentrant_slots();
   reentrant_post* const slot = pool.claim();
@@ -81,7 +83,7 @@ status post_closure(core_base& core, const Closure& closure) noexcept {
     core.counts().refused.add();
     return core.is_closed() ? status::stopped : status::exhausted;
   }
-  slot->fill(pool, closure);
+  slot->fill(pool, where, closure);
   const status s = core.submit(*slot);
   if (s != status::accepted) {
     core.counts().refused.add();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <memory_resource>
@@ -47,6 +48,9 @@ class result_base : public node {
   /// False: the deadline came first, or `by` was tripped, if there is one. Throws like
   /// blocking_wait, unless the result is there.
   bool wait(deadline until, const interruption* by = nullptr);
+  /// The same, but throws `interrupted`, or `timed_out`, which says how far the call has come.
+  void wait_within(std::chrono::nanoseconds timeout, const interruption* by = nullptr);
+  missing what_is_missing() const noexcept;
   /// The same in two steps, for a wait that was checked before there was a call: announce() before
   /// the submission ...
   void announce(blocking_wait& waiting) const noexcept { waiting.is_for(completion_); }
@@ -140,7 +144,10 @@ class deferred_state : public deferred_base {
     return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
                                          std::memory_order_release, std::memory_order_acquire);
   }
-  void set_core(core_base& core) noexcept { core_ = core_ptr(core); }
+  void set_call(core_base& core, place where) noexcept {
+    core_ = core_ptr(core);
+    where_ = where;
+  }
   outcome<T>& settled_outcome() noexcept { return outcome_; }
 
   void fail_as_stopped() noexcept override {
@@ -246,7 +253,7 @@ class result : public result_base {
   void wait_for_answer(deferred_state<T>& answer) noexcept {
     core_base& core = core_;
     source_ = &answer;
-    answer.set_core(core);
+    answer.set_call(core, where_);
     core.enlist(answer);
     const bool cancel_asked = completion_.start_waiting();
     // From here a canceller on another thread may complete this call, and its owner free it; only

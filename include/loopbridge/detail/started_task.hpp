@@ -48,7 +48,7 @@ class started_task final : public deferred_state<T>, public task_starter {
     task_.reset();
     callable_.reset();
     if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      if (auto error = result.error({}); error != nullptr && !tells_of_an_end(error)) {
+      if (auto error = result.error(scope_.where()); error != nullptr && !tells_of_an_end(error)) {
         scope_.core().unhandled(std::move(error), scope_.where());
       }
     }

@@ -45,7 +45,7 @@ class task_scope {
     if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
   }
   void throw_if_cancelled() const {
-    if (cancelled_) std::rethrow_exception(make_error(failure::cancelled, {}));
+    if (cancelled_) std::rethrow_exception(make_error(failure::cancelled, where_));
   }
 
   /// Throws std::bad_alloc.

@@ -1,0 +1,135 @@
+// try_submit, and that nothing whose name begins with try_ ever waits.
+#include "loopbridge/submission.hpp"
+
+#include <doctest/doctest.h>
+
+#include <loopbridge/loopbridge.hpp>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "support/counted.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+#include "support/memory.hpp"
+#include "support/producers.hpp"
+#include "support/watchdog.hpp"
+
+TEST_SUITE_BEGIN("submission");
+
+namespace {
+
+using loopbridge::bridge;
+using loopbridge::eventual;
+using loopbridge::options;
+using loopbridge::status;
+using loopbridge::submission;
+using loopbridge::when_full;
+using support::generous;
+using support::with_capacity;
+
+}  // namespace
+
+TEST_CASE("what is accepted comes with its eventual: a value, an exception, a deferred's end") {
+  bridge b;
+  static_assert(noexcept(b.try_submit([] { return 1; })));
+  static_assert(std::is_same_v<decltype(b.try_submit([] { return 1; })), submission<int>>);
+  auto one = b.try_submit([n = std::make_unique<int>(1)](loopbridge::loop_ref) { return *n; });
+  REQUIRE(one);
+  CHECK(one.status() == status::accepted);
+  CHECK(one.answer().get_for(generous) == 1);
+  eventual<int> taken = std::move(one).answer();
+  CHECK(taken.get() == 1);
+  auto fails = b.try_submit([]() -> int { throw std::string("no"); });
+  CHECK_THROWS_AS(fails.answer().get_for(generous), std::string);
+  auto later = b.try_submit([] {
+    loopbridge::completer<std::string> c;
+    c.resolve("later");
+    return c.get_deferred();
+  });
+  CHECK(later.answer().get_for(generous) == "later");
+}
+
+TEST_CASE("what is refused destroys the callable at once, and its answer is the status' error") {
+  bridge b;
+  b.stop();
+  support::counts counts;
+  auto refused = b.try_submit([t = support::token(counts)] { return 1; });
+  const std::string here = "submission_test.cpp:" + std::to_string(__LINE__ - 1);
+  CHECK_FALSE(refused);
+  CHECK(refused.status() == status::stopped);
+  CHECK(counts.made == 1);
+  CHECK(counts.alive() == 0);
+  CHECK_THROWS_WITH_AS((void)refused.answer(), doctest::Contains(here.c_str()),
+                       loopbridge::bridge_stopped);
+  CHECK_THROWS_AS((void)std::move(refused).answer(), loopbridge::bridge_stopped);
+  bridge empty(std::move(b));
+  CHECK(b.try_submit([] {}).status() == status::stopped);  // NOLINT: moved from
+}
+
+TEST_CASE("without memory it is exhausted, in a child of wrong_process") {
+  support::counting_memory memory;
+  options opts;
+  opts.memory = &memory;
+  bridge b(opts);
+  memory.refuse();
+  CHECK(b.try_submit([] {}).status() == status::exhausted);
+  CHECK(b.call([] { return 1; }) == 1);
+  bridge parents;
+  CHECK(support::in_child([&] {
+          if (parents.try_submit([] {}).status() != status::wrong_process) return 1;
+          return parents.try_post([] {}) == status::wrong_process ? 0 : 2;
+        }) == 0);
+}
+
+TEST_CASE("no try_ waits for room, on no thread and by no policy") {
+  const support::watchdog no_hang;
+  bridge b(with_capacity(1));  // whose policy is to wait
+  support::counts counts;
+  const auto each = [&](bridge& to) {
+    const auto f = [&counts] { return [t = support::token(counts)] {}; };
+    CHECK(to.try_post(f()) == status::full);
+    CHECK(to.try_submit(f()).status() == status::full);
+    for (const when_full p :
+         {when_full::block(), when_full::block_for(std::chrono::hours(1)), when_full::refuse()}) {
+      CHECK(to.with(p).try_post(f()) == status::full);
+      CHECK(to.with(p).try_submit(f()).status() == status::full);
+    }
+    CHECK(counts.made == 8);
+    CHECK(counts.alive() == 0);
+  };
+  SUBCASE("on an ordinary thread") {
+    const support::held_loop held(b);
+    b.post([] {});
+    each(b);
+    CHECK(b.stats().refused == 8);
+  }
+  SUBCASE("on the loop's own") {
+    b.call([&] {
+      b.post([] {});
+      each(b);
+    });
+  }
+}
+
+TEST_CASE("policies that do not wait hold for it, and groups have it too") {
+  bridge b(with_capacity(1));
+  {
+    const support::held_loop held(b);
+    auto oldest = b.submit([] {});
+    auto newest = b.with(when_full::drop_oldest()).try_submit([] { return 2; });
+    CHECK_THROWS_AS(oldest.get(), loopbridge::bridge_full);
+    CHECK(newest);
+  }
+  int ran_as = 0;
+  b.call([&] {
+    b.post([] {});
+    ran_as = b.with(when_full::run_inline()).try_submit([] { return 3; }).answer().get();
+  });
+  CHECK(ran_as == 3);
+  loopbridge::bridge_group group(2);
+  CHECK(group.try_submit([] { return 4; }).answer().get_for(generous) == 4);
+  static_assert(noexcept(group.try_submit([] {})));
+  static_assert(noexcept(b.with(when_full::refuse()).try_submit([] {})));
+}
