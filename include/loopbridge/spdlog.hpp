@@ -67,11 +67,11 @@ static_assert(static_cast<int>(log_level::trace) == SPDLOG_LEVEL_TRACE &&
 /// spdlog's sinks without locks (`_st`) will do. Throws std::bad_alloc.
 inline log_writer log_to_spdlog(std::shared_ptr<spdlog::sinks::sink> to, std::string name = {}) {
   log_writer writer;
-  writer.write = [to, name = std::move(name)](const log_line& line) {
+  writer.write = [to, logger = std::move(name)](const log_line& line) {
     const auto level = static_cast<spdlog::level::level_enum>(line.level);
     if (!to->should_log(level)) return;
     const spdlog::source_loc where{line.where.file, static_cast<int>(line.where.line), ""};
-    spdlog::details::log_msg msg(line.time, where, name, level,
+    spdlog::details::log_msg msg(line.time, where, logger, level,
                                  {line.text.data(), line.text.size()});
     msg.thread_id = static_cast<std::size_t>(line.thread);
     to->log(msg);

@@ -16,7 +16,7 @@ namespace detail {
 template <class T, class F>
 task<then_t<F, T>> continue_with(eventual<T> before, F f) {
   if constexpr (!takes_value<F, T>) {
-    co_await settled(before);
+    co_await settled<T>(before);
     if constexpr (is_awaited<then_result_t<F, T>>) {
       co_return co_await std::move(f)(std::move(before));
     } else {
@@ -45,7 +45,7 @@ task<then_t<F, T>> continue_on(Executor& executor, eventual<T> before, F f) {
   using result = then_t<F, T>;
   static_assert(!is_awaited<then_result_t<F, T>>,
                 "on an executor of its own then() takes a function that returns a value");
-  co_await settled(before);
+  co_await settled<T>(before);
   if constexpr (takes_value<F, T>) {
     if (before.error() != nullptr) std::move(before).get();  // throws: there is nothing to call
   }
@@ -58,8 +58,8 @@ task<then_t<F, T>> continue_on(Executor& executor, eventual<T> before, F f) {
   auto shared = std::make_shared<work>(work{{}, std::move(before), std::move(f)});
   auto answer = shared->done.get_deferred();
   // Not kept here: an executor that loses it breaks the completer.
-  executor.post([shared = std::move(shared)] {
-    work& w = *shared;
+  executor.post([kept = std::move(shared)] {
+    work& w = *kept;
     w.done.resolve_with([&]() -> result {
       if constexpr (!takes_value<F, T>) {
         return std::move(w.f)(std::move(w.before));

@@ -35,8 +35,7 @@ class fs final : public detail::uv_request<uv_fs_t> {
 
   bool await_suspend(std::coroutine_handle<> task) {
     request_.data = this;
-    return begun(begin_(static_cast<uv_loop_t*>(loop()), &request_,
-                        [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }),
+    return begun(begin_(loop(), &request_, [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }),
                  task);
   }
   std::size_t await_resume() {
@@ -55,6 +54,8 @@ class fs final : public detail::uv_request<uv_fs_t> {
   const std::string what_;
   void (*const undo_)(uv_loop_t*, std::size_t);
 };
+template <class Begin, class... More>
+fs(Begin, More...) -> fs<Begin>;
 
 /// A file that tasks read and write. Its functions and its end: on the loop's thread. One at a
 /// time.

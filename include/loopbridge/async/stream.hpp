@@ -113,6 +113,7 @@ class stream {
     void cancel() noexcept override { state_->close(); }
 
    protected:
+    ~request_base() = default;
     explicit request_base(detail::stream_state& state) noexcept : state_(&state) {}
     detail::stream_state* state_;
   };
@@ -181,20 +182,10 @@ class stream::read_some final : public detail::task_awaiter, private detail::str
 
   bool await_ready() const noexcept { return scope().is_cancelled(); }
   bool await_suspend(std::coroutine_handle<> task) noexcept {
-    if (state_.handle == nullptr) return came(UV_EBADF), false;
-    if (state_.reader != nullptr) return came(UV_EBUSY), false;
-    uv_stream_t& s = state_.handle->stream;
-    s.data = this;
-    const int error = uv_read_start(
-        &s,
-        [](uv_handle_t* h, std::size_t, uv_buf_t* into) {
-          *into = static_cast<read_some*>(h->data)->buffer_;
-        },
-        [](uv_stream_t* st, ssize_t n, const uv_buf_t*) {
-          if (n == 0) return;  // nothing there after all
-          static_cast<read_some*>(st->data)->ended(n);
-        });
-    if (error != 0) return came(error), false;
+    if (const int error = start(); error != 0) {
+      result_ = error;
+      return false;
+    }
     state_.reader = this;
     suspended(task);
     return true;
@@ -208,15 +199,29 @@ class stream::read_some final : public detail::task_awaiter, private detail::str
   void cancel() noexcept override { ended(UV_ECANCELED); }
 
  private:
-  void came(ssize_t n) noexcept { result_ = n; }
+  int start() noexcept {
+    if (state_.handle == nullptr) return UV_EBADF;
+    if (state_.reader != nullptr) return UV_EBUSY;
+    uv_stream_t& s = state_.handle->stream;
+    s.data = this;
+    return uv_read_start(
+        &s,
+        [](uv_handle_t* h, std::size_t, uv_buf_t* into) {
+          *into = static_cast<read_some*>(h->data)->buffer_;
+        },
+        [](uv_stream_t* st, ssize_t n, const uv_buf_t*) {
+          if (n == 0) return;  // nothing there after all
+          static_cast<read_some*>(st->data)->ended(n);
+        });
+  }
   void ended(ssize_t n) noexcept {
     state_.reader = nullptr;
     uv_read_stop(&state_.handle->stream);
-    came(n);
+    result_ = n;
     resume();
   }
   void closed() noexcept override {
-    came(UV_ECANCELED);
+    result_ = UV_ECANCELED;
     resume();
   }
 

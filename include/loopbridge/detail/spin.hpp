@@ -48,14 +48,14 @@ class spinner {
   spun spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
     // Most spins that succeed do so within the first looks, before the clock is needed.
     for (unsigned looks = 0; looks < looks_per_clock; ++looks) {
-      if (ready()) return learn(1), spun::ready;
+      if (ready()) return found();
       if (shares_cpu) break;
       pause_cpu();
     }
     clock::time_point now = clock::now();
     const auto end = (std::min)(now + (shares_cpu ? longest_yield : longest_pause), until);
     for (unsigned looks = 1; now < end; ++looks) {
-      if (ready()) return learn(1), spun::ready;
+      if (ready()) return found();
       if (shares_cpu) {
         yield_cpu();
       } else {
@@ -107,6 +107,10 @@ class spinner {
   static constexpr std::int64_t first_break = 10'000'000;  ///< in the clock's nanoseconds
   static constexpr std::int64_t longest_break = 2'000'000'000;
 
+  spun found() noexcept {
+    learn(1);
+    return spun::ready;
+  }
   void learn(int by) noexcept {
     const int score = score_.load(std::memory_order_relaxed);
     const int better = std::clamp(score + by, -most, most);
