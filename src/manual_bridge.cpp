@@ -232,10 +232,7 @@ void manual_bridge::run_until_idle() {
   clock_->turn_until_idle();
 }
 
-void manual_bridge::advance(std::chrono::milliseconds time) {
-  if (time < time.zero()) {
-    throw std::invalid_argument("loopbridge: advance() cannot go back in time");
-  }
+void manual_bridge::advance_by(std::chrono::milliseconds time) {
   clock_->advance(static_cast<std::uint64_t>(time.count()));
 }
 

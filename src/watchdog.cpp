@@ -35,7 +35,7 @@ struct watchdog::thread {
     deadline quiet_since = deadline::max();  // calls are queued, nothing runs, no turn comes
     while (!ended) {
       const deadline now = clock::now();
-      deadline next = now + limit;
+      deadline next = end_of(now, limit);
       watched_call* const call = innermost;
       const std::uint64_t so_far =
           owner.core_.counts().turns.get() + owner.core_.counts().ended.get();
@@ -46,18 +46,23 @@ struct watchdog::thread {
       }
       progress = so_far;
       if (call != nullptr && !call->reported_) {
-        if (call->since_ + limit <= now) {
+        if (now - call->since_ >= limit) {
           call->reported_ = true;
           report_unlocked(lock, overdue::kind::callback, now - call->since_, call->where_);
           continue;
         }
-        next = call->since_ + limit;
-      } else if (call == nullptr && now - limit >= quiet_since && stuck_at != progress) {
+        next = end_of(call->since_, limit);
+      } else if (call == nullptr && now >= quiet_since && now - quiet_since >= limit &&
+                 stuck_at != progress) {
         stuck_at = progress;
         report_unlocked(lock, overdue::kind::turn, now - quiet_since, {});
         continue;
       }
-      changed.wait_until(lock, next);
+      if (next == no_deadline) {  // which not every library can wait for
+        changed.wait(lock);
+      } else {
+        changed.wait_until(lock, next);
+      }
     }
   }
 
@@ -107,7 +112,7 @@ bool watchdog::wait(completion& answer, deadline until, place where,
   if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
     return answer.wait(until, process, by);
   }
-  if (answer.wait(begun + opts_.wait, process, by)) return true;
+  if (answer.wait(end_of(begun, opts_.wait), process, by)) return true;
   if (!process.is_this_process() || (by != nullptr && by->is_tripped())) return false;
   report(overdue::kind::wait, clock::now() - begun, where);
   return answer.wait(until, process, by);

@@ -314,7 +314,7 @@ TEST_CASE("it is turned by its own thread only, and from outside") {
   m.run_until_idle();
   CHECK_THROWS_WITH_AS(nested.get(), doctest::Contains("return from the callback"),
                        std::logic_error);
-  CHECK_THROWS_AS(m.advance(-1ms), std::invalid_argument);
+  CHECK_NOTHROW(m.advance(-1ms));  // no time at all
   CHECK(m.now() == 0ms);
 }
 

@@ -44,6 +44,10 @@ struct log_state;
 ///   post_reentrant, stop_reentrant    anywhere: handlers and finalizers, at any instruction, also
 ///                                     inside another of these calls
 ///
+/// Durations, here and wherever the library takes one, may be of any unit and type. One that is not
+/// more than nothing (zero, negatives, NaN) is no time at all; one that is longer than the clock
+/// can tell (292 years: max(), infinity) is for ever; all others are rounded up to a nanosecond.
+///
 /// "Ordinary" means outside signal handlers. A bridge must outlive every call of its functions;
 /// the handles that it gives out (eventual, completer, reentrant_call) need not care.
 ///
@@ -151,7 +155,7 @@ class bridge {
   /// it throws goes to options::on_unhandled_error, and it goes on.
   ///
   /// Any ordinary thread, the loop's too. Throws like post, and std::invalid_argument for a period
-  /// of nothing.
+  /// of no time at all.
   template <class Rep, class Period, class F>
   repeated_call submit_every(std::chrono::duration<Rep, Period> period, F&& f,
                              place where = place::current());

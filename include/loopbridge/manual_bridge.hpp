@@ -59,14 +59,19 @@ class manual_bridge {
   /// Lets so much time pass: turns until idle, fires the timers that fall due, in order, each at
   /// its own time and each followed by turns until idle, and so on to the end of that time, with
   /// those that they start. Timers due at the same time fire in the order in which they were
-  /// started, as libuv's do. Zero: the same as run_until_idle(). Throws std::invalid_argument for
-  /// less, and like run_until_idle(); the clock then stands where it came to.
-  void advance(std::chrono::milliseconds time);
+  /// started, as libuv's do. In whole milliseconds, rounded up; no time at all is the same as
+  /// run_until_idle(). Throws like that; the clock then stands where it came to.
+  template <class Rep, class Period>
+  void advance(std::chrono::duration<Rep, Period> time) {
+    advance_by(std::chrono::ceil<std::chrono::milliseconds>(detail::in_nanoseconds(time)));
+  }
 
   /// How far advance() has gone. In a timer's callback: when it was due. The same thread.
   std::chrono::milliseconds now() const;
 
  private:
+  void advance_by(std::chrono::milliseconds time);
+
   class clock;
   std::unique_ptr<clock> clock_;
 };

@@ -146,16 +146,12 @@ auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place
 
 template <class Rep, class Period, class F>
 repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f, place where) {
-  if (period <= period.zero()) {
+  const detail::deadline::duration every = detail::in_nanoseconds(period);
+  if (every == every.zero()) {
     throw std::invalid_argument(
         "loopbridge: submit_every() needs a period of more than nothing; to run as often as the "
         "loop turns, post() again from the call");
   }
-  using duration = detail::deadline::duration;
-  const bool is_longer_than_the_clock =
-      std::chrono::duration<double>(period) >= std::chrono::duration<double>((duration::max)() / 2);
-  const auto every =
-      is_longer_than_the_clock ? (duration::max)() / 2 : std::chrono::ceil<duration>(period);
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
   auto t = do_submit({}, where, repeating{std::forward<F>(f), every, shared, core(), where});

@@ -162,7 +162,8 @@ std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexc
 
 // A watchdog has locks only; there is none here.
 struct watchdog::thread {};
-watchdog::watchdog(core_base& core, const watchdog_options& opts) : core_(core), opts_(opts) {}
+watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t)
+    : core_(core), opts_(opts) {}
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}

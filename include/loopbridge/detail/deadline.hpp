@@ -35,12 +35,15 @@ constexpr std::chrono::nanoseconds in_nanoseconds(
   }
 }
 
+/// When `span`, which is not negative, is over that began then; or never.
+constexpr deadline end_of(deadline begun, std::chrono::nanoseconds span) noexcept {
+  return span < no_deadline - begun ? begun + span : no_deadline;
+}
+
 /// `timeout` from now. Any thread, any handler.
 template <class Rep, class Period>
 deadline deadline_after(std::chrono::duration<Rep, Period> timeout) noexcept {
-  const std::chrono::nanoseconds span = in_nanoseconds(timeout);
-  const deadline now = std::chrono::steady_clock::now();
-  return span < no_deadline - now ? now + span : no_deadline;
+  return end_of(std::chrono::steady_clock::now(), in_nanoseconds(timeout));
 }
 
 }  // namespace loopbridge::detail
