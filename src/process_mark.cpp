@@ -15,6 +15,9 @@ namespace {
 // Survives a fork, unlike the page: a child's number is a new one.
 constinit std::atomic<std::uint64_t> last_number{0};
 
+/// The number of the process that forks, for its child. Survives the fork as well.
+constinit std::atomic<std::uint64_t> forking{0};
+
 /// Spreads what differs in a few bits over all of them: Knuth's multiplicative hashing.
 std::uint32_t spread(std::uint64_t value) noexcept {
   return static_cast<std::uint32_t>((value * 0x9E3779B97F4A7C15U) >> 32);
@@ -29,9 +32,16 @@ std::size_t page_size() {
 // No lock: a fork while another thread holds it would leave it locked in the child for ever.
 constinit std::atomic<process_mark::wiped_page*> process_mark::the_page_{nullptr};
 
+void process_mark::note_fork() noexcept {
+  auto* const page = the_page_.load(std::memory_order_relaxed);
+  if (page != nullptr) forking.store(page->number.load(std::memory_order_relaxed));
+}
+
+/// Unless the kernel has: then another such handler may have marked the child already.
 void process_mark::wipe_in_child() noexcept {
   auto* const page = the_page_.load(std::memory_order_relaxed);
   if (page == nullptr) return;  // forked while another thread was about to publish it
+  if (page->number.load(std::memory_order_relaxed) != forking.load()) return;
   page->number.store(0, std::memory_order_relaxed);
   for (auto& lot : page->lots) lot.store(0, std::memory_order_relaxed);
 }
@@ -44,17 +54,15 @@ process_mark::wiped_page* process_mark::make_page() {
   if (memory == MAP_FAILED) {
     throw std::system_error(errno, std::generic_category(), "loopbridge: mmap of one page");
   }
-  bool wiped_by_kernel = false;
 #ifdef MADV_WIPEONFORK
-  wiped_by_kernel = madvise(memory, size, MADV_WIPEONFORK) == 0;
+  (void)madvise(memory, size, MADV_WIPEONFORK);
 #endif
   auto* const made = ::new (memory) wiped_page;
-  if (!wiped_by_kernel) {
-    const int error = pthread_atfork(nullptr, nullptr, [] { wipe_in_child(); });
-    if (error != 0) {
-      munmap(memory, size);
-      throw std::system_error(error, std::generic_category(), "loopbridge: pthread_atfork");
-    }
+  // In any case: emulators, and the kernels of some containers, say yes to any advice.
+  if (const int error = pthread_atfork([] { note_fork(); }, nullptr, [] { wipe_in_child(); });
+      error != 0) {
+    munmap(memory, size);
+    throw std::system_error(error, std::generic_category(), "loopbridge: pthread_atfork");
   }
   return made;
 }

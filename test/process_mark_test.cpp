@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <pthread.h>
 
 #include <loopbridge/detail/process_mark.hpp>
+#include <optional>
 #include <thread>
 
 #include "support/in_child.hpp"
@@ -9,6 +11,17 @@ TEST_SUITE_BEGIN("process_mark");
 
 using loopbridge::detail::process_mark;
 using support::in_child;
+
+TEST_CASE("a mark that a child's pthread_atfork handler makes stays good, also if it comes first") {
+  // The first test, because the library's own handler comes with a process's first mark.
+  CHECK(in_child([] {
+          static std::optional<process_mark> childs;
+          pthread_atfork(nullptr, nullptr, [] { childs.emplace(); });
+          const process_mark own;
+          return in_child(
+              [&own] { return childs->is_this_process() && !own.is_this_process() ? 0 : 1; });
+        }) == 0);
+}
 
 TEST_CASE("a process knows itself, on every thread") {
   const process_mark mark;

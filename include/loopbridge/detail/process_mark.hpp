@@ -10,8 +10,8 @@ namespace loopbridge::detail {
 /// Tells a process from one that it forked, by one load: any thread, any handler, no system call.
 ///
 /// The number lives in a page that the kernel wipes in the child (MADV_WIPEONFORK), so a fork by
-/// any means is seen, also one that skips pthread_atfork's handlers; where the kernel has no such
-/// page a pthread_atfork handler wipes it. A bridge keeps the number it started under.
+/// any means is seen, also one that skips pthread_atfork's handlers; where the kernel does not, or
+/// only says so, a pthread_atfork handler wipes it. A bridge keeps the number it started under.
 ///
 /// Home of the number: set by one CAS, by whoever marks the process first, and by the wiping;
 /// within one process it never changes once it is set. Marking takes no lock, so that a fork while
@@ -43,6 +43,7 @@ class process_mark {
     std::array<std::atomic<std::uint32_t>, 512> lots{};
   };
   static wiped_page* make_page();
+  static void note_fork() noexcept;
   static void wipe_in_child() noexcept;
 
   static std::atomic<wiped_page*> the_page_;
