@@ -1,11 +1,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "core.hpp"
+#include "descriptors.hpp"
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/schedule.hpp"
@@ -25,16 +27,16 @@ namespace {
 /// first loop of a process and its doorbell need seven, and this tries eight. Opened and closed
 /// again; another thread may take them in between, as with every look ahead.
 void require_descriptors() {
-  int fds[8];
+  int pipes[4][2];
   int opened = 0;
   int error = 0;
-  for (; opened < 8 && error == 0; opened += 2) {
-    if (pipe(fds + opened) != 0) {
-      error = errno;
-      break;
-    }
+  while (opened < 4 && error == 0) {
+    error = open_pipe(pipes[opened]);
+    if (error == 0) ++opened;
   }
-  while (opened > 0) close(fds[--opened]);
+  while (opened > 0) {
+    for (const int fd : pipes[--opened]) close(fd);
+  }
   if (error != 0) {
     throw std::system_error(error, std::generic_category(),
                             "loopbridge: cannot start: a loop needs 8 free file descriptors; close "
@@ -104,11 +106,13 @@ void core::destroy() noexcept {
 
 core_ptr core::start(options&& opts) {
   const uncancellable starting;
+  std::optional<standard_streams_taken> until_opened(std::in_place);
   require_descriptors();
   core* const made = new core(std::move(opts), nullptr);
   core_ptr held(*made);
   made->release_ref();  // the one it was born with
   made->open_loop();
+  until_opened.reset();
   made->start_thread();
   return held;
 }
@@ -150,6 +154,7 @@ void core::open_loop() {
 
 /// Each open handle holds the core until its close callback has run.
 void core::open_handles() {
+  take_standard_streams_in_forks();
   const int error = doorbell_->open(loop_);
   if (doorbell_->handle() != nullptr) {
     doorbell_->owner = this;

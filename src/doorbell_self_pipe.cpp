@@ -1,10 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
 
+#include "descriptors.hpp"
 #include "doorbell.hpp"
 
 // The pipe can be asked for, so that it is tested where there is an eventfd.
@@ -112,18 +112,13 @@ class self_pipe final : public doorbell_base {
 
   int open_descriptors() noexcept {
 #ifdef LOOPBRIDGE_HAS_EVENTFD
-    read_fd_ = write_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    read_fd_ = write_fd_ = above_standard_streams(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     return read_fd_ < 0 ? uv_translate_sys_error(errno) : 0;
 #else
     int fds[2];
-    if (pipe(fds) != 0) return uv_translate_sys_error(errno);
+    if (const int error = open_pipe(fds); error != 0) return uv_translate_sys_error(error);
     read_fd_ = fds[0];
     write_fd_ = fds[1];
-    for (const int fd : fds) {
-      if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-        return uv_translate_sys_error(errno);
-      }
-    }
     return 0;
 #endif
   }

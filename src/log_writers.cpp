@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "descriptors.hpp"
 #include "loopbridge/log_sink.hpp"
 
 namespace loopbridge {
@@ -61,7 +62,8 @@ class log_file {
   std::string aside(unsigned n) const { return path_ + "." + std::to_string(n); }
 
   void begin() {
-    const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    const int fd = detail::above_standard_streams(
+        ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (fd < 0) throw_errno("cannot open the log", path_);
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;

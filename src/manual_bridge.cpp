@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "descriptors.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/errors.hpp"
 
@@ -43,6 +44,7 @@ uv_handle_t* base(Handle& h) {
 class manual_bridge::clock {
  public:
   explicit clock(options&& opts) : on_open_handle_(opts.on_open_handle), name_(opts.name) {
+    const detail::standard_streams_taken until_opened;
     if (const int error = uv_loop_init(&loop_); error != 0) {
       throw std::system_error(-error, std::generic_category(), "loopbridge: uv_loop_init");
     }

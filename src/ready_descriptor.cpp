@@ -1,12 +1,13 @@
 #include "loopbridge/ready_descriptor.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
+
+#include "descriptors.hpp"
 
 #ifdef __linux__
 #include <sys/eventfd.h>
@@ -20,14 +21,13 @@ class descriptor_bell final : public watcher {
  public:
   descriptor_bell() {
 #ifdef __linux__
-    read_fd_ = write_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (read_fd_ < 0) fail();
+    read_fd_ = write_fd_ = above_standard_streams(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (read_fd_ < 0) fail(errno);
 #else
     int fds[2];
-    if (pipe(fds) != 0) fail();
+    if (const int error = open_pipe(fds); error != 0) fail(error);
     read_fd_ = fds[0];
     write_fd_ = fds[1];
-    for (const int fd : fds) fcntl(fd, F_SETFD, FD_CLOEXEC);
 #endif
   }
 
@@ -62,8 +62,8 @@ class descriptor_bell final : public watcher {
   }
 
  private:
-  [[noreturn]] static void fail() {
-    throw std::system_error(errno, std::generic_category(),
+  [[noreturn]] static void fail(int error) {
+    throw std::system_error(error, std::generic_category(),
                             "loopbridge: no descriptor for a result; raise the limit (ulimit -n) "
                             "or wait with eventual::get_for()");
   }

@@ -95,7 +95,7 @@ int life(loopbridge::doorbell kind, const fault& f, const fault& also) {
 ///   .  nobody notices: each call is answered, nothing is left behind
 ///   a  the process is aborted
 ///   -  (alone) it is not called
-///   *  (alone) libuv decides, from version to version, which of these
+///   *  libuv decides, from version to version, which of these
 struct row {
   fault f;
   const char* ends;
@@ -138,7 +138,7 @@ void check(const row& r) {
     std::string expected = ends == "-" ? "" : ends;
     while (!expected.empty() && expected.size() < seen.size()) expected += expected.back();
     for (std::size_t i = 0; i < seen.size(); ++i) {
-      if (ends == libuvs && seen[i] != '?') expected[i] = seen[i];
+      if (expected[i] == libuvs[0] && seen[i] != '?') expected[i] = seen[i];
       if (expected[i] == 'l' && seen[i] == 'r') expected[i] = 'r';  // a later libuv
     }
     std::printf("failed in turn: %-18s error %3d %-9s %s\n", r.f.name, r.f.error,
@@ -153,7 +153,6 @@ void check(const row& r) {
 
 TEST_CASE("what the constructor needs and does not get, it throws" *
           doctest::skip(support::has_tsan)) {
-  if (support::children_may_lack_descriptors) check({{"pipe", EMFILE}, "r"});
   check({{"eventfd", EMFILE}, "lr", "l"});
   check({{"mmap", ENOMEM}, "r"});
   check({{"pthread_create", EAGAIN}, "r"});
@@ -162,9 +161,7 @@ TEST_CASE("what the constructor needs and does not get, it throws" *
   check({{"uv_poll_start", UV_EINVAL}, "r", "-"});
   check({{"uv_async_init", UV_EMFILE}, "l", "lr"});
   check({{"epoll_create1", EMFILE}, "r"});
-  // Without pages that the kernel wipes, the library asks to be told of forks. So does libuv,
-  // later.
-  check({{"__register_atfork", ENOMEM}, "ra", nullptr, {"madvise", EINVAL}});
+  check({{"__register_atfork", ENOMEM}, "rar"});  // libuv's in between
 }
 
 TEST_CASE("what a bridge can do without, or again, nobody notices" *
@@ -191,7 +188,8 @@ TEST_CASE("a doorbell that cannot be written ends the process, rather than lose 
 
 TEST_CASE("what libuv makes of its own failures is an error, or an abort" *
           doctest::skip(support::has_tsan)) {
-  check({{"pipe2", EMFILE}, libuvs});      // 1.44: aborts for its process-wide signal pipe
+  // 1.44: aborts for its process-wide signal pipe. The library looks first whether there are four.
+  check({{"pipe2", EMFILE}, support::children_may_lack_descriptors ? "rrrr*" : libuvs});
   check({{"epoll_ctl", ENOSPC}, libuvs});  // 1.44: throws for the doorbell, aborts in the loop
   check({{"epoll_wait", EBADF}, libuvs});  // 1.44: aborts
 }

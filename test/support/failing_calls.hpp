@@ -98,7 +98,7 @@ inline bool recover() {
   }
 
 // Called by us, and some by libuv too.
-LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe, -1, (int* fds) noexcept, (fds))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, eventfd, -1, (unsigned count, int flags) noexcept, (count, flags))
 extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd,
                       off_t offset) noexcept {
@@ -141,7 +141,6 @@ extern "C" ssize_t write(int fd, const void* from, size_t size) {
   if (const int e = support::calls::detail::error_for("write")) return errno = e, -1;
   return support::calls::detail::next<ssize_t(int, const void*, size_t)>("write")(fd, from, size);
 }
-LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
 LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags) noexcept, (flags))
 /// Of its operations "epoll_ctl_mod" is the library's.
 extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
