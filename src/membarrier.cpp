@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "loopbridge/detail/lane_ring.hpp"
 
 #ifdef __linux__
@@ -28,8 +30,13 @@ bool can_fence_all_threads() noexcept {
   return registered;
 }
 
-bool fence_all_threads() noexcept {
-  return barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+void fence_all_threads() noexcept {
+  if (!can_fence_all_threads() || barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  static constexpr char message[] =
+      "loopbridge: membarrier() does not work any more, which a lane relies on (is there a seccomp "
+      "filter that came after the first lane's posts, and does not allow it?)\n";
+  (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+  std::abort();
 }
 
 #else
@@ -37,9 +44,7 @@ bool fence_all_threads() noexcept {
 bool can_fence_all_threads() noexcept {
   return false;
 }
-bool fence_all_threads() noexcept {
-  return false;
-}
+void fence_all_threads() noexcept {}
 
 #endif
 

@@ -114,9 +114,8 @@ void prepare_blocks_of_this_thread() noexcept {}
 bool can_fence_all_threads() noexcept {
   return true;
 }
-bool fence_all_threads() noexcept {
+void fence_all_threads() noexcept {
   weak::fence_all();
-  return true;
 }
 
 // Of spin.cpp. A spin ends after a few looks.

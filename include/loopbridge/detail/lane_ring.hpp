@@ -9,8 +9,9 @@ namespace loopbridge::detail {
 class core_base;
 
 /// Waits until every thread of this process has passed a full memory barrier: the other half of a
-/// fence that they leave out. False: the system has no such thing. In src/membarrier.cpp.
-bool fence_all_threads() noexcept;
+/// fence that they leave out, and may leave out only where the system can do this. If it could and
+/// cannot any more, a post might be lost: that ends the process. In src/membarrier.cpp.
+void fence_all_threads() noexcept;
 bool can_fence_all_threads() noexcept;
 
 /// A bounded queue from one thread to the loop. Its producer makes no locked operation while the
