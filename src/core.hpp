@@ -61,6 +61,8 @@ class core final : public core_base {
   void enlist(deferred_base& d) noexcept override;
   void delist_later(deferred_base& d) noexcept override;
   void delist(deferred_base& d) noexcept override;
+  void enroll(reentrant_state& s) noexcept override;
+  void strike_off(reentrant_state& s) noexcept override;
 
  private:
   core(options&& opts, uv_loop_t* adopted);
@@ -106,6 +108,7 @@ class core final : public core_base {
   void run_stop_functions() noexcept;
   void refuse(node& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
+  void end_firings() noexcept;
   void close_handles() noexcept;
   void close_program_handles() noexcept;
   void report_open(uv_handle_t* handle) noexcept;
@@ -146,8 +149,10 @@ class core final : public core_base {
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
 
   completion ended_;  ///< done when the loop's thread has nothing left to do but to end
-  std::unique_ptr<watchdog> watch_;  ///< null: not asked for
-  std::mutex joining_;               ///< guards thread_
+  std::unique_ptr<watchdog> watch_;      ///< null: not asked for
+  std::mutex enrolling_;                 ///< guards enrolled_, and the links
+  reentrant_state* enrolled_ = nullptr;  ///< the first of a list: all reentrant_calls
+  std::mutex joining_;                   ///< guards thread_
   own_thread thread_;
 };
 

@@ -1,17 +1,22 @@
 #include <cstdio>
+#include <utility>
 
 #include "core.hpp"
+#include "links.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/detail/reentrant_state.hpp"
 #include "loopbridge/errors.hpp"
 #include "uncancellable.hpp"
+#include "undisturbed.hpp"
 
 // How a bridge ends. Whoever stops it closes the list, in one atomic operation: from then on every
 // submission is refused, and what was accepted is in the list, the running snapshot or the register
 // of deferreds. The loop then ends all of that (end_on_loop), in this order:
 //
 //   1. what is queued runs, or is refused          no call is left
+//      firings of which neither came are reported  see reentrant_state
 //   2. deferreds fail, their cancel hooks run      no waiter is left
 //      functions given to at_stop() run            the last one first
 //   3. our handles are closed                      no ring touches one any more
@@ -86,6 +91,7 @@ void core::end_on_loop() noexcept {
   const uncancellable running;  // as in drain(), for the hooks
   drain();                      // the list is closed: the last snapshot
   close_lanes(opts_.on_stop == queued_calls::run ? lane_ring::fate::run : lane_ring::fate::refuse);
+  end_firings();
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
     // Not ours to claim: it is being resolved or cancelled by somebody, who completes the call.
@@ -133,10 +139,48 @@ void core::release_waiters_from_elsewhere() noexcept {
   take_snapshot();
   while (node* const n = taken_.pop()) refuse(*n);
   close_lanes(lane_ring::fate::refuse);
+  end_firings();
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn
   }
   give_turn_back(std::memory_order_release);
+}
+
+void core::enroll(reentrant_state& s) noexcept {
+  if (!is_this_process()) return;  // whose mutex another thread of the parent's may have held
+  const undisturbed by_handlers;
+  const std::lock_guard lock(enrolling_);
+  link_first(enrolled_, s);
+  s.enrolled = true;
+}
+
+void core::strike_off(reentrant_state& s) noexcept {
+  if (!is_this_process()) return;
+  const undisturbed by_handlers;
+  const std::lock_guard lock(enrolling_);
+  if (std::exchange(s.enrolled, false)) unlink(enrolled_, s);
+}
+
+/// The list is closed, and all that was in it has ended. Who holds the turn.
+void core::end_firings() noexcept {
+  for (;;) {
+    place where;
+    {
+      const undisturbed by_handlers;
+      const std::lock_guard lock(enrolling_);
+      bool any_left = false;
+      while (!any_left && enrolled_ != nullptr) {
+        reentrant_state& s = *enrolled_;
+        s.enrolled = false;
+        unlink(enrolled_, s);
+        any_left = s.end_firings() != 0;
+        where = s.where();
+      }
+      if (!any_left) return;
+    }
+    // The call itself may be gone from here.
+    unhandled(make_error(failure::stopped, where), where);
+  }
 }
 
 void core::close_handles() noexcept {

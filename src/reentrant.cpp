@@ -36,18 +36,29 @@ reentrant_state::reentrant_state(core_base& core, place where) noexcept
 }
 
 void reentrant_state::end() noexcept {
-  if (fired_.load(std::memory_order_relaxed) != 0 && core_->is_this_process()) {
-    core_->unhandled(make_error(failure::stopped, where_), where_);
-  }
+  core_->strike_off(*this);
+  if (end_firings() != 0 && core_->is_this_process()) report_as_stopped();
   destroy();
+}
+
+void reentrant_state::report_as_stopped() noexcept {
+  core_->unhandled(make_error(failure::stopped, where_), where_);
 }
 
 status reentrant_state::fire() noexcept {
   core_base& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  if (core.is_closed()) return core.counts().refused.add(), status::stopped;
-  fired_.fetch_add(1, std::memory_order_release);
-  if (queued_.exchange(true, std::memory_order_acq_rel)) {
+  std::uint64_t word = word_.load(std::memory_order_relaxed);
+  do {
+    if ((word & over_mark) != 0 || core.is_closed()) {
+      core.counts().refused.add();
+      return status::stopped;
+    }
+    // release: the run that counts this firing sees what was done before it. acquire: who finds the
+    // node free has it for itself, the loop having read its `next`; pairs with run().
+  } while (!word_.compare_exchange_weak(word, (word | queued_mark) + 1, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed));
+  if ((word & queued_mark) != 0) {
     coalesced_.fetch_add(1, std::memory_order_relaxed);
     return status::accepted;
   }
@@ -56,7 +67,8 @@ status reentrant_state::fire() noexcept {
   if (s == status::accepted) return s;
   refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
   // Closed meanwhile. The count cannot be taken back: a run for others (handlers inside this call,
-  // say) may have taken this firing along. So it is accepted: it has run, or end() reports it.
+  // say) may have taken this firing along, and others may rely on it for theirs. So it is accepted:
+  // it has run, or the bridge's end, or end(), whichever comes first, reports it.
   return s == status::stopped ? status::accepted : s;
 }
 
@@ -82,19 +94,24 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
     return s;
   }
   core.counts().waits_begun.add();
-  const bool ended = slot.state.wait(until, core.process());
+  slot.state.wait(until, core.process());
   core.counts().waits_ended.add();
-  const status s = ended                    ? slot.result
-                   : core.is_this_process() ? status::timed_out
-                                            : status::wrong_process;
-  // Of waiter and loop, the second to let go gives the slot back.
-  if (slot.state.release_handle()) waits_in_use_.release(index);
+  // Of waiter and loop, the second to let go gives the slot back. What the loop said just after the
+  // time was up is said too, as nobody else hears of it.
+  if (!slot.state.release_handle()) {
+    return core.is_this_process() ? status::timed_out : status::wrong_process;
+  }
+  const status s = slot.result;
+  waits_in_use_.release(index);
   return s;
 }
 
-void reentrant_state::run_callable(core_base& core, std::uint64_t extra) noexcept {
-  // acquire: pairs with fire(), so that the callable sees what was done before each firing.
-  const std::uint64_t firings = fired_.exchange(0, std::memory_order_acquire) + extra;
+void reentrant_state::run_callable(core_base& core, std::uint64_t marks_kept,
+                                   std::uint64_t extra) noexcept {
+  // acquire: the callable sees what was done before each firing. release: gives the node, whose
+  // `next` was read, back to the next firing, unless its mark is kept. Pairs with fire().
+  const std::uint64_t firings =
+      (word_.fetch_and(marks_kept, std::memory_order_acq_rel) & count_mask) + extra;
   if (firings == 0) return;  // a waiting firing has taken them along
   try {
     const watched_call watched(core, where_);
@@ -105,23 +122,19 @@ void reentrant_state::run_callable(core_base& core, std::uint64_t extra) noexcep
 }
 
 void reentrant_state::run(core_base& core) noexcept {
-  queued_.exchange(false, std::memory_order_acq_rel);  // before: a firing from now on needs a run
-  run_callable(core, 0);
+  run_callable(core, over_mark, 0);
   release_ref();
 }
 
-void reentrant_state::refuse(core_base& core) noexcept {
-  // Zero if a waiting firing took them along. Relaxed: only their number matters, nothing is run.
-  if (fired_.exchange(0, std::memory_order_relaxed) != 0) {
-    core.unhandled(make_error(failure::stopped, where_), where_);
-  }
+/// The count stays, for the bridge's end, which follows, or for end().
+void reentrant_state::refuse(core_base&) noexcept {
   release_ref();
 }
 
 void reentrant_state::wait_slot::run(core_base& core) noexcept {
   reentrant_state& state_of_call = *owner;
   state.try_start();
-  state_of_call.run_callable(core, 1);
+  state_of_call.run_callable(core, ~count_mask, 1);
   finish();
 }
 
@@ -134,7 +147,11 @@ void reentrant_state::wait_slot::refuse(core_base&) noexcept {
 void reentrant_state::wait_slot::finish() noexcept {
   reentrant_state& state_of_call = *owner;
   const auto index = static_cast<unsigned>(this - state_of_call.waits_);
-  if (state.publish(completion::running, true)) state_of_call.waits_in_use_.release(index);
+  if (state.publish(completion::running, true)) {
+    // Its time was up, and it was told that the firing would still run.
+    if (result == status::stopped) state_of_call.report_as_stopped();
+    state_of_call.waits_in_use_.release(index);
+  }
   state_of_call.release_ref();
 }
 

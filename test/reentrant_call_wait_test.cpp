@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/counted.hpp"
+#include "support/error_log.hpp"
 #include "support/held_loop.hpp"
 
 TEST_SUITE_BEGIN("reentrant_call: waits");
@@ -127,6 +128,24 @@ TEST_CASE("who waits when a bridge stops that refuses is told so, queued or at t
     CHECK(answer == status::stopped);
     CHECK(ran == 0);
   }
+}
+
+TEST_CASE("a firing whose wait was given up, and which a stop then refuses, is reported") {
+  const support::error_log log;
+  loopbridge::options opts = support::reporting_to(log);
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  bridge b(opts);
+  int ran = 0;
+  reentrant_call call(b, [&] { ++ran; });
+  {
+    const support::held_loop held(b);
+    CHECK(call.call_for(at_once) == status::timed_out);
+    b.stop_reentrant();
+  }
+  b.stop();
+  CHECK(ran == 0);
+  REQUIRE(log.size() == 1);
+  CHECK(support::holds<loopbridge::bridge_stopped>(log.entries()[0].error));
 }
 
 namespace {

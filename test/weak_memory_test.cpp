@@ -35,8 +35,7 @@ struct kept {
   const char* why;
 };
 constexpr const char* node_is_reused =
-    "the loop has read the node's `next`, which is no checked data, before it is pushed again; and "
-    "operations of one thread are not reordered here, so that a firing is never counted too late";
+    "the loop has read the node's `next`, which is no checked data, before it is pushed again";
 constexpr const char* names_of_owners =
     "orders what two owners store in name_, which is a matter of words in a message";
 constexpr const char* vertex_of_another_run =
@@ -75,10 +74,9 @@ constexpr kept not_seen[] = {
     {"release -> relaxed: if (own != nullptr) own->in_use_.store", names_of_owners},
     {"acquire -> relaxed: if (!v->in_use_.compare_exchange_strong", names_of_owners},
     {"release -> relaxed: v->in_use_.store(false", names_of_owners},
-    {"acq_rel -> acquire: if (queued_.exchange(true", node_is_reused},
-    {"acq_rel -> release: if (queued_.exchange(true", node_is_reused},
-    {"acq_rel -> acquire: queued_.exchange(false", node_is_reused},
-    {"acq_rel -> release: queued_.exchange(false", node_is_reused},
+    {"acq_rel -> release: } while (!word_.compare_exchange_weak(word, (word | queued_mark)",
+     node_is_reused},
+    {"acq_rel -> acquire: (word_.fetch_and(marks_kept", node_is_reused},
     {"seq_cst -> acq_rel: return in_turn_.compare_exchange_strong(free, 1",
      "success needs acquire only, but compilers warn of a failure's order that is stronger"},
 };

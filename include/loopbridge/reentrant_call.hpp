@@ -16,6 +16,11 @@ namespace loopbridge {
 /// Everything that post() needs is reserved when the reentrant_call is made, so that firing it
 /// cannot fail while its bridge lives. Make one per signal, or per object that is finalized.
 ///
+/// A firing that was accepted runs, unless the bridge stops before: then it may go to
+/// options::on_unhandled_error instead, as `bridge_stopped`, with the place of the reentrant_call.
+/// One of the two has happened when the bridge has ended, whether or not the reentrant_call is ever
+/// destroyed, and wherever a frame that fired it was interrupted.
+///
 /// Firings that come before the loop gets to the callable are coalesced into one run and counted.
 /// The callable is called with what it accepts of (loop_ref, std::uint64_t firings): firings is how
 /// many it answers, at least 1; all runs' together are the firings accepted. Firing while the
@@ -45,7 +50,7 @@ class reentrant_call {
   ///
   /// `answered`; or it did not wait: `stopped`, `wrong_process`, `would_deadlock` (the loop's
   /// thread), `unsupported` (doorbell::uv_async: see there), `exhausted` (16 waits on this call
-  /// are under way); or `timed_out`: it will still run, unless the bridge stops.
+  /// are under way); or `timed_out`: it will still run, or be reported if the bridge stops.
   template <class Rep, class Period>
   status call_for(std::chrono::duration<Rep, Period> timeout) noexcept {
     return state_ != nullptr ? state_->fire_and_wait(detail::deadline_after(timeout))
@@ -62,8 +67,10 @@ class reentrant_call {
 
   template <class F>
   static detail::reentrant_state* make(detail::core_base& core, F&& f, place where) {
-    return detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
+    auto* const made = detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
         core.memory(), core, where, std::forward<F>(f));
+    core.enroll(*made);
+    return made;
   }
 
   std::unique_ptr<detail::reentrant_state, release> state_;

@@ -7,7 +7,8 @@
  * Configurations:
  *   THREADS    1 or 2, the first with a handler that may interrupt it; each fires once, and may
  *              wait for it
- *   STOP       the bridge may stop */
+ *   STOP       the bridge may stop
+ *   KEPT       the call is never destroyed */
 
 #ifndef THREADS
 #define THREADS 1
@@ -17,8 +18,10 @@
 
 chan list = [2] of { byte };
 bool closed;
-byte fired;       /* reentrant_state::fired_ */
-bool queued;      /* reentrant_state::queued_ */
+byte fired;       /* reentrant_state::word_: the count ... */
+bool queued;      /* ... its mark for the shared node ... */
+bool over;        /* ... and the one for the bridge's end */
+bool enrolled = true; /* reentrant_state::enrolled, under the core's mutex */
 byte refs = 1;    /* reentrant_state::refs_ */
 bool used;        /* reentrant_state::waits_in_use_ */
 byte answered_to; /* wait_slot::result: whom it answers */
@@ -48,17 +51,24 @@ inline submit_node(node, ok)
   }
 }
 
-/* reentrant_state::fire. What it returns is counted with `accepted`, in the step that decides. */
+/* reentrant_state::fire. What it returns is counted with `accepted`, in the step that decides; a
+ * firing that takes the node cannot be refused any more either. */
 inline fire()
 {
   if
   :: closed
   :: else ->
-     fired++;
-     atomic { ok = queued; queued = true; accepted = accepted + ok };
+     atomic {
+       touch_call();
+       if
+       :: over -> w = 2
+       :: else -> fired++; w = queued; queued = true; accepted = accepted + w
+       fi
+     };
      if
-     :: ok /* counted in the run that is still to come */
-     :: else ->
+     :: w == 2 /* refused */
+     :: w == 1 /* counted in the run that is still to come, or by the bridge's end */
+     :: w == 0 ->
         refs++;
         submit_node(SHARED, ok);
         if
@@ -72,7 +82,8 @@ inline fire()
 #endif
            refs--
         fi
-     fi
+     fi;
+     w = 0
   fi
 }
 
@@ -101,7 +112,7 @@ inline fire_and_wait(me, u, limit)
         assert(!ok || answered_to == me);
         release(HANDLE_GONE, LOOP_GONE, ok);
         if
-        :: ok -> release_slot()
+        :: ok -> assert(answered_to == me); release_slot()
         :: else
         fi
      :: else -> release_slot(); refs--
@@ -149,43 +160,68 @@ inline release_ref()
     touch_call();
     refs--;
     if
-    :: refs == 0 -> assert(fired == 0 || closed); reported = reported + fired; fired = 0
+    :: refs == 0 ->
+       enrolled = false;
+       assert(fired == 0 || closed);
+       reported = reported + fired;
+       fired = 0
     :: else
     fi
   }
 }
 
+#ifndef KEPT
 /* Destroys the reentrant_call, when nobody fires it any more. */
 active proctype owner()
 {
   firing == 0;
   release_ref()
 }
+#endif
 
-/* reentrant_state::run_callable */
+/* reentrant_state::run_callable, with what the step before it took off the word */
 inline run_callable(extra)
 {
-  atomic { touch_call(); ran = ran + fired + extra; fired = 0 }
+  ran = ran + fired + extra;
+  fired = 0
 }
 
 /* reentrant_state::run */
 inline run_shared()
 {
 #ifdef TAKES_BEFORE_UNQUEUEING
-  run_callable(0);
+  atomic { touch_call(); run_callable(0) };
   queued = false;
 #else
-  atomic { touch_call(); queued = false };
-  run_callable(0);
+  atomic { touch_call(); queued = false; run_callable(0) };
 #endif
   release_ref()
 }
 
-/* reentrant_state::refuse */
+/* reentrant_state::refuse: what is counted stays, for the end */
 inline refuse_shared()
 {
-  atomic { touch_call(); reported = reported + fired; fired = 0 };
   release_ref()
+}
+
+/* core::end_firings: the list is closed, and all that was in it has ended */
+inline end_firings()
+{
+  atomic {
+    if
+#ifndef FORGOTTEN_AT_THE_END
+    :: enrolled ->
+       touch_call();
+       enrolled = false;
+#ifndef ENDED_WITHOUT_A_MARK
+       over = true;
+#endif
+       reported = reported + fired;
+       fired = 0
+#endif
+    :: else
+    fi
+  }
 }
 
 /* reentrant_state::wait_slot::finish */
@@ -221,11 +257,11 @@ end_idle:
      try_start(ok);
      assert(ok);
      if
-     :: run_callable(1)
+     :: atomic { touch_call(); run_callable(1) }
      :: closed -> reported++
      fi;
      finish()
-  :: closed && empty(list) -> break
+  :: closed && empty(list) -> end_firings(); break
   od
 }
 
@@ -240,6 +276,10 @@ active proctype quiescence()
 {
 end_of_all:
   timeout;
+#ifdef KEPT
+  assert(refs == 1 && !used);
+#else
   assert(refs == 0 && !used);
+#endif
   assert(accepted == ran + reported)
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <errno.h>
+#include <signal.h>
 
 namespace stepping {
 
@@ -47,6 +48,7 @@ class row {
   void pairs_at(const boundary& at);
   bool interrupted_twice(const boundary& at, const boundary& inner);
   void handle(const handler& h);
+  void handle_by_a_signal();
   /// As a type, so that it is one piece of code, whether its way is noted or stepped.
   struct first_handler {
     row& r;
@@ -133,8 +135,18 @@ void row::judge(bool visited) {
   report_.refused += answers_.refused;
 }
 
+/// In a handler, of a signal that is blocked where the interrupted code has it so.
+void row::handle_by_a_signal() {
+  static row* signalled;
+  signalled = this;
+  struct sigaction how {};
+  how.sa_handler = [](int) { signalled->handle(*signalled->first_); };
+  sigaction(SIGUSR1, &how, nullptr);
+  raise(SIGUSR1);
+}
+
 bool row::interrupted(const boundary& at) {
-  const auto nested = [&] { handle(*first_); };
+  const auto nested = [&] { operation_.blocks_signals ? handle_by_a_signal() : handle(*first_); };
   const bool visited = run_to(at, nested);
   judge(visited);
   return visited;

@@ -130,6 +130,24 @@ WEAK_SCENARIO("handles outlive the bridge; a firing is run, reported or refused"
   require(posted != status::accepted || firings + reports != 0, "accepted, and never heard of");
 }
 
+WEAK_SCENARIO("a firing beside its bridge's end is run, reported or refused, and its call stays") {
+  std::unique_ptr<loopbridge::reentrant_call> fired;
+  unsigned other;
+  unsigned accepted = 0;
+  weak::tally firings;
+  weak::tally reports;
+  {
+    loopbridge::bridge bridge(
+        {.spin = loopbridge::spinning::off,
+         .on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reports; }});
+    fired = std::make_unique<loopbridge::reentrant_call>(bridge,
+                                                         [&](std::uint64_t n) { firings += n; });
+    other = weak::start([&] { accepted += fired->post() == status::accepted ? 1 : 0; });
+  }
+  weak::join(other);
+  require(firings + reports == accepted, "accepted, and never heard of; or heard of twice");
+}
+
 /// A loop of the program's, which a handle of its own keeps alive.
 struct app_loop {
   app_loop() {

@@ -28,6 +28,7 @@ namespace loopbridge::detail {
 
 class deferred_base;
 class reentrant_post;
+class reentrant_state;
 class completion;
 class lane_state;
 class wait_vertex;
@@ -140,6 +141,11 @@ class core_base {
   virtual void delist_later(deferred_base& d) noexcept = 0;
   /// The loop's part of delist_later(). Who holds the turn.
   virtual void delist(deferred_base& d) noexcept = 0;
+
+  /// A reentrant_call is made, or ended: the end of this core looks after those that there are. Any
+  /// ordinary thread.
+  virtual void enroll(reentrant_state& s) noexcept = 0;
+  virtual void strike_off(reentrant_state& s) noexcept = 0;
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {

@@ -16,13 +16,20 @@ namespace loopbridge::detail {
 /// slots for those that wait.
 ///
 /// A firing that waits has a node of its own. It must not ride on the shared one: the frame that
-/// took `queued_` may be the very one that the waiting handler has interrupted, before its push.
+/// took the shared one may be the very one that the waiting handler has interrupted, before its
+/// push.
 ///
-/// Home of `fired_`: firings not yet handed to the callable. fire() adds (release), the loop takes
-/// all (acq_rel). Home of `queued_`: true from the first firing until the loop begins to run the
-/// shared node. Both sides exchange it with acq_rel, and the loop takes `fired_` after it: a firing
-/// that found it true is counted in the run that is still to come.
-/// Counted: the reentrant_call, and each node of ours in the list.
+/// Home of `word_`: how many firings are not yet handed to the callable, and above them two marks:
+///
+///   queued  a firing has taken the shared node to queue it; until the loop begins to run it
+///   over    the bridge has ended, for good: nothing is counted any more
+///
+/// fire() adds one and sets `queued` in one step; the loop takes both away, in one step too. So a
+/// firing that found the mark is counted in the run that is still to come. But there may come none:
+/// the frame that took the node may be refused, or stay where it was interrupted. So the core knows
+/// all of these states, and its end sets `over` and reports what was counted before that.
+///
+/// Home of `refs_`: the reentrant_call, and each node of ours in the list.
 class reentrant_state : public node {
  public:
   static constexpr unsigned wait_slots = 16;
@@ -33,6 +40,18 @@ class reentrant_state : public node {
 
   void run(core_base& core) noexcept override;
   void refuse(core_base& core) noexcept override;
+
+  /// By who ends the bridge, when nothing of this is in the list, or by end(): refuses all later
+  /// firings. How many are left that were accepted. Relaxed: they are not run.
+  std::uint64_t end_firings() noexcept {
+    return word_.exchange(over_mark, std::memory_order_relaxed) & count_mask;
+  }
+  place where() const noexcept { return where_; }
+
+  // The core's list of all: under its mutex.
+  reentrant_state* previous = nullptr;
+  reentrant_state* following = nullptr;
+  bool enrolled = false;
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
@@ -65,13 +84,17 @@ class reentrant_state : public node {
 
   /// The last hold is gone: reports firings that were accepted and then not run, and destroys.
   void end() noexcept;
-  /// Loop: runs the callable for `extra` and all firings counted so far.
-  void run_callable(core_base& core, std::uint64_t extra) noexcept;
-  void release_wait(wait_slot& slot) noexcept;
+  void report_as_stopped() noexcept;
+  /// Loop: runs the callable for `extra` and all firings counted so far, which it takes off the
+  /// word together with marks that are not to be kept.
+  void run_callable(core_base& core, std::uint64_t marks_kept, std::uint64_t extra) noexcept;
+
+  static constexpr std::uint64_t over_mark = std::uint64_t{1} << 63;
+  static constexpr std::uint64_t queued_mark = std::uint64_t{1} << 62;
+  static constexpr std::uint64_t count_mask = queued_mark - 1;
 
   const place where_;
-  std::atomic<std::uint64_t> fired_{0};
-  std::atomic<bool> queued_{false};
+  std::atomic<std::uint64_t> word_{0};
   std::atomic<std::uint64_t> coalesced_{0};  ///< a statistic: relaxed
   std::atomic<std::uint32_t> refs_{1};
   slot_bits waits_in_use_{wait_slots};
