@@ -138,6 +138,7 @@ class core final : public core_base {
   uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
   bool inline_ = false;    ///< in a callable that when_full::run_inline() lets run
   bool has_rest_ = false;  ///< the last turn's budget did not suffice
+  turn_budget budget_;     ///< since the last look at I/O
   bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
   bool handles_open_ = false;
   bool turns_ended_ = false;

@@ -55,7 +55,10 @@ bool core::stay_awake() noexcept {
   if (spinning_ == nullptr || adopted_ || draining_) return false;
   spinner& own = spinning_->loop;
   if (std::exchange(found_nothing_, false) || !own.is_worth_it()) return false;
-  const deadline until = spinner::clock::now() + longest_without_poll;
+  const deadline begun = spinner::clock::now();
+  // The turn that was just now has used up what may be run before I/O: so that comes first.
+  if (budget_.is_spent_at(begun)) return true;
+  const deadline until = begun + longest_without_poll;
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
   bool ran = false;
   for (;;) {
@@ -87,6 +90,7 @@ void core::note_sleep() noexcept {
 void core::after_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   bell_.disarm();
+  budget_ = {};
   if (spinning_ != nullptr) note_sleep();
   if (awake_since_ == 0) awake_since_ = uv_now(loop_);
   if (draining_) {  // nested
@@ -138,8 +142,9 @@ void core::give_turn_back(std::memory_order order) noexcept {
   if (in_turn_.exchange(0, order) == 2) futex_wake_all(in_turn_);
 }
 
-/// Takes what is queued, and runs it until the budget is spent. What is taken belongs to the core
-/// and not to this frame, so that a uv_run nested in a callable goes on with it, in order.
+/// Takes what is queued, and runs it until the budget is spent, which is one from each look at I/O
+/// to the next: a loop that spins comes here several times in between. What is taken belongs to the
+/// core and not to this frame, so that a uv_run nested in a callable goes on with it, in order.
 ///
 /// It is taken in each turn, also while older calls are left: the list is the youngest first, and
 /// turning round a long one would take longer than I/O may wait.
@@ -149,14 +154,16 @@ void core::drain() noexcept {
   const bool closed = list_.closed();
   // What is taken makes room: with a capacity no more is taken before the last of it has run.
   if (!room_ || !has_rest_ || closed) take_snapshot();
-  turn_budget budget = closed ? turn_budget::unlimited() : turn_budget{};
-  run_queued(budget);
+  turn_budget unlimited = turn_budget::unlimited();
+  run_queued(closed ? unlimited : budget_);
   if (!is_this_process()) return come_back_in_child();
   has_rest_ = taken_.oldest != nullptr;
 }
 
 void core::run_queued(turn_budget& budget) noexcept {
-  while (node* const n = taken_.pop()) {
+  while (taken_.oldest != nullptr) {
+    if (budget.is_spent()) return;
+    node* const n = taken_.pop();
     // Asked for each: a stop on another thread holds for what is left of the snapshot too.
     if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
       refuse(*n);
@@ -164,7 +171,7 @@ void core::run_queued(turn_budget& budget) noexcept {
       counts_.ended.add_alone();
       n->run(*this);
     }
-    if (!is_this_process() || budget.is_spent()) return;
+    if (!is_this_process()) return;
   }
   if (lanes_ != nullptr) run_lanes(budget);
 }

@@ -123,10 +123,10 @@ bool lane_state::end_items(std::uint64_t position, lane_ring::fate f,
   constexpr std::uint64_t published_at_least_every = 128;
   // A callable that nests uv_run may get here again, and take what follows.
   while (ring.taken() < position) {
+    if (budget.is_spent()) return true;
     if (ring.taken() % published_at_least_every == 0) wake_producer(ring.publish_head());
     lane_ring::slot& s = ring.next();
     s.end(s.closure, core, this, f);
-    if (budget.is_spent()) return true;
   }
   return false;
 }

@@ -1,41 +1,99 @@
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace loopbridge::detail {
 
-/// How much of what is queued one turn of the loop runs before I/O is served.
-///
-/// By time; but looking at the clock costs as much as running two short calls. So a turn of few
-/// calls does not look, and a long one looks ever more seldom.
-class turn_budget {
- public:
-  using clock = std::chrono::steady_clock;
-  static constexpr std::chrono::microseconds longest{50};
+/// The clocks that a turn looks at.
+struct turn_clock {
+  using time_point = std::chrono::steady_clock::time_point;
 
-  turn_budget() noexcept = default;
-  static turn_budget unlimited() noexcept {
-    turn_budget all;
+  static time_point now() noexcept { return std::chrono::steady_clock::now(); }
+  /// A number that has changed when some milliseconds have passed: four on most systems, ten on
+  /// some. An eighth of the other's cost, if there is such a clock.
+  static std::uint64_t coarse() noexcept {
+#ifdef CLOCK_MONOTONIC_COARSE
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(t.tv_nsec);
+#else
+    return static_cast<std::uint64_t>(now().time_since_epoch() / std::chrono::milliseconds(4));
+#endif
+  }
+};
+
+/// How much of what is queued the loop runs between two looks at I/O.
+///
+/// By time; but looking at the clock costs as much as running two short calls. So nobody looks for
+/// a single call. Where there are more, the time counts from the second on, and is looked at before
+/// the third: long calls end there. While calls are short, the precise clock is looked at once in
+/// sixteen, and the coarse one before every second: that sees one that takes some milliseconds.
+/// Where calls take so long that sixteen would be too many, the precise one is looked at for each.
+template <class Clock>
+class basic_turn_budget {
+ public:
+  using time_point = typename Clock::time_point;
+  static constexpr std::chrono::microseconds longest{50};
+  static constexpr std::uint64_t short_calls_unseen = 16;
+
+  basic_turn_budget() noexcept = default;
+  static basic_turn_budget unlimited() noexcept {
+    basic_turn_budget all;
     all.next_look_ = 0;
     return all;
   }
 
-  /// To be asked after each call.
+  /// To be asked before each call. Once true, it stays so.
   bool is_spent() noexcept { return ++calls_ == next_look_ && look(); }
 
- private:
-  bool look() noexcept {
-    next_look_ += std::min<std::uint64_t>(calls_, 256);
-    const clock::time_point now = clock::now();
-    if (since_ == clock::time_point{}) since_ = now;
+  /// By who looks at the clock anyway, between calls: is it spent by now? Time counts from here at
+  /// the latest.
+  bool is_spent_at(time_point now) noexcept {
+    if (since_ == time_point{}) begin(now);
     return now - since_ >= longest;
   }
 
+ private:
+  bool look() noexcept {
+    if (calls_ != next_precise_look_) {
+      const std::uint64_t coarse = Clock::coarse();
+      if (coarse == std::exchange(coarse_, coarse)) {
+        next_look_ = std::min(calls_ + 2, next_precise_look_);
+        return false;
+      }
+    }
+    const time_point now = Clock::now();
+    const bool first = since_ == time_point{};
+    if (first) begin(now);
+    const bool spent = now - since_ >= longest;
+    const bool slow = (now - seen_at_) * short_calls_unseen >= longest * (calls_ - seen_);
+    next_precise_look_ = calls_ + (first || spent || slow ? 1 : short_calls_unseen);
+    next_look_ = std::min(calls_ + 2, next_precise_look_);
+    seen_at_ = now;
+    seen_ = calls_;
+    return spent;
+  }
+
+  void begin(time_point now) noexcept {
+    since_ = seen_at_ = now;
+    coarse_ = Clock::coarse();
+  }
+
   std::uint64_t calls_ = 0;
-  std::uint64_t next_look_ = 4;
-  clock::time_point since_{};
+  std::uint64_t next_look_ = 2;
+  std::uint64_t next_precise_look_ = 2;
+  time_point since_{};        ///< unset: nobody has looked yet
+  std::uint64_t seen_ = 0;    ///< how many calls there were at the last precise look,
+  time_point seen_at_{};      ///< and when that was
+  std::uint64_t coarse_ = 0;  ///< what the coarse clock showed
 };
+
+using turn_budget = basic_turn_budget<turn_clock>;
 
 }  // namespace loopbridge::detail

@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <thread>
+#include <utility>
 
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
@@ -90,6 +93,40 @@ TEST_CASE("calls that are queued together do not keep the loop from I/O until th
   CHECK(last - first >= 5);
   b.call([&] { polls.close(); });
   support::catch_up(b);
+}
+
+TEST_CASE(
+    "of calls that take long, two at most run between two looks at I/O, also while it spins") {
+  for (const auto spin : {loopbridge::spinning::off, loopbridge::spinning::adaptive}) {
+    loopbridge::options opts;
+    opts.spin = spin;
+    loopbridge::bridge b(opts);
+    // The loop's: a look at I/O is what its check phase comes after.
+    struct {
+      uv_check_t check{};
+      int calls = 0;
+      int most = 0;
+    } seen;
+    b.call([&](loopbridge::loop_ref loop) {
+      uv_check_init(loop, &seen.check);
+      seen.check.data = &seen;
+      uv_check_start(&seen.check, [](uv_check_t* c) {
+        auto& s = *static_cast<decltype(seen)*>(c->data);
+        s.most = std::max(s.most, std::exchange(s.calls, 0));
+      });
+    });
+    for (int i = 0; i < 50; ++i) b.call([] {});  // spinning pays
+    for (int i = 0; i < 10; ++i) {
+      b.post([&] {
+        ++seen.calls;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      });
+    }
+    b.call([] {});
+    b.call([&] { uv_close(reinterpret_cast<uv_handle_t*>(&seen.check), nullptr); });
+    CHECK(seen.most <= 2);
+    CHECK(seen.most > 0);
+  }
 }
 
 TEST_CASE("what is posted during a turn runs in the next one, after the poll") {

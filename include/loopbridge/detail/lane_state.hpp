@@ -15,7 +15,10 @@
 
 namespace loopbridge::detail {
 
-class turn_budget;
+struct turn_clock;
+template <class Clock>
+class basic_turn_budget;
+using turn_budget = basic_turn_budget<turn_clock>;
 
 /// A lane between its two owners, the handle and the loop's register of lanes, and its ring.
 ///
