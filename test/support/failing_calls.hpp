@@ -107,8 +107,13 @@ extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd,
   if (const int e = support::calls::detail::error_for("mmap")) return errno = e, MAP_FAILED;
   return support::calls::detail::next<function>("mmap")(at, size, protection, flags, fd, offset);
 }
-LOOPBRIDGE_FAILS_BY_ERRNO(int, madvise, -1, (void* at, size_t size, int advice) noexcept,
-                          (at, size, advice))
+/// With error -1 it only says yes, as an emulator does.
+extern "C" int madvise(void* at, size_t size, int advice) noexcept {
+  const int e = support::calls::detail::error_for("madvise");
+  if (e == -1) return 0;
+  if (e != 0) return errno = e, -1;
+  return support::calls::detail::next<int(void*, size_t, int)>("madvise")(at, size, advice);
+}
 LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, read, -1, (int fd, void* to, size_t size), (fd, to, size))
 LOOPBRIDGE_FAILS_BY_RESULT(__register_atfork,
                            (void (*prepare)(), void (*parent)(), void (*child)(),
