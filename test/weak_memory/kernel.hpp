@@ -49,6 +49,10 @@ class weak_mutex {
   view seen_;
 };
 
+inline int mask_no_signals(int, const sigset_t*, sigset_t*) noexcept {
+  return 0;
+}
+
 class weak_thread {
  public:
   weak_thread() noexcept = default;

@@ -73,6 +73,7 @@ using ::weak::weak_clock;
 #define syscall ::weak::system_call
 #define sched_yield ::weak::yield
 #define pthread_self ::weak::this_thread_id
+#define pthread_sigmask ::weak::mask_no_signals
 #define pthread_setname_np(...) static_cast<void>(0)
 #define thread_local  // the executor's: see start_library()
 
@@ -100,6 +101,17 @@ bool run_at_thread_end(at_thread_end&) noexcept {
 }
 thread_of_ours::thread_of_ours() noexcept = default;
 thread_of_ours::~thread_of_ours() = default;
+void own_thread::start(std::size_t, void* (*main)(void*), void* data) {
+  thread_ = weak::start([main, data] { main(data); });
+  joinable_ = true;
+}
+void own_thread::join() noexcept {
+  weak::join(static_cast<unsigned>(thread_));
+  joinable_ = false;
+}
+void own_thread::detach() noexcept {
+  joinable_ = false;
+}
 void reserve_stop_at_thread_end() {}
 void stop_at_thread_end(core_base&) noexcept {}
 
@@ -119,6 +131,18 @@ bool can_fence_all_threads() noexcept {
 void fence_all_threads() noexcept {
   weak::fence_all();
 }
+
+// The system's.
+void loop_signals::begin() noexcept {}
+void loop_signals::open(const uv_loop_t&) noexcept {}
+void loop_signals::close(const uv_loop_t&) noexcept {}
+int open_pipe(int (&fds)[2]) noexcept {
+  fds[0] = fds[1] = -1;
+  return 0;
+}
+standard_streams_taken::standard_streams_taken() noexcept : taken_(0) {}
+standard_streams_taken::~standard_streams_taken() = default;
+void take_standard_streams_in_forks() {}
 
 // Of spin.cpp. A spin ends after a few looks.
 int current_cpu() noexcept {
