@@ -18,6 +18,14 @@
 // How a message becomes a text, in the place where it is logged: perhaps in a handler. No locale,
 // no allocation. (std::to_chars is neither said to be safe there nor has it anything that would
 // make it unsafe: it computes. Not for long double, though, for which libstdc++ uses printf.)
+// strerrordesc_np: unlike strerror neither translated nor allocated, and glibc says that it is
+// async-signal-safe. (Elsewhere __GLIBC_PREREQ does not even stand in a condition.)
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 32)
+#define LOOPBRIDGE_HAS_ERROR_TEXTS
+#endif
+#endif
+
 namespace loopbridge::detail {
 namespace {
 
@@ -77,8 +85,7 @@ void put_c_text(output& to, log_argument::characters text) noexcept {
 }
 
 void put_error(output& to, int number) noexcept {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
-  // Unlike strerror, neither translated nor allocated: glibc says it is async-signal-safe.
+#ifdef LOOPBRIDGE_HAS_ERROR_TEXTS
   if (const char* const text = strerrordesc_np(number); text != nullptr) {
     put_c_text(to, {text, PTRDIFF_MAX});
     to.put(" ");

@@ -13,6 +13,7 @@
 #include <loopbridge/loopbridge.hpp>
 
 #include "support/doorbells.hpp"
+#include "support/libc_throw.hpp"
 #include "support/patience.hpp"
 #include "support/sanitizers.hpp"
 
@@ -33,7 +34,7 @@ F* next(const char* name) noexcept {
 // ThreadSanitizer calls these before it can bear instrumented code.
 #ifndef __SANITIZE_THREAD__
 
-extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
+extern "C" int clock_gettime(clockid_t clock, timespec* now) __THROW {
   static constinit std::atomic<int (*)(clockid_t, timespec*)> real{nullptr};
   if (real.load() == nullptr) real = next<int(clockid_t, timespec*)>("clock_gettime");
   const int result = real.load()(clock, now);
@@ -42,20 +43,20 @@ extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
   }
   return result;
 }
-extern "C" int gettimeofday(timeval* now, void*) noexcept {
+extern "C" int gettimeofday(timeval* now, void*) __THROW {
   timespec precise;
   clock_gettime(CLOCK_REALTIME, &precise);
   *now = {precise.tv_sec, precise.tv_nsec / 1000};
   return 0;
 }
-extern "C" time_t time(time_t* now) noexcept {
+extern "C" time_t time(time_t* now) __THROW {
   timespec precise;
   clock_gettime(CLOCK_REALTIME, &precise);
   if (now != nullptr) *now = precise.tv_sec;
   return precise.tv_sec;
 }
 /// How our own waits sleep.
-extern "C" long syscall(long number, ...) noexcept {
+extern "C" long syscall(long number, ...) __THROW {
   va_list list;
   va_start(list, number);
   long a[6];

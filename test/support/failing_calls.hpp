@@ -21,6 +21,8 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "libc_throw.hpp"
+
 namespace support::calls {
 
 /// The n-th call of `name` fails with `error`, where it comes from this far.
@@ -98,17 +100,17 @@ inline bool recover() {
   }
 
 // Called by us, and some by libuv too.
-LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags) noexcept, (fds, flags))
-LOOPBRIDGE_FAILS_BY_ERRNO(int, eventfd, -1, (unsigned count, int flags) noexcept, (count, flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, pipe2, -1, (int* fds, int flags)__THROW, (fds, flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, eventfd, -1, (unsigned count, int flags)__THROW, (count, flags))
 extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd,
-                      off_t offset) noexcept {
+                      off_t offset) __THROW {
   using function = void*(void*, size_t, int, int, int, off_t);
   if (const auto hook = support::calls::before_mmap.load()) hook();
   if (const int e = support::calls::detail::error_for("mmap")) return errno = e, MAP_FAILED;
   return support::calls::detail::next<function>("mmap")(at, size, protection, flags, fd, offset);
 }
 /// With error -1 it only says yes, as an emulator does.
-extern "C" int madvise(void* at, size_t size, int advice) noexcept {
+extern "C" int madvise(void* at, size_t size, int advice) __THROW {
   const int e = support::calls::detail::error_for("madvise");
   if (e == -1) return 0;
   if (e != 0) return errno = e, -1;
@@ -116,20 +118,19 @@ extern "C" int madvise(void* at, size_t size, int advice) noexcept {
 }
 LOOPBRIDGE_FAILS_BY_ERRNO(ssize_t, read, -1, (int fd, void* to, size_t size), (fd, to, size))
 LOOPBRIDGE_FAILS_BY_RESULT(__register_atfork,
-                           (void (*prepare)(), void (*parent)(), void (*child)(),
-                            void* of) noexcept,
+                           (void (*prepare)(), void (*parent)(), void (*child)(), void* of)__THROW,
                            (prepare, parent, child, of))
 LOOPBRIDGE_FAILS_BY_RESULT(pthread_create,
                            (pthread_t * thread, const pthread_attr_t* attributes, void* (*f)(void*),
-                            void* data) noexcept,
+                            void* data) __THROW,
                            (thread, attributes, f, data))
-LOOPBRIDGE_FAILS_BY_RESULT(pthread_sigmask, (int how, const sigset_t* to, sigset_t* from) noexcept,
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_sigmask, (int how, const sigset_t* to, sigset_t* from)__THROW,
                            (how, to, from))
-LOOPBRIDGE_FAILS_BY_RESULT(pthread_setname_np, (pthread_t thread, const char* name) noexcept,
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_setname_np, (pthread_t thread, const char* name)__THROW,
                            (thread, name))
-LOOPBRIDGE_FAILS_BY_RESULT(pthread_key_create, (pthread_key_t * key, void (*end)(void*)) noexcept,
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_key_create, (pthread_key_t * key, void (*end)(void*)) __THROW,
                            (key, end))
-LOOPBRIDGE_FAILS_BY_RESULT(pthread_setspecific, (pthread_key_t key, const void* value) noexcept,
+LOOPBRIDGE_FAILS_BY_RESULT(pthread_setspecific, (pthread_key_t key, const void* value)__THROW,
                            (key, value))
 LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_init, (uv_loop_t * loop), (loop))
 LOOPBRIDGE_FAILS_BY_RESULT(uv_loop_close, (uv_loop_t * loop), (loop))
@@ -146,9 +147,9 @@ extern "C" ssize_t write(int fd, const void* from, size_t size) {
   if (const int e = support::calls::detail::error_for("write")) return errno = e, -1;
   return support::calls::detail::next<ssize_t(int, const void*, size_t)>("write")(fd, from, size);
 }
-LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags) noexcept, (flags))
+LOOPBRIDGE_FAILS_BY_ERRNO(int, epoll_create1, -1, (int flags)__THROW, (flags))
 /// Of its operations "epoll_ctl_mod" is the library's.
-extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) __THROW {
   using support::calls::detail::error_for;
   const char* const name = operation == EPOLL_CTL_MOD ? "epoll_ctl_mod" : "epoll_ctl";
   if (const int e = error_for(name)) return errno = e, -1;
@@ -173,7 +174,7 @@ extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
 /// The system calls that we make without libc: the doorbell's "write", "futex_wait", "futex_wake",
 /// "membarrier".
 /// A wait "fails" with error -1 by returning 0 although nobody has woken it.
-extern "C" long syscall(long number, ...) noexcept {
+extern "C" long syscall(long number, ...) __THROW {
   using support::calls::detail::error_for;
   if (number == SYS_write) ++support::calls::rings;
   static constinit std::atomic<long (*)(long, ...)> real{nullptr};
