@@ -7,6 +7,7 @@
 
 #include "loopbridge/detail/calls.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"
 #include "loopbridge/lane.hpp"
 #include "loopbridge/options.hpp"
@@ -226,6 +227,22 @@ class bridge {
 
   /// Is the caller on the loop's thread? Any thread, any handler.
   bool on_loop_thread() const noexcept;
+
+  // What is wrong, and says so: arguments behind the callable, times without a unit.
+  template <class F, class... More>
+  void post(F&& f, detail::no_place, More&&...) {}
+  template <class F, class... More>
+  void submit(F&& f, detail::no_place, More&&...) {}
+  template <class F, class... More>
+  void call(F&& f, detail::no_place, More&&...) {}
+  template <class Rep, class Period, class F, class... More>
+  void call_for(std::chrono::duration<Rep, Period>, F&& f, detail::no_place, More&&...) {}
+  template <class... More>
+  void call_for(detail::no_duration, More&&...) {}
+  template <class... More>
+  void submit_after(detail::no_duration, More&&...) {}
+  template <class... More>
+  void submit_every(detail::no_duration, More&&...) {}
 
  private:
   friend class bridge_group;

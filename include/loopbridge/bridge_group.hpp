@@ -101,6 +101,16 @@ class bridge_group {
     return choose().post_reentrant(f, where);
   }
 
+  // As in bridge: wrong, and says so.
+  template <class F, class... More>
+  void post(F&&, detail::no_place, More&&...) {}
+  template <class F, class... More>
+  void submit(F&&, detail::no_place, More&&...) {}
+  template <class F, class... More>
+  void call(F&&, detail::no_place, More&&...) {}
+  template <class... More>
+  void call_for(detail::no_duration, More&&...) {}
+
   /// Tells all loops to stop, and only then waits for each to end. If that throws for one (as
   /// bridge::stop does), the others are waited for nevertheless, and the first exception is thrown.
   /// On a thread of one of the group's loops it waits for none: all end by themselves. What runs

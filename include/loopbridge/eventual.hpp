@@ -7,6 +7,7 @@
 
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/interruption.hpp"
 #include "loopbridge/place.hpp"
 
@@ -134,6 +135,17 @@ class [[nodiscard(
   /// the call. If that throws, the new eventual ends so; if it loses the callable, as `broken`.
   template <class Executor, class F, detail::unless_place<F> = 0>
   auto then(Executor & executor, F && f, place where = place::current())&&;
+
+  // Wrong, and says so.
+  template <class... Any>
+  auto then(Any && ...) const& {
+    return detail::must_be_moved<T>();
+  }
+  template <class... More>
+  void get_for(detail::no_duration, More && ...) const {}
+  bool wait_for(detail::no_duration) const {
+    return false;
+  }
 
  private:
   friend class bridge;

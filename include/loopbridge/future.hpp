@@ -58,5 +58,9 @@ std::future<T> to_future(eventual<T>&& e) {
   way.release()->start();  // its own from here
   return future;
 }
+template <class T>
+auto to_future(const eventual<T>&) {  // wrong, and says so
+  return detail::must_be_moved<T>();
+}
 
 }  // namespace loopbridge

@@ -96,8 +96,9 @@ class lane {
 template <class F>
 void lane::post(F&& f) {
   using posted = detail::lane_state::posted;
-  static_assert(!detail::answer_of<typename bound<F>::result_type>::is_deferred,
-                "post() would lose what the deferred ends with: use bridge::submit()");
+  static_assert(!detail::is_later<typename bound<F>::result_type>,
+                "nobody waits for this call: what its deferred or task ends with would be lost; "
+                "use bridge::submit()");
   detail::lane_state& s = state();
   if (!s.core().is_this_process()) detail::throw_wrong_process(s.where());
   for (;;) {

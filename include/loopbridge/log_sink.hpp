@@ -7,9 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/log_argument.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
@@ -115,6 +117,14 @@ class log_format {
       ++n;
     }
     if (found != Arguments) throw "log(): there must be one {} for each argument";
+  }
+
+  /// Wrong, and says so.
+  template <class Text, std::enable_if_t<!std::is_array_v<Text>, int> = 0>
+  log_format(const Text&) {  // NOLINT: implicit
+    static_assert(detail::never<Text>,
+                  "log() takes a literal with a {} for each argument, also for a text that the "
+                  "program made: log(level, \"{}\", text)");
   }
 
   /// The same for a message that comes from elsewhere: for adapters of other logging libraries.

@@ -57,6 +57,8 @@ class reentrant_call {
                              : status::stopped;
   }
 
+  void call_for(detail::no_duration) noexcept {}  // wrong, and says so
+
   /// How many firings found another one queued and were added to it. Any thread, any handler.
   std::uint64_t coalesced() const noexcept { return state_ != nullptr ? state_->coalesced() : 0; }
 

@@ -17,6 +17,7 @@
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/detail/slot_pool.hpp"
 #include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/status.hpp"
 
@@ -182,6 +183,8 @@ class reentrant_queue : private detail::queue_base {
   std::optional<T> get_for(std::chrono::duration<Rep, Period> timeout) {
     return get_until(detail::deadline_after(timeout));
   }
+
+  void get_for(detail::no_duration) {}  // wrong, and says so
 
   /// The oldest item, if there is one now; throws like get.
   std::optional<T> try_get() { return get_until(detail::deadline{}); }

@@ -89,6 +89,10 @@ template <class T>
 result_id stash(eventual<T>&& result) {
   return detail::put_into_stash(std::make_unique<detail::stashed<T>>(std::move(result)));
 }
+template <class T>
+auto stash(const eventual<T>&) {  // wrong, and says so
+  return detail::must_be_moved<T>();
+}
 
 /// Gives back what was stashed under `id`, once: then it is the caller's. Throws `not_stashed` if
 /// there is no such result (any more), if it was stashed in the process that forked this one, or if

@@ -102,6 +102,18 @@ def warnings(compiler):
     yield well, "all of them", said
 
 
+def errors(compiler):
+    first, *programs = re.split(r"^//! (.*)$", (HERE / "wrong.cpp").read_text(), flags=re.M)
+    umbrella = "".join(include(h) for h in compiler.headers() if "spdlog" not in h)
+    prelude = compiler.precompile("#include <uv.h>\n#include <array>\n" + umbrella + first)
+    for says, program in zip(programs[::2], programs[1::2]):
+        compiles, said = compiler.run(program, *prelude)
+        lines = [line for line in said.splitlines() if " error: " in line]
+        yield not compiles and any(says in line for line in lines[:3]), program.strip(), (
+            "no error" if compiles else "%r should be among the first of these, in %d lines:\n%s" %
+            (says, len(said.splitlines()), "\n".join(lines[:5])))
+
+
 def main():
     what, uv_include, *commands = sys.argv[1:]
     failures = 0
@@ -109,7 +121,7 @@ def main():
         for command in commands:
             compiler = Compiler(command, uv_include, scratch)
             looked_at = 0
-            for well, name, said in {"macros": macros, "warnings": warnings}[what](compiler):
+            for well, name, said in {"macros": macros, "warnings": warnings, "errors": errors}[what](compiler):
                 looked_at += 1
                 if not well:
                     failures += 1

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "loopbridge/detail/timer_wait.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 
 namespace loopbridge {
 
@@ -12,6 +13,7 @@ namespace loopbridge {
 /// `cancelled`, at once, when the task is, and std::bad_alloc.
 class delay final : public detail::timer_wait {
  public:
+  explicit delay(detail::no_duration) noexcept;  // wrong, and says so
   template <class Rep, class Period>
   explicit delay(std::chrono::duration<Rep, Period> time) noexcept
       : timer_wait(detail::time_until(detail::deadline_after(time))) {}

@@ -20,6 +20,8 @@ namespace loopbridge {
 /// `cancelled`.
 template <class F>
 class queue_work final : public detail::uv_request<uv_work_t> {
+  static_assert(std::is_invocable_v<F>,
+                "queue_work() calls the function with nothing: put arguments into a lambda");
   using result = std::invoke_result_t<F>;
 
  public:

@@ -6,10 +6,7 @@ namespace loopbridge {
 
 template <class F>
 void bridge::do_post(const detail::entry& how, place where, F&& f) {
-  using bound_type = detail::bound_call_of<F>;
-  static_assert(!detail::answer_of<typename bound_type::result_type>::is_deferred,
-                "post() would lose what the deferred ends with: use submit()");
-  using posted = detail::posted_call<bound_type>;
+  using posted = detail::posted_call<detail::bound_call_of<F>>;
   detail::core_base& c = core();
   posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   status s;

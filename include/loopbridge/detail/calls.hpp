@@ -12,6 +12,10 @@ namespace loopbridge::detail {
 /// post: a block with the callable, no result. Destroyed on the loop thread once it has run.
 template <class Bound>
 class posted_call final : public node {
+  static_assert(!is_later<typename Bound::result_type>,
+                "nobody waits for this call: what its deferred or task ends with would be lost; "
+                "use submit()");
+
  public:
   template <class... A>
   explicit posted_call(place where, A&&... bound)

@@ -30,7 +30,10 @@ class bound_call {
 
   template <class G, class... A>
   explicit bound_call(G&& f, A&&... args)
-      : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {}
+      : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {
+    static_assert(std::is_constructible_v<F, G>,
+                  "this callable cannot be copied into the call: std::move it");
+  }
 
   result_type operator()([[maybe_unused]] loop_ref loop) {
     return std::apply(
@@ -71,6 +74,10 @@ struct answer_of<task<T>> {
   static constexpr bool is_deferred = true;
   static constexpr bool is_task = true;
 };
+
+/// Does a result come after the callable has returned?
+template <class R>
+inline constexpr bool is_later = answer_of<std::remove_cv_t<R>>::is_deferred;
 
 /// What the waiter gets: the callable's result, or, of a deferred<T> or a task<T>, the T.
 template <class Bound>

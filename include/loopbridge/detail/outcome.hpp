@@ -15,6 +15,8 @@ namespace loopbridge::detail {
 template <class T>
 class outcome {
   static_assert(!std::is_rvalue_reference_v<T>, "return a value or an lvalue reference");
+  static_assert(std::is_void_v<T> || std::is_move_constructible_v<T>,
+                "a result must be movable: return a std::unique_ptr to what is not");
   static constexpr bool is_void = std::is_void_v<T>;
   static constexpr bool is_reference = std::is_lvalue_reference_v<T>;
 

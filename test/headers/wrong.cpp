@@ -1,0 +1,104 @@
+// clang-format off
+// Programs that are wrong, each with what the compiler must say among its first errors. check.py
+// compiles them one by one, behind <uv.h> and the public headers.
+using namespace loopbridge;
+using std::chrono::seconds;
+struct fixed {
+  fixed() = default;
+  fixed(const fixed&) = delete;
+};
+// A coroutine of another library's.
+struct foreign {
+  struct promise_type {
+    foreign get_return_object();
+    std::suspend_never initial_suspend();
+    std::suspend_never final_suspend() noexcept;
+    void return_void();
+    void unhandled_exception();
+  };
+};
+
+//! std::move it
+void f(eventual<int>& e) { e.then([](int) {}); }
+//! std::move it
+void f(const eventual<int>& e, bridge& b) { e.then(b, [](int) {}); }
+//! std::move it
+void f(eventual<int>& e) { (void)stash(e); }
+//! std::move it
+void f(eventual<int>& e) { (void)to_future(e); }
+//! a function that returns a value
+void f(bridge& b) { b.submit([] { return 1; }).then(b, [](int) -> task<int> { co_return 1; }); }
+
+//! a result must be movable
+void f(bridge& b) { b.submit([] { return fixed(); }); }
+//! a result must be movable
+void f(bridge& b) { b.call([] { return fixed(); }); }
+//! a result must be movable
+task<fixed> f() { co_return fixed(); }
+//! a result must be movable
+completer<fixed> f() { return {}; }
+//! return a value or an lvalue reference
+void f(bridge& b, int& n) { b.call([&n]() -> int&& { return std::move(n); }); }
+
+//! calls the function with nothing
+task<> f() { co_await queue_work([](int) {}); }
+
+//! put arguments into the callable
+void f(bridge& b) { b.post([](int) {}, 1); }
+//! put arguments into the callable
+void f(bridge& b) { b.submit([](int, int) {}, 1, 2); }
+//! put arguments into the callable
+int f(bridge& b) { return b.call([](int n) { return n; }, 1); }
+//! put arguments into the callable
+int f(bridge& b) { return b.call_for(seconds(1), [](int n) { return n; }, 1); }
+//! put arguments into the callable
+void f(bridge_group& g) { g.post([](int) {}, 1); }
+//! with its unit
+int f(bridge& b) { return b.call_for([] { return 1; }); }
+//! with its unit
+int f(bridge& b) { return b.call_for(5, [] { return 1; }); }
+//! with its unit
+int f(bridge& b) { return b.call_for([] { return 1; }, seconds(1)); }
+//! with its unit
+int f(bridge_group& g) { return g.call_for(5, [] { return 1; }); }
+//! with its unit
+void f(bridge& b) { b.submit_after(5, [] {}); }
+//! with its unit
+void f(bridge& b) { b.submit_every(5, [] {}); }
+//! with its unit
+void f(eventual<int>& e) { e.get_for(5); }
+//! with its unit
+void f(eventual<int>& e) { e.wait_for(5); }
+//! with its unit
+void f(reentrant_call& c) { c.call_for(5); }
+//! with its unit
+task<> f() { co_await delay(5); }
+//! std::move it
+void f(bridge& b, std::unique_ptr<int> p) {
+  auto g = [p = std::move(p)] {};
+  b.post(g);
+}
+
+//! would be lost
+void f(bridge& b) { b.post([]() -> task<> { co_return; }); }
+//! would be lost
+void f(bridge& b, completer<int>& c) { (void)b.try_post([&c] { return c.get_deferred(); }); }
+//! would be lost
+void f(bridge& b) { b.at_stop([]() -> task<> { co_return; }); }
+//! moves without throwing
+void f(bridge& b, const std::string& s) { (void)b.try_post([s] {}); }
+//! copies bytes
+void f(bridge& b) { (void)b.post_reentrant([](std::string) {}, std::string()); }
+//! pass a pointer
+void f(bridge& b) { (void)b.post_reentrant([](std::array<char, 99>) {}, std::array<char, 99>()); }
+//! the callable must accept
+void f(bridge& b) { reentrant_call c(b, [](std::string) {}); }
+
+//! put a pointer
+void f(reentrant_queue<std::string>& q) { (void)q.put_reentrant(std::string()); }
+//! values that can be moved
+void f(reentrant_queue<fixed>& q) { q.close(); }
+//! turn anything else into these
+void f(log_sink& l) { (void)l.log(log_level::info, "{}", fixed()); }
+//! a literal
+void f(log_sink& l, const std::string& text) { (void)l.log(log_level::info, text); }
