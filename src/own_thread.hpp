@@ -29,7 +29,10 @@ class own_thread {
       const thread_of_ours ends_here;
       const std::unique_ptr<begun> own(static_cast<begun*>(data));
       pthread_sigmask(SIG_SETMASK, &own->blocked, nullptr);
+      // musl's pthread_exit does not unwind, so that no noexcept would stop it.
+      pthread_cleanup_push(&own_thread::ended_in_its_main, nullptr);
       own->main();
+      pthread_cleanup_pop(0);
       return nullptr;
     };
     start(stack_size, run, state.get());
@@ -51,6 +54,7 @@ class own_thread {
   void detach() noexcept;
 
  private:
+  static void ended_in_its_main(void*) noexcept;
   void start(std::size_t stack_size, void* (*main)(void*), void* data);
 
   pthread_t thread_{};

@@ -1,7 +1,6 @@
 // What a bridge that cannot start leaves behind: nothing.
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
@@ -118,19 +117,15 @@ TEST_CASE("without a thread a bridge throws, and leaves nothing behind" *
           uv_loop_t loop;
           if (uv_loop_init(&loop) != 0 || uv_loop_close(&loop) != 0) return 1;
           const auto fds_before = open_descriptors();
-          pthread_attr_t huge;
-          pthread_attr_init(&huge);
-          if (pthread_attr_setstacksize(&huge, std::size_t{1} << 46) != 0) return 2;
-          if (pthread_setattr_default_np(&huge) != 0) return 3;
+          options huge = opts;
+          huge.stack_size = std::size_t{1} << 46;
           try {
-            const bridge b(opts);
+            const bridge b(huge);
             return 4;
           } catch (const std::system_error&) {
           }
           if (threads() != 1) return 5;
           if (open_descriptors() != fds_before) return 6;
-          pthread_attr_setstacksize(&huge, std::size_t{1} << 20);
-          pthread_setattr_default_np(&huge);
           bridge b(opts);
           return b.call_for(support::generous, [] { return 0; });
         }) == 0);

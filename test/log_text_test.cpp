@@ -70,7 +70,11 @@ TEST_CASE("texts of every kind are copied, and only as far as they go") {
 }
 
 TEST_CASE("an error number is written with what it means") {
+#ifdef __GLIBC__
   CHECK(text_of("open: {}", log_errno{ENOENT}) == "open: No such file or directory (errno 2)");
+#else
+  CHECK(text_of("open: {}", log_errno{ENOENT}) == "open: (errno 2)");
+#endif
   CHECK(text_of("{}", log_errno{123456}) == "(errno 123456)");
 }
 

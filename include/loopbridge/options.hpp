@@ -156,9 +156,9 @@ struct options {
 
   /// The stack of the loop's thread, in bytes, and of the watchdog's if there is one: of those that
   /// run the program's callables and hooks. Rounded up to whole pages. 0: the larger of 1 MiB and
-  /// what the system gives a thread by default (glibc 8 MiB, as a rule; musl 128 KiB). What the
-  /// system refuses, too little or more than it has, the constructor throws as a std::system_error
-  /// that names this option. Not for adopted loops, which have no thread of ours.
+  /// what the system gives a thread by default (glibc 8 MiB, as a rule; musl 128 KiB). Less than
+  /// 64 KiB, and what the system refuses, the constructor throws as a std::system_error that names
+  /// this option. Not for adopted loops, which have no thread of ours.
   std::size_t stack_size = 0;
 
   /// Run on the loop's thread, before its first turn and after its last; collectors and language
