@@ -230,13 +230,13 @@ class bridge {
 
   // What is wrong, and says so: arguments behind the callable, times without a unit.
   template <class F, class... More>
-  void post(F&& f, detail::no_place, More&&...) {}
+  void post(F&&, detail::no_place, More&&...) {}
   template <class F, class... More>
-  void submit(F&& f, detail::no_place, More&&...) {}
+  void submit(F&&, detail::no_place, More&&...) {}
   template <class F, class... More>
-  void call(F&& f, detail::no_place, More&&...) {}
+  void call(F&&, detail::no_place, More&&...) {}
   template <class Rep, class Period, class F, class... More>
-  void call_for(std::chrono::duration<Rep, Period>, F&& f, detail::no_place, More&&...) {}
+  void call_for(std::chrono::duration<Rep, Period>, F&&, detail::no_place, More&&...) {}
   template <class... More>
   void call_for(detail::no_duration, More&&...) {}
   template <class... More>
