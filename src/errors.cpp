@@ -43,6 +43,11 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
           "loopbridge: the bridge was full, and a call with when_full::drop_oldest() took the "
           "place of this one" +
           at(where) + "; raise options::capacity, or let that call refuse() or block()"));
+    case failure::rejected_with_null:
+      return std::make_exception_ptr(broken(
+          "loopbridge: the deferred of this call was rejected with a null std::exception_ptr" +
+          at(where) +
+          "; std::current_exception() is null outside of a catch block: reject with an exception"));
   }
   std::terminate();
 } catch (...) {

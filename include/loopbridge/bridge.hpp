@@ -30,8 +30,8 @@ struct log_state;
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
 /// Calls run on the loop thread, one after the other, in the order in which they were submitted:
-/// one order for all threads. A callable is anything that can be called with nothing, or with a
-/// `loop_ref`, which it then gets; what else it needs it captures. It may be move-only; it is moved
+/// one order for all threads. A callable is anything that can be called with nothing, or that
+/// takes a `loop_ref` (or a uv_loop_t*), which it then gets; what else it needs it captures. It may be move-only; it is moved
 /// into the call, invoked once, as an rvalue, and destroyed on the loop thread before the result is
 /// announced. (Of a call that never ran: a cancelled one by the thread that cancels, a refused one
 /// by the thread that submits, one that is queued when the bridge stops by the thread that ends it,

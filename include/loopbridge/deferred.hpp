@@ -91,22 +91,19 @@ class completer {
     return deferred<T>(s);
   }
 
-  /// Ends the call with a T made from `args` (for a reference: that reference; for void: none); if
-  /// making it throws, with that exception. True: this decided the result. False: refused, it was
-  /// decided before (resolved, cancelled, timed out, stopped), and nothing was made of `args`.
-  /// The waiter is released before it returns.
+  /// Ends the call with a T made from `args`; if making it throws, with that exception. Nothing is
+  /// cast: one that is no class takes what converts to it implicitly, or no argument for zero; a
+  /// class what its constructors take, or its braces if it is an aggregate; a reference what it can
+  /// be bound to as it is, and lasts; void nothing. True: this decided the result. False: refused,
+  /// it was decided before (resolved, cancelled, timed out, stopped), and nothing was made of
+  /// `args`. The waiter is released before it returns.
   template <class... Args>
   bool resolve(Args&&... args) {
+    static_assert(detail::can_make<T, Args&&...>,
+                  "resolve() cannot make the deferred's T of these arguments without a cast: pass "
+                  "a T, or what converts to it implicitly, or what its constructor takes");
     return state().settle([&](detail::outcome<T>& o) {
-      o.capture([&]() -> T {
-        if constexpr (std::is_void_v<T>) {
-          static_assert(sizeof...(Args) == 0, "a completer<void> resolves with no value");
-        } else if constexpr (std::is_reference_v<T>) {
-          return (std::forward<Args>(args), ...);
-        } else {
-          return T(std::forward<Args>(args)...);
-        }
-      });
+      o.capture([&]() -> T { return detail::make_value<T>(std::forward<Args>(args)...); });
     });
   }
 
@@ -117,12 +114,13 @@ class completer {
     return state().settle([&](detail::outcome<T>& o) { o.capture(std::forward<F>(make)); });
   }
 
-  /// Ends the call with an exception. Results as for resolve().
+  /// Ends the call with an exception; a null pointer to one, such as std::current_exception() is
+  /// outside of a catch block, as `broken`. Results as for resolve().
   bool reject(std::exception_ptr error) {
     return state().settle([&](auto& o) { o.set(std::move(error)); });
   }
   template <class E>
-  requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>) bool reject(E&& error) {
+  requires(!std::is_convertible_v<E, std::exception_ptr>) bool reject(E&& error) {
     return reject(std::make_exception_ptr(std::forward<E>(error)));
   }
 

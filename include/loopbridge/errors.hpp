@@ -52,7 +52,8 @@ class interrupted : public error {
   using error::error;
 };
 
-/// The completer of a deferred result was dropped without resolving it.
+/// The completer of a deferred result was dropped without resolving it, or rejected with a null
+/// std::exception_ptr.
 class broken : public error {
  public:
   using error::error;
@@ -111,7 +112,7 @@ namespace detail {
 /// A failure that is not an exception yet. Results keep this one byte and build the exception on
 /// the thread that asks, so that ending a call in failure neither allocates nor throws, on the
 /// loop or while a bridge stops.
-enum class failure : unsigned char { stopped, cancelled, broken, dropped };
+enum class failure : unsigned char { stopped, cancelled, broken, dropped, rejected_with_null };
 
 /// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
 /// message that is std::bad_alloc.

@@ -15,11 +15,51 @@ class task;
 
 namespace detail {
 
+template <class P>
+struct parameter {
+  /// What may be given the loop: not whatever a loop_ref could be made into, as std::any.
+  static constexpr bool is_loop = std::is_same_v<std::remove_cvref_t<P>, loop_ref> ||
+                                  std::is_same_v<P, uv_loop_s*> ||
+                                  std::is_same_v<P, const uv_loop_s*>;
+};
+template <class R, class P, class... Ps>
+parameter<P> first_parameter(R (*)(P, Ps...));
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...));
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...) const);
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...) &);
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...) const&);
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...) &&);
+template <class C, class R, class P, class... Ps>
+parameter<P> first_parameter(R (C::*)(P, Ps...) const&&);
+
+/// Does a callable take the loop ahead of `Args`? It says so by its first parameter; where that
+/// cannot be known, because its operator() is a template or overloaded, by accepting a loop_ref.
+template <class F, class... Args>
+constexpr bool takes_loop() {
+  using callable = std::remove_cvref_t<std::unwrap_reference_t<std::remove_cvref_t<F>>>;
+  if constexpr (!std::is_invocable_v<F, loop_ref, Args...>) {
+    return false;
+  } else if constexpr (requires { first_parameter(std::declval<callable>()); }) {
+    // A member's object is no parameter of those: it cannot be the loop.
+    return !std::is_member_pointer_v<callable> &&
+           decltype(first_parameter(std::declval<callable>()))::is_loop;
+  } else if constexpr (requires { first_parameter(&callable::operator()); }) {
+    return decltype(first_parameter(&callable::operator()))::is_loop;
+  } else {
+    return true;
+  }
+}
+
 /// A callable with its arguments, kept by value until the loop calls it, once, as an rvalue; so
 /// both may be move-only. The callable gets the loop first if it can take it.
 template <class F, class... Args>
 class bound_call {
-  static constexpr bool takes_loop = std::is_invocable_v<F, loop_ref, Args...>;
+  static constexpr bool takes_loop = detail::takes_loop<F, Args...>();
   static_assert(takes_loop || std::is_invocable_v<F, Args...>,
                 "the callable must accept (args...) or (loopbridge::loop_ref, args...)");
 
@@ -39,7 +79,7 @@ class bound_call {
     return std::apply(
         [&](Args&... args) -> result_type {
           if constexpr (takes_loop) {
-            return std::invoke(std::move(f_), loop, std::move(args)...);
+            return std::invoke(std::move(f_), loop_ref(loop), std::move(args)...);
           } else {
             return std::invoke(std::move(f_), std::move(args)...);
           }

@@ -10,6 +10,51 @@
 
 namespace loopbridge::detail {
 
+/// Would `To& r = from` bind to `from` itself, or to what its conversion function refers to?
+template <class To, class From>
+concept binds_to = std::is_convertible_v<From, To> &&
+    (std::is_convertible_v<std::remove_reference_t<From>*, std::remove_reference_t<To>*>
+         ? std::is_lvalue_reference_v<From>
+         : std::is_class_v<std::remove_cvref_t<From>>);
+
+template <class T, class... Args>
+concept braces_take = std::is_aggregate_v<T> && requires {
+  T{std::declval<Args>()...};
+};
+
+/// Can a T be made of `args`, without a cast? What `T(arg)` would be for anything but a class.
+template <class T, class... Args>
+constexpr bool is_makeable() {
+  constexpr bool is_single = sizeof...(Args) == 1;
+  if constexpr (std::is_void_v<T>) {
+    return sizeof...(Args) == 0;
+  } else if constexpr (std::is_reference_v<T>) {
+    return is_single && (binds_to<T, Args> && ...);
+  } else if constexpr (!std::is_class_v<T> && !std::is_union_v<T>) {
+    return sizeof...(Args) == 0 || (is_single && (std::is_convertible_v<Args, T> && ...));
+  } else if constexpr (is_single && (std::is_convertible_v<Args, T> && ...)) {
+    return true;
+  } else {
+    return std::is_aggregate_v<T> ? braces_take<T, Args...> : std::is_constructible_v<T, Args...>;
+  }
+}
+template <class T, class... Args>
+concept can_make = is_makeable<T, Args...>();
+
+template <class T, class... Args>
+requires can_make<T, Args...>
+constexpr T make_value(Args&&... args) {
+  if constexpr (std::is_void_v<T>) {
+    return;
+  } else if constexpr (sizeof...(Args) == 1 && (std::is_convertible_v<Args, T> && ...)) {
+    return (std::forward<Args>(args), ...);
+  } else if constexpr (std::is_aggregate_v<T>) {
+    return T{std::forward<Args>(args)...};
+  } else {
+    return T(std::forward<Args>(args)...);
+  }
+}
+
 /// What a call ended with: a value (or a reference, or void), what it threw, or a failure that the
 /// library makes an exception of when somebody asks. Plain data; completion says when to look.
 template <class T>
@@ -41,7 +86,11 @@ class outcome {
       set(std::current_exception());
     }
   }
-  void set(std::exception_ptr thrown) noexcept { state_.template emplace<2>(std::move(thrown)); }
+  /// A null one, which nobody could throw, is a failure of its own.
+  void set(std::exception_ptr thrown) noexcept {
+    if (thrown == nullptr) return set(failure::rejected_with_null);
+    state_.template emplace<2>(std::move(thrown));
+  }
   void set(failure f) noexcept { state_.template emplace<1>(f); }
   /// Takes over another's; a value whose move throws becomes that exception.
   void take_over(outcome&& other) noexcept {

@@ -2,10 +2,13 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 #include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/invoke.hpp"
 #include "loopbridge/detail/slot_pool.hpp"
 
 namespace loopbridge::detail {
@@ -47,28 +50,28 @@ struct reentrant_closure;
 
 template <class F>
 struct reentrant_closure<F> {
-  static_assert(std::is_invocable_v<F, loop_ref> || std::is_invocable_v<F>);
+  static_assert(takes_loop<F>() || std::is_invocable_v<F>);
   F f;
   void operator()([[maybe_unused]] loop_ref loop) {
-    if constexpr (std::is_invocable_v<F, loop_ref>) {
-      f(loop);
+    if constexpr (takes_loop<F>()) {
+      std::invoke(std::move(f), loop_ref(loop));
     } else {
-      f();
+      std::invoke(std::move(f));
     }
   }
 };
 
 template <class F, class Value>
 struct reentrant_closure<F, Value> {
-  static_assert(std::is_invocable_v<F, loop_ref, Value> || std::is_invocable_v<F, Value>,
+  static_assert(takes_loop<F, Value>() || std::is_invocable_v<F, Value>,
                 "the callable must accept (value) or (loopbridge::loop_ref, value)");
   F f;
   Value value;
   void operator()([[maybe_unused]] loop_ref loop) {
-    if constexpr (std::is_invocable_v<F, loop_ref, Value>) {
-      f(loop, value);
+    if constexpr (takes_loop<F, Value>()) {
+      std::invoke(std::move(f), loop_ref(loop), std::move(value));
     } else {
-      f(value);
+      std::invoke(std::move(f), std::move(value));
     }
   }
 };

@@ -8,6 +8,7 @@
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/invoke.hpp"
 #include "loopbridge/detail/slot_pool.hpp"
 
 namespace loopbridge::detail {
@@ -103,9 +104,9 @@ class reentrant_state : public node {
 
 template <class F>
 class reentrant_state_of final : public reentrant_state {
-  static constexpr bool takes_both = std::is_invocable_v<F&, loop_ref, std::uint64_t>;
+  static constexpr bool takes_both = detail::takes_loop<F&, std::uint64_t>();
   static constexpr bool takes_count = std::is_invocable_v<F&, std::uint64_t>;
-  static constexpr bool takes_loop = std::is_invocable_v<F&, loop_ref>;
+  static constexpr bool takes_loop = detail::takes_loop<F&>();
   static_assert(takes_both || takes_count || takes_loop || std::is_invocable_v<F&>,
                 "the callable must accept (), (loop_ref), (count) or (loop_ref, count)");
 
@@ -117,11 +118,11 @@ class reentrant_state_of final : public reentrant_state {
  private:
   void invoke([[maybe_unused]] loop_ref loop, [[maybe_unused]] std::uint64_t firings) override {
     if constexpr (takes_both) {
-      f_(loop, firings);
+      f_(loop_ref(loop), firings);
     } else if constexpr (takes_count) {
       f_(firings);
     } else if constexpr (takes_loop) {
-      f_(loop);
+      f_(loop_ref(loop));
     } else {
       f_();
     }
