@@ -31,11 +31,12 @@ struct log_state;
 ///
 /// Calls run on the loop thread, one after the other, in the order in which they were submitted:
 /// one order for all threads. A callable is anything that can be called with nothing, or that
-/// takes a `loop_ref` (or a uv_loop_t*), which it then gets; what else it needs it captures. It may be move-only; it is moved
-/// into the call, invoked once, as an rvalue, and destroyed on the loop thread before the result is
-/// announced. (Of a call that never ran: a cancelled one by the thread that cancels, a refused one
-/// by the thread that submits, one that is queued when the bridge stops by the thread that ends it,
-/// which is the loop's unless the loop is adopted.) For functions with arguments see wrap().
+/// takes a `loop_ref` (or a uv_loop_t*), which it then gets; what else it needs it captures. It may
+/// be move-only; it is moved into the call, invoked once, as an rvalue, and destroyed on the loop
+/// thread before the result is announced. (Of a call that never ran: a cancelled one by the thread
+/// that cancels, a refused one by the thread that submits, one that is queued when the bridge stops
+/// by the thread that ends it, which is the loop's unless the loop is adopted.) For functions with
+/// arguments see wrap().
 ///
 /// Which function may be called where:
 ///
@@ -132,7 +133,8 @@ class bridge {
   template <class F>
   auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>>;
 
-  /// call with a deadline: when the time is up, cancels (see eventual::cancel) and throws
+  /// call with a deadline, and, unlike call, in a block of memory, as it may go on without its
+  /// caller; one block, recycled. When the time is up, cancels (see eventual::cancel) and throws
   /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
   /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
   template <class Rep, class Period, class F>
@@ -153,7 +155,9 @@ class bridge {
   /// due a period apart, and do not drift: one that is late does not make the next one late. Where
   /// the loop was held up for more than a period, those that were missed are left out, and the beat
   /// is kept. If `f` returns a deferred or a task, no other run begins before that has ended. What
-  /// it throws goes to options::on_unhandled_error, and it goes on.
+  /// it throws goes to options::on_unhandled_error, and it goes on. One `f` is kept for all runs,
+  /// and so it is called as an lvalue, alone among callables; what it keeps in itself is there next
+  /// time. It is destroyed on the loop, once no run is to come.
   ///
   /// Any ordinary thread, the loop's too. Throws like post, and std::invalid_argument for a period
   /// of no time at all.

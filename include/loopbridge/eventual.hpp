@@ -26,7 +26,12 @@ struct eventual_access;
 /// answer; like any object it must not be moved or destroyed meanwhile. It stays good after its
 /// bridge has stopped or is gone: every accepted call ends with an answer, `bridge_stopped` at
 /// least. Dropping it never blocks and cancels nothing; if the call then fails, or has failed and
-/// nobody looked, options::on_unhandled_error hears of it.
+/// nobody looked, options::on_unhandled_error hears of it. get() and error() are looks, also those
+/// of others at the same result; waiting and asking whether it is ready are not.
+///
+/// The result is destroyed by the thread that drops the eventual; if that went first, by the one
+/// that ends the call, which is the loop's or a completer's. (get() on an rvalue moves it out, and
+/// what is left is destroyed there.)
 ///
 /// All members may be called from any ordinary thread; not from a signal handler. Those that block
 /// throw `would_deadlock` on the loop's own thread, and where a loop would wait for itself through
@@ -92,7 +97,8 @@ class [[nodiscard(
     return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
   }
 
-  /// Waits without looking. wait_for: false when the time was up first.
+  /// Waits without looking: a failure that only this has waited for is still reported. wait_for:
+  /// false when the time was up first.
   void wait() const {
     state().wait(detail::no_deadline);
   }
@@ -107,6 +113,7 @@ class [[nodiscard(
   }
 
   /// What the call failed with; null while there is no result, and if it is a value. Never blocks.
+  /// Once the result is there, this counts as having looked: a failure is then not reported.
   std::exception_ptr error() const {
     return state().is_ready() ? state().error() : nullptr;
   }

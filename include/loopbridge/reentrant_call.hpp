@@ -24,7 +24,11 @@ namespace loopbridge {
 /// Firings that come before the loop gets to the callable are coalesced into one run and counted.
 /// The callable is called with what it accepts of (loop_ref, std::uint64_t firings): firings is how
 /// many it answers, at least 1; all runs' together are the firings accepted. Firing while the
-/// callable runs leads to one more run. What it throws goes to options::on_unhandled_error.
+/// callable runs leads to one more run. What it throws goes to options::on_unhandled_error. The
+/// callable is kept, and called as an lvalue each time.
+///
+/// A run has the place, in the order of all calls, of the first firing that it answers: those that
+/// came after it come along, ahead of calls that were submitted in between.
 ///
 ///   worked count: five firings in a row, the loop busy: the callable runs once, with firings == 5
 ///
