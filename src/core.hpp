@@ -109,7 +109,10 @@ class core final : public core_base {
   void refuse(node& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
   void end_firings() noexcept;
+  bool closed_by_the_program() const noexcept;
   void close_handles() noexcept;
+  static void handle_is_closed(uv_handle_t* h) noexcept;
+  static void doorbell_is_closed(uv_handle_t* h) noexcept;
   void close_program_handles() noexcept;
   void report_open(uv_handle_t* handle) noexcept;
 
@@ -135,12 +138,14 @@ class core final : public core_base {
   std::uint64_t awake_since_ = 0;  ///< by libuv's clock, in milliseconds; 0: not known
   uv_prepare_t prepare_{};
   uv_check_t check_{};
-  uv_idle_t idle_{};       ///< active: there is work, so the poll must not block
-  bool inline_ = false;    ///< in a callable that when_full::run_inline() lets run
-  bool has_rest_ = false;  ///< the last turn's budget did not suffice
-  turn_budget budget_;     ///< since the last look at I/O
-  bool draining_ = false;  ///< in a callable of ours, perhaps in a uv_run that it nested
-  bool handles_open_ = false;
+  uv_idle_t idle_{};            ///< active: there is work, so the poll must not block
+  bool inline_ = false;         ///< in a callable that when_full::run_inline() lets run
+  bool has_rest_ = false;       ///< the last turn's budget did not suffice
+  turn_budget budget_;          ///< since the last look at I/O
+  bool draining_ = false;       ///< in a callable of ours, perhaps in a uv_run that it nested
+  bool handles_open_ = false;   ///< as far as we are concerned: see closed_by_the_program()
+  unsigned handles_left_ = 0;   ///< that libuv is not done with; they hold the core
+  uv_close_cb theirs_[3] = {};  ///< of prepare_, check_ and idle_: see close_own
   bool turns_ended_ = false;
   loop_signals signals_;
 

@@ -152,19 +152,16 @@ void core::open_loop() {
   }
 }
 
-/// Each open handle holds the core until its close callback has run.
+/// The handles hold the core together, until libuv is done with the last of them.
 void core::open_handles() {
   take_standard_streams_in_forks();
   const int error = doorbell_->open(loop_);
-  if (doorbell_->handle() != nullptr) {
-    doorbell_->owner = this;
-    add_ref();
-  }
+  doorbell_->owner = this;
   if (error != 0) {
     if (doorbell_->handle() != nullptr) {
-      doorbell_->close([](uv_handle_t* h) {
-        static_cast<core*>(static_cast<doorbell_base*>(h->data)->owner)->release_ref();
-      });
+      add_ref();
+      handles_left_ = 1;
+      doorbell_->close(doorbell_is_closed);
     }
     throw_uv(error, "the doorbell");
   }
@@ -179,7 +176,8 @@ void core::open_handles() {
   uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
   uv_unref(reinterpret_cast<uv_handle_t*>(&check_));
   if (adopted_) uv_unref(doorbell_->handle());  // else it is what keeps the loop alive
-  for (int handle = 0; handle < 3; ++handle) add_ref();
+  add_ref();
+  handles_left_ = 4;
   handles_open_ = true;
 }
 

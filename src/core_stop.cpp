@@ -6,6 +6,7 @@
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/detail/own_handle.hpp"
 #include "loopbridge/detail/reentrant_state.hpp"
 #include "loopbridge/errors.hpp"
 #include "uncancellable.hpp"
@@ -22,6 +23,18 @@
 //   3. our handles are closed                      no ring touches one any more
 //   4. the program's handles are reported, closed; requests at work are waited for; the loop closes
 namespace loopbridge::detail {
+namespace {
+
+template <class Handle>
+uv_handle_t* as_handle(Handle& h) noexcept {
+  return reinterpret_cast<uv_handle_t*>(&h);
+}
+template <class Handle>
+const uv_handle_t* as_handle(const Handle& h) noexcept {
+  return reinterpret_cast<const uv_handle_t*>(&h);
+}
+
+}  // namespace
 
 void core::stop() {
   if (!is_this_process()) throw_wrong_process();
@@ -186,13 +199,33 @@ void core::end_firings() noexcept {
 void core::close_handles() noexcept {
   if (!handles_open_) return;
   handles_open_ = false;
-  const auto closed = [](uv_handle_t* h) { static_cast<core*>(h->data)->release_ref(); };
-  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), closed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&check_), closed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&idle_), closed);
-  doorbell_->close([](uv_handle_t* h) {
-    static_cast<core*>(static_cast<doorbell_base*>(h->data)->owner)->release_ref();
-  });
+  close_own(as_handle(prepare_), theirs_[0], handle_is_closed);
+  close_own(as_handle(check_), theirs_[1], handle_is_closed);
+  close_own(as_handle(idle_), theirs_[2], handle_is_closed);
+  doorbell_->close(doorbell_is_closed);
+}
+
+/// Has a uv_walk() of the program's ended what the bridge turns by? Then that is a stop.
+bool core::closed_by_the_program() const noexcept {
+  return handles_open_ &&
+         (uv_is_closing(as_handle(prepare_)) != 0 || uv_is_closing(as_handle(check_)) != 0 ||
+          uv_is_closing(as_handle(idle_)) != 0 || uv_is_closing(doorbell_->handle()) != 0);
+}
+
+void core::handle_is_closed(uv_handle_t* h) noexcept {
+  core& self = *static_cast<core*>(h->data);
+  const uv_close_cb theirs = self.theirs_[h == as_handle(self.prepare_) ? 0
+                                          : h == as_handle(self.check_) ? 1
+                                                                        : 2];
+  if (theirs != nullptr) theirs(h);
+  if (--self.handles_left_ == 0) self.release_ref();
+}
+
+void core::doorbell_is_closed(uv_handle_t* h) noexcept {
+  auto& bell = *static_cast<doorbell_base*>(h->data);
+  core& self = *static_cast<core*>(bell.owner);
+  if (bell.theirs != nullptr) bell.theirs(h);
+  if (--self.handles_left_ == 0) self.release_ref();
 }
 
 void core::close_program_handles() noexcept {

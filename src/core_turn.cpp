@@ -28,6 +28,7 @@ constexpr std::uint64_t fewest_of_a_flood = 64;
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
+  if (closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
   note_turn();
@@ -123,6 +124,7 @@ void core::run_turn() noexcept {
     draining_ = true;
     drain();
     if (!is_this_process()) return;
+    if (closed_by_the_program()) list_.close();
     if (list_.closed()) end_on_loop();
     draining_ = false;
     give_turn_back(std::memory_order_seq_cst);
@@ -211,6 +213,7 @@ void core::come_back_in_child() noexcept {
 
 /// Keeps the poll from blocking, and an adopted loop alive, while there is work.
 void core::keep_awake(bool awake) noexcept {
+  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&idle_)) != 0) return;  // the program did it
   if (awake) {
     uv_idle_start(&idle_, [](uv_idle_t*) {});
   } else {

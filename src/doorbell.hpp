@@ -28,12 +28,13 @@ class doorbell_base {
   /// system call, the parent's loop is not rung by a child. (If it is, it finds nothing to do.)
   /// Keeps errno.
   virtual void ring() noexcept = 0;
-  /// uv_close on the handle, once no ring() can touch it any more.
+  /// close_own on the handle, once no ring() can touch it any more.
   virtual void close(uv_close_cb on_closed) noexcept = 0;
   /// May a handler wait for an answer after it rang?
   virtual bool handler_may_wait() const noexcept = 0;
 
-  void* owner = nullptr;  ///< for the close callback
+  void* owner = nullptr;         ///< for the close callback
+  uv_close_cb theirs = nullptr;  ///< for it, too: see close_own
 
  protected:
   const process_mark process_;

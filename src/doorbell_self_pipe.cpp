@@ -6,6 +6,7 @@
 
 #include "descriptors.hpp"
 #include "doorbell.hpp"
+#include "loopbridge/detail/own_handle.hpp"
 
 // The pipe can be asked for, so that it is tested where there is an eventfd.
 #if defined(__linux__) && !defined(LOOPBRIDGE_DOORBELL_IS_A_PIPE)
@@ -69,7 +70,7 @@ class self_pipe final : public doorbell_base {
     errno = saved_errno;
   }
 
-  void close(uv_close_cb on_closed) noexcept override { uv_close(handle(), on_closed); }
+  void close(uv_close_cb on_closed) noexcept override { close_own(handle(), theirs, on_closed); }
 
   bool handler_may_wait() const noexcept override { return true; }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "doorbell.hpp"
+#include "loopbridge/detail/own_handle.hpp"
 #include "uncancellable.hpp"
 
 namespace loopbridge::detail {
@@ -45,7 +46,7 @@ class uv_async_doorbell final : public doorbell_base {
   void close(uv_close_cb on_closed) noexcept override {
     open_.store(false, std::memory_order_seq_cst);
     while (ringers_.load(std::memory_order_seq_cst) != 0) sched_yield();
-    uv_close(handle(), on_closed);
+    close_own(handle(), theirs, on_closed);
   }
 
   bool handler_may_wait() const noexcept override { return false; }

@@ -168,14 +168,16 @@ class manual_bridge::clock {
   /// Would the loop's next poll not sleep? Either it has something to do anyway, or there is I/O:
   /// the doorbell's, say.
   bool is_ready() const {
+    if (uv_loop_alive(&loop_) == 0) return false;  // the program has closed all handles
     if (uv_backend_timeout(&loop_) == 0) return true;
     pollfd events{uv_backend_fd(&loop_), POLLIN, 0};
     return poll(&events, 1, 0) > 0;
   }
 
   void close() noexcept {
-    uv_close(base(before_poll_), nullptr);
-    uv_close(base(after_poll_), nullptr);
+    for (uv_handle_t* const h : {base(before_poll_), base(after_poll_)}) {
+      if (uv_is_closing(h) == 0) uv_close(h, nullptr);  // the program may have
+    }
     uv_run(&loop_, UV_RUN_NOWAIT);  // the bridge's own handles are closed then
     // As core::close_program_handles() has it.
     for (int round = 0; round < 100 && uv_loop_close(&loop_) != 0; ++round) {

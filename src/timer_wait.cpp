@@ -3,8 +3,14 @@
 #include <uv.h>
 
 #include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/own_handle.hpp"
 
 namespace loopbridge::detail {
+namespace {
+struct own_timer : uv_timer_t {
+  uv_close_cb theirs = nullptr;  ///< see close_own
+};
+}  // namespace
 
 timer_wait::timer_wait(deadline::duration time) noexcept
     : milliseconds_(time <= time.zero()
@@ -14,7 +20,7 @@ timer_wait::timer_wait(deadline::duration time) noexcept
 
 void timer_wait::await_suspend(std::coroutine_handle<> task) {
   // Not in the task's frame, which need not wait until libuv lets go of the handle.
-  timer_ = make_in_block<uv_timer_t>(nullptr);
+  timer_ = make_in_block<own_timer>(nullptr);
   uv_timer_init(loop(), timer_);
   uv_update_time(loop());  // else the time that this turn has taken already counts, too
   timer_->data = this;
@@ -35,8 +41,12 @@ void timer_wait::cancel() noexcept {
 }
 
 void timer_wait::close() noexcept {
-  uv_close(reinterpret_cast<uv_handle_t*>(timer_),
-           [](uv_handle_t* h) { destroy_in_block(reinterpret_cast<uv_timer_t*>(h), nullptr); });
+  auto& own = static_cast<own_timer&>(*timer_);
+  close_own(reinterpret_cast<uv_handle_t*>(timer_), own.theirs, [](uv_handle_t* h) {
+    auto* const closed = static_cast<own_timer*>(reinterpret_cast<uv_timer_t*>(h));
+    if (closed->theirs != nullptr) closed->theirs(h);
+    destroy_in_block(closed, nullptr);
+  });
 }
 
 }  // namespace loopbridge::detail

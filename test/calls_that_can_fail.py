@@ -38,7 +38,7 @@ EXCUSED = {
     'uv_timer_init|uv_update_time': 'cannot fail',
     'uv_(close|stop|unref|walk|is_closing|is_active|poll_stop)': 'cannot fail',
     'uv_(err_name|strerror|handle_type_name|translate_sys_error)': 'text and numbers',
-    'uv_backend_(fd|timeout)|uv_now|uv_timer_get_(due_in|repeat)': 'a number',
+    'uv_backend_(fd|timeout)|uv_loop_alive|uv_now|uv_timer_get_(due_in|repeat)': 'a number',
     'uv_timer_start': 'restarts a timer that has its callback',
     'poll': 'a look at what is ready; without it the next turn looks',
     'sched_getcpu': 'advice, and unknown is an answer',

@@ -204,6 +204,12 @@ class bridge {
   /// the bridge runs, where that follows the call. On another thread, which cannot know
   /// whether the loop will turn again, it refuses what is queued and ends all waiters at once,
   /// whatever on_stop says; hooks and closing wait for the loop's next turn.
+  ///
+  /// A program that closes all handles of the loop, ours among them (uv_walk() and uv_close(), with
+  /// a callback of its own or none), has thereby stopped the bridge: that happens when its callable
+  /// is over, or when the loop has nothing left. Adopted, outside callables: when the bridge next
+  /// comes to do something on the loop's thread, at the latest in this function or the destructor
+  /// there; until then nobody is released. (With doorbell::uv_async nobody may submit meanwhile.)
   void stop();
 
   /// Has `f` run at the stop, on the loop's thread, with a `loop_ref` if it takes one: after calls

@@ -10,6 +10,7 @@
 #include "loopbridge/async/address.hpp"
 #include "loopbridge/async/uv_error.hpp"
 #include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/own_handle.hpp"
 #include "loopbridge/detail/uv_request.hpp"
 #include "loopbridge/task.hpp"
 
@@ -25,12 +26,13 @@ struct stream_handle {
     uv_pipe_t pipe;
   };
   void close() noexcept {
-    auto* const h = reinterpret_cast<uv_handle_t*>(&stream);
-    if (uv_is_closing(h) != 0) return;
-    uv_close(h, [](uv_handle_t* closed) {
-      destroy_in_block(reinterpret_cast<stream_handle*>(closed), nullptr);
+    close_own(reinterpret_cast<uv_handle_t*>(&stream), theirs, [](uv_handle_t* closed) {
+      auto* const own = reinterpret_cast<stream_handle*>(closed);
+      if (own->theirs != nullptr) own->theirs(closed);
+      destroy_in_block(own, nullptr);
     });
   }
+  uv_close_cb theirs = nullptr;  ///< see close_own
 };
 
 /// Somebody who waits for bytes, which libuv says nothing to when the handle is closed.
