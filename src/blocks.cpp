@@ -231,8 +231,12 @@ void next_slab(shelf& s, std::size_t c) {
 
 void prepare_blocks_of_this_thread() noexcept {
   if (own != nullptr) return;
-  auto* const made = new (std::nothrow) kept_by_thread;
-  if (made == nullptr) return;
+  kept_by_thread* made;
+  try {
+    made = new kept_by_thread;
+  } catch (...) {
+    return;
+  }
   if (own != nullptr) {  // operator new ran a finalizer that posts, and so came here before us
     delete made;
     return;
