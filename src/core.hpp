@@ -1,5 +1,6 @@
 #pragma once
 
+#include <pthread.h>
 #include <uv.h>
 
 #include <atomic>
@@ -119,6 +120,7 @@ class core final : public core_base {
   // core_full.cpp
   friend class core_base;
   status submit_if_room(node& n, const entry& how, place where);
+  void keep_alive_from_inside() noexcept;
   status submit_when_room(node& n, const entry& how, place where, const when_full& policy);
   status run_inline(node& n) noexcept;
 
@@ -131,6 +133,9 @@ class core final : public core_base {
   uv_loop_t* const loop_;
   const std::unique_ptr<doorbell_base> doorbell_;
   std::atomic<std::uint32_t> in_turn_{0};
+  /// The thread that an adopted loop has turned on last; unlike loop_thread_ never a guess.
+  /// Relaxed, as that: only the thread itself ever finds its own id here.
+  std::atomic<pthread_t> turned_on_{};
 
   // Loop thread.
   deadline asleep_since_{};        ///< if it spins

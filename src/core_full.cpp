@@ -1,3 +1,5 @@
+#include <pthread.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -114,8 +116,19 @@ bool room::exchange_oldest(submission_list& list, node& n, node*& oldest, Wake&&
   return true;
 }
 
-status core_base::submit_bounded(node& n, const entry& how, place where) {
-  return static_cast<core&>(*this).submit_if_room(n, how, where);
+status core_base::submit_specially(node& n, const entry& how, place where) {
+  core& self = static_cast<core&>(*this);
+  const status s = self.room_ ? self.submit_if_room(n, how, where) : submit(n);
+  if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
+  return s;
+}
+
+/// A closing callback, and with newer libuv a timer's, may be the last thing that uv_run does: it
+/// returns, unless something is alive by then. The thread of the loop may see to that. (Not for a
+/// handler's calls, which do not come here: it may have interrupted libuv.)
+void core::keep_alive_from_inside() noexcept {
+  if (!pthread_equal(turned_on_.load(std::memory_order_relaxed), pthread_self())) return;
+  if (handles_open_ && !draining_) keep_awake(true);
 }
 
 status core::submit_if_room(node& n, const entry& how, place where) {

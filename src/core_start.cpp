@@ -85,7 +85,7 @@ core::core(options&& opts, uv_loop_t* adopted)
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)) {
-  is_bounded_ = room_ != nullptr;
+  is_special_ = room_ != nullptr || adopted_;
   const watchdog_options& w = opts_.watchdog;
   if (w.callback > w.callback.zero() || w.wait > w.wait.zero()) {
     watch_ = std::make_unique<watchdog>(*this, w, opts_.stack_size);

@@ -28,6 +28,7 @@ constexpr std::uint64_t fewest_of_a_flood = 64;
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
+  if (adopted_) turned_on_.store(pthread_self(), std::memory_order_relaxed);
   if (closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && taken_.oldest != nullptr) return keep_awake(true);

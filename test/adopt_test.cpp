@@ -67,6 +67,46 @@ TEST_CASE("a call accepted when the loop had run dry runs when the loop turns ag
   CHECK(ran);
 }
 
+TEST_CASE("a call that is accepted in the loop's last callback keeps it alive, and runs") {
+  const loopbridge::options opts = support::with_each_doorbell();
+  for (const bool rung_before : {false, true}) {
+    for (const bool as_it_closes : {false, true}) {
+      CAPTURE(rung_before);
+      CAPTURE(as_it_closes);
+      support::app_loop app;
+      bridge b = bridge::adopt(&app.loop, opts);
+      struct {
+        bridge& b;
+        const bool rung_before;
+        const bool as_it_closes;
+        int ran = 0;
+        uv_timer_t timer{};
+
+        void post() {
+          // Another thread's comes first, and rings: so this one need not.
+          if (rung_before) std::thread([this]() noexcept { b.post([this] { ran += 10; }); }).join();
+          b.post([this] { ++ran; });
+        }
+      } last{b, rung_before, as_it_closes};
+      uv_timer_init(&app.loop, &last.timer);
+      last.timer.data = &last;
+      uv_timer_start(
+          &last.timer,
+          [](uv_timer_t* t) {
+            auto& own = *static_cast<decltype(last)*>(t->data);
+            if (!own.as_it_closes) own.post();
+            uv_close(reinterpret_cast<uv_handle_t*>(t), [](uv_handle_t* h) {
+              auto& closed = *static_cast<decltype(last)*>(h->data);
+              if (closed.as_it_closes) closed.post();
+            });
+          },
+          1, 0);
+      CHECK(uv_run(&app.loop, UV_RUN_DEFAULT) == 0);
+      CHECK(last.ran == (rung_before ? 11 : 1));
+    }
+  }
+}
+
 TEST_CASE("calls from other threads wake the loop while it runs") {
   const support::watchdog dog;
   app_loop app;

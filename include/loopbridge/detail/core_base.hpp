@@ -74,7 +74,7 @@ class core_base {
   /// submit() for what counts towards options::capacity. Ordinary threads. May wait for room, and
   /// then throws bridge_full or timed_out, or like blocking_wait.
   status submit_call(node& n, const entry& how, place where) {
-    const status s = is_bounded_ ? submit_bounded(n, how, where) : submit(n);
+    const status s = is_special_ ? submit_specially(n, how, where) : submit(n);
     if (s != status::accepted) counts_.refused.add();
     return s;
   }
@@ -168,8 +168,8 @@ class core_base {
       : memory_(memory), reentrant_slots_(pool), spinning_(spinning) {}
   virtual ~core_base();
 
-  /// submit_call() where there is a capacity: src/core_full.cpp.
-  status submit_bounded(node& n, const entry& how, place where);
+  /// submit_call() where there is a capacity, or the loop is adopted: src/core_full.cpp.
+  status submit_specially(node& n, const entry& how, place where);
   /// Which thread runs the loop is not known for good: it is adopted. Before note_loop_thread().
   void run_on_any_thread() noexcept;
   /// The calling thread runs the loop.
@@ -188,7 +188,7 @@ class core_base {
   std::pmr::memory_resource* const memory_;
   slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/core.hpp
   spinners* const spinning_;                          ///< the core's, too
-  bool is_bounded_ = false;                           ///< these two: set before the first call
+  bool is_special_ = false;                           ///< these two: set before the first call
   watchdog* watchdog_ = nullptr;
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
