@@ -61,6 +61,7 @@ class core final : public core_base {
   void unhandled(std::exception_ptr error, place where) noexcept override;
   void enlist(deferred_base& d) noexcept override;
   void delist_later(deferred_base& d) noexcept override;
+  bool try_delist(deferred_base& d) noexcept override;
   void delist(deferred_base& d) noexcept override;
   void enroll(reentrant_state& s) noexcept override;
   void strike_off(reentrant_state& s) noexcept override;

@@ -8,6 +8,7 @@
 #include "core.hpp"
 #include "links.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/result.hpp"
 #include "loopbridge/errors.hpp"
 #include "room.hpp"
 #include "uncancellable.hpp"
@@ -146,7 +147,8 @@ status core::submit_if_room(node& n, const entry& how, place where) {
   if (!room_->exchange_oldest(list_, n, oldest, [this] { wake(); })) return status::stopped;
   if (oldest != nullptr) {
     counts_.dropped.add();
-    oldest->drop(*this);  // runs destructors and hooks of the program's: not under the lock
+    // Runs destructors and hooks of the program's: not under the lock.
+    if (result_base* const ended = oldest->drop(*this); ended != nullptr) ended->finish();
   }
   return status::accepted;
 }
@@ -197,7 +199,7 @@ status core::run_inline(node& n) noexcept {
   counts_.taken.add_alone();
   counts_.ended.add_alone();
   inline_ = true;
-  n.run(*this);
+  if (result_base* const ended = n.run(*this); ended != nullptr) ended->finish();
   inline_ = false;
   if (takes_turn && is_this_process()) {
     give_turn_back(std::memory_order_seq_cst);

@@ -96,7 +96,7 @@ core::core(options&& opts, uv_loop_t* adopted)
 core::~core() {
   // An adopted loop's that has not turned since its stop.
   chain never_run = stop_functions_.take();
-  while (node* const n = never_run.pop()) n->refuse(*this);
+  while (node* const n = never_run.pop()) (void)n->refuse(*this);
 }
 
 void core::destroy() noexcept {

@@ -8,6 +8,7 @@
 #include "loopbridge/detail/deferred_base.hpp"
 #include "loopbridge/detail/own_handle.hpp"
 #include "loopbridge/detail/reentrant_state.hpp"
+#include "loopbridge/detail/result.hpp"
 #include "loopbridge/errors.hpp"
 #include "uncancellable.hpp"
 #include "undisturbed.hpp"
@@ -133,7 +134,7 @@ void core::run_stop_functions() noexcept {
   }
   while (last != nullptr) {
     node* const before = last->next;  // read before it runs, which frees it
-    last->run(*this);
+    (void)last->run(*this);           // of at_stop(): nobody waits for it
     last = before;
   }
 }
@@ -142,7 +143,7 @@ void core::run_stop_functions() noexcept {
 void core::refuse(node& n) noexcept {
   counts_.ended.add_alone();
   (n.is_call() ? counts_.stopped : counts_.not_calls).add_alone();
-  n.refuse(*this);
+  if (result_base* const ended = n.refuse(*this); ended != nullptr) ended->finish();
 }
 
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all

@@ -6,6 +6,7 @@
 #include "links.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/detail/result.hpp"
 #include "uncancellable.hpp"
 
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
@@ -172,7 +173,7 @@ void core::run_queued(turn_budget& budget) noexcept {
       refuse(*n);
     } else {
       counts_.ended.add_alone();
-      n->run(*this);
+      if (result_base* const ended = n->run(*this); ended != nullptr) ended->finish();
     }
     if (!is_this_process()) return;
   }
@@ -237,10 +238,16 @@ void core::enlist(deferred_base& d) noexcept {
 }
 
 void core::delist_later(deferred_base& d) noexcept {
-  // On a loop of our own nobody else ever takes the turn, so its thread need not queue.
-  if (!adopted_ && on_loop_thread()) return delist(d);
-  d.add_ref();                                         // the list's
-  if (submit(d) != status::accepted) d.release_ref();  // stopped: end_on_loop() finds it itself
+  d.add_ref();  // the list's
+  // Stopped: end_on_loop() finds it itself.
+  if (submit(d.in_list()) != status::accepted) d.release_ref();
+}
+
+bool core::try_delist(deferred_base& d) noexcept {
+  // On a loop of our own nobody else ever takes the turn.
+  if (!on_loop_thread() || (adopted_ && !draining_)) return false;
+  delist(d);
+  return true;
 }
 
 void core::delist(deferred_base& d) noexcept {

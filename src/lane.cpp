@@ -42,28 +42,32 @@ void lane_state::drop_handle() noexcept {
   if (core_->submit(leaving_) != status::accepted) release();
 }
 
-void lane_state::joining::run(core_base& core) noexcept {
+result_base* lane_state::joining::run(core_base& core) noexcept {
   core.counts().not_calls.add_alone();
   core.add_lane(lane_);
+  return nullptr;
 }
-void lane_state::joining::refuse(core_base&) noexcept {
+result_base* lane_state::joining::refuse(core_base&) noexcept {
   lane_.close(lane_ring::fate::refuse);
   lane_.release();
+  return nullptr;
 }
 
-void lane_state::leaving::run(core_base& core) noexcept {
+result_base* lane_state::leaving::run(core_base& core) noexcept {
   core.counts().not_calls.add_alone();
   lane_.run_items(lane_.ring.published());
   core.remove_lane(lane_);
   lane_.release();
+  return nullptr;
 }
-void lane_state::leaving::refuse(core_base&) noexcept {
+result_base* lane_state::leaving::refuse(core_base&) noexcept {
   lane_.release();
+  return nullptr;
 }
 
 /// The list has come to it: after all that was posted to the lane before. What runs until then may
 /// nest a uv_run, in which the list comes to the next one: so they queue up once more.
-void lane_state::spilled_call::run(core_base& core) noexcept {
+result_base* lane_state::spilled_call::run(core_base& core) noexcept {
   core.counts().not_calls.add_alone();
   lane_state& lane = lane_;
   lane.hold();  // this may be gone before the last of them has run
@@ -79,6 +83,7 @@ void lane_state::spilled_call::run(core_base& core) noexcept {
     first.end(core, lane_ring::fate::run);
   }
   lane.release();
+  return nullptr;
 }
 
 bool lane_state::wait_for_room() {

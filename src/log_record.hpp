@@ -21,8 +21,8 @@ class log_record final : public node {
   void fill(log_records& home, log_level level, std::string_view format, place where,
             const log_argument* args) noexcept;
 
-  void run(core_base& core) noexcept override;
-  void refuse(core_base& core) noexcept override;
+  result_base* run(core_base& core) noexcept override;
+  result_base* refuse(core_base& core) noexcept override;
 
  private:
   log_records* home_ = nullptr;

@@ -132,19 +132,21 @@ void log_record::fill(log_records& home, log_level level, std::string_view forma
                                      text_);
 }
 
-void log_record::run(core_base& core) noexcept {
+result_base* log_record::run(core_base& core) noexcept {
   try {
     home_->writer.write({level_, time_, thread_, {text_, size_}, where_});
   } catch (...) {
     core.unhandled(std::current_exception(), where_);
   }
   home_->slots.release(*this);
+  return nullptr;
 }
 
-void log_record::refuse(core_base& core) noexcept {
+result_base* log_record::refuse(core_base& core) noexcept {
   core.unhandled(make_error(failure::stopped, where_), where_);
   home_->dropped.fetch_add(1);
   home_->slots.release(*this);
+  return nullptr;
 }
 
 }  // namespace detail

@@ -59,13 +59,17 @@ class outstanding final : public node {
     --refs_;  // not the last: the group holds one. Stopped for good, and so `queued_` stays.
   }
 
-  void run(core_base& core) noexcept override {
+  result_base* run(core_base& core) noexcept override {
     core.counts().not_calls.add_alone();
     caught_up_ = marked_.load();
     queued_ = false;
     release_ref();
+    return nullptr;
   }
-  void refuse(core_base&) noexcept override { release_ref(); }
+  result_base* refuse(core_base&) noexcept override {
+    release_ref();
+    return nullptr;
+  }
   bool is_call() const noexcept override { return false; }
 
  private:

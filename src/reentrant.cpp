@@ -7,7 +7,7 @@
 // at an arbitrary instruction of the thread: atomics and raw system calls only.
 namespace loopbridge::detail {
 
-void reentrant_post::run(core_base& core) noexcept {
+result_base* reentrant_post::run(core_base& core) noexcept {
   alignas(std::max_align_t) std::byte bytes[capacity];
   std::memcpy(bytes, bytes_, capacity);
   // A collector that looks through free slots must not find there what the closure pointed to.
@@ -21,13 +21,15 @@ void reentrant_post::run(core_base& core) noexcept {
   } catch (...) {
     core.unhandled(std::current_exception(), where);
   }
+  return nullptr;
 }
 
-void reentrant_post::refuse(core_base& core) noexcept {
+result_base* reentrant_post::refuse(core_base& core) noexcept {
   std::memset(bytes_, 0, capacity);
   const place where = where_;
   home_->release(*this);
   core.unhandled(make_error(failure::stopped, where), where);
+  return nullptr;
 }
 
 reentrant_state::reentrant_state(core_base& core, place where) noexcept
@@ -121,27 +123,31 @@ void reentrant_state::run_callable(core_base& core, std::uint64_t marks_kept,
   }
 }
 
-void reentrant_state::run(core_base& core) noexcept {
+result_base* reentrant_state::run(core_base& core) noexcept {
   run_callable(core, over_mark, 0);
   release_ref();
+  return nullptr;
 }
 
 /// The count stays, for the bridge's end, which follows, or for end().
-void reentrant_state::refuse(core_base&) noexcept {
+result_base* reentrant_state::refuse(core_base&) noexcept {
   release_ref();
+  return nullptr;
 }
 
-void reentrant_state::wait_slot::run(core_base& core) noexcept {
+result_base* reentrant_state::wait_slot::run(core_base& core) noexcept {
   reentrant_state& state_of_call = *owner;
   state.try_start();
   state_of_call.run_callable(core, ~count_mask, 1);
   finish();
+  return nullptr;
 }
 
-void reentrant_state::wait_slot::refuse(core_base&) noexcept {
+result_base* reentrant_state::wait_slot::refuse(core_base&) noexcept {
   state.try_start();
   result = status::stopped;
   finish();
+  return nullptr;
 }
 
 void reentrant_state::wait_slot::finish() noexcept {

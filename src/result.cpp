@@ -4,6 +4,10 @@
 #include "watchdog.hpp"
 
 namespace loopbridge::detail {
+namespace {
+/// While the calling thread gives up handles: where those go that it gives up by doing so.
+constinit thread_local result_base** more_to_give_up = nullptr;
+}  // namespace
 
 bool result_base::wait(deadline until, const interruption* by) {
   if (completion_.is_done()) return true;
@@ -82,10 +86,53 @@ bool result_base::cancel() noexcept {
   return true;
 }
 
+void result_base::give_up() noexcept {
+  if (!cancel() && is_ready() && tells_of_an_end(error_to_report())) mark_read();
+}
+
+void result_base::give_up_handle(result_base& handle) noexcept {
+  if (more_to_give_up != nullptr) {
+    handle.next_given_up_ = std::exchange(*more_to_give_up, &handle);
+    return;
+  }
+  result_base* first = &handle;
+  more_to_give_up = &first;
+  while (result_base* const r = first) {
+    first = r->next_given_up_;
+    r->give_up();
+    r->drop_handle();
+  }
+  more_to_give_up = nullptr;
+}
+
 bool result_base::start() noexcept {
   if (completion_.try_start()) return true;
   if (completion_.release_loop()) destroy();
   return false;
+}
+
+void result_base::finish() noexcept {
+  source_ == nullptr ? complete(completion::running) : wait_for_answer();
+}
+
+/// Loop, when the callable has returned: running -> waiting, until source_ is settled.
+void result_base::wait_for_answer() noexcept {
+  core_base& core = core_;
+  deferred_base& answer = *source_;
+  answer.set_call(core, where_);
+  core.enlist(answer);
+  const bool cancel_asked = completion_.start_waiting();
+  // From here a canceller on another thread may complete this call, and its owner free it; only the
+  // address is used until the deferred says that it is ours. The register holds `answer`.
+  if (!answer.attach(*this)) {
+    core.delist(answer);  // source_ still holds it
+    take_from(answer);
+    answer.empty();
+    complete(completion::waiting);
+  } else if (cancel_asked && answer.claim_as_cancelled()) {
+    core.delist_later(answer);
+    fail_waiting(failure::cancelled);
+  }
 }
 
 void result_base::complete(completion::phase from) noexcept {
@@ -149,17 +196,6 @@ void result_base::report_if_unread() noexcept {
   if (read_.load(std::memory_order_relaxed) || !core_.is_this_process()) return;
   if (std::exception_ptr error = error_to_report(); error != nullptr) {
     core_.unhandled(std::move(error), where_);
-  }
-}
-
-void deferred_base::finish_cancel_hook() noexcept {
-  hook_is_due_ = is_cancelled();
-  const hook_ptr hook = std::move(hook_);
-  if (hook == nullptr || !hook_is_due_) return;
-  try {
-    (*hook)();
-  } catch (...) {
-    core_->unhandled(std::current_exception(), where_);
   }
 }
 

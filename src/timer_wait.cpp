@@ -18,26 +18,26 @@ timer_wait::timer_wait(deadline::duration time) noexcept
                         : static_cast<std::uint64_t>(
                               std::chrono::ceil<std::chrono::milliseconds>(time).count())) {}
 
-void timer_wait::await_suspend(std::coroutine_handle<> task) {
+void timer_wait::await_suspend(std::coroutine_handle<>) {
   // Not in the task's frame, which need not wait until libuv lets go of the handle.
   timer_ = make_in_block<own_timer>(nullptr);
   uv_timer_init(loop(), timer_);
   uv_update_time(loop());  // else the time that this turn has taken already counts, too
   timer_->data = this;
-  suspended(task);
+  suspended();
   uv_timer_start(
       timer_,
       [](uv_timer_t* t) {
         auto& own = *static_cast<timer_wait*>(t->data);
         own.close();
-        own.resume();
+        own.scope().resume();
       },
       milliseconds_, 0);
 }
 
 void timer_wait::cancel() noexcept {
   close();
-  resume();
+  scope().resume();
 }
 
 void timer_wait::close() noexcept {

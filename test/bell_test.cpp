@@ -90,8 +90,8 @@ TEST_CASE("disarming an awake bell changes nothing") {
 TEST_CASE("of a sender that pushes and a loop that goes to sleep, one sees the other") {
   using loopbridge::detail::core_base;
   struct item final : loopbridge::detail::node {
-    void run(core_base&) noexcept override {}
-    void refuse(core_base&) noexcept override {}
+    loopbridge::detail::result_base* run(core_base&) noexcept override { return nullptr; }
+    loopbridge::detail::result_base* refuse(core_base&) noexcept override { return nullptr; }
   };
   constexpr unsigned rounds = 20000;
   loopbridge::detail::submission_list list;

@@ -27,8 +27,8 @@ namespace detail = loopbridge::detail;
 namespace {
 
 struct call final : detail::node {
-  void run(detail::core_base&) noexcept override {}
-  void refuse(detail::core_base&) noexcept override {}
+  detail::result_base* run(detail::core_base&) noexcept override { return nullptr; }
+  detail::result_base* refuse(detail::core_base&) noexcept override { return nullptr; }
   std::atomic<int> runs{0};
 };
 

@@ -16,8 +16,8 @@ using loopbridge::detail::submission_list;
 struct item final : node {
   explicit item(int n = 0, int t = 0) : number(n), thread(t) {}
   item(item&& other) noexcept : number(other.number), thread(other.thread) {}
-  void run(core_base&) noexcept override {}
-  void refuse(core_base&) noexcept override {}
+  loopbridge::detail::result_base* run(core_base&) noexcept override { return nullptr; }
+  loopbridge::detail::result_base* refuse(core_base&) noexcept override { return nullptr; }
   int number;
   int thread;
 };

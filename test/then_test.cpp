@@ -6,10 +6,12 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("then");
@@ -155,10 +157,78 @@ TEST_CASE("a failure at the end of a chain that nobody reads is reported once") 
   CHECK(log.size() == 1);
 }
 
-TEST_CASE("then() on an empty eventual is an error, and on a stopped bridge it is refused") {
+TEST_CASE("then() on an empty eventual is an error") {
   CHECK_THROWS_AS((void)eventual<int>().then([](int) {}), loopbridge::no_state);
+}
+
+TEST_CASE("what is refused leaves the eventuals as they were, with their results") {
   bridge b;
-  auto e = b.submit([] { return 1; });
+  bridge other;
+  auto e = b.submit([] { return std::make_unique<int>(1); });
+  auto n = b.submit([] { return 2; });
+  auto m = b.submit([] { return 3; });
+  std::vector<eventual<int>> many;
+  many.push_back(b.submit([] { return 4; }));
+  many.push_back(b.submit([] { return 5; }));
   b.stop();
-  CHECK_THROWS_AS((void)std::move(e).then([](int) {}), loopbridge::bridge_stopped);
+  using stopped = loopbridge::bridge_stopped;
+  CHECK_THROWS_AS((void)std::move(e).then([](std::unique_ptr<int>) {}), stopped);
+  CHECK_THROWS_AS((void)std::move(e).then(other, [](std::unique_ptr<int>) {}), stopped);
+  CHECK_THROWS_AS((void)when_all(std::move(n), std::move(m)), stopped);
+  CHECK_THROWS_AS((void)when_any(std::move(n), std::move(m)), stopped);
+  CHECK_THROWS_AS((void)when_all(std::move(many)), stopped);
+  CHECK_THROWS_AS((void)when_any(std::move(many)), stopped);
+  CHECK(*std::move(e).get() == 1);
+  CHECK(n.get() == 2);
+  CHECK(m.get() == 3);
+  REQUIRE(many.size() == 2);
+  CHECK(many[0].get() == 4);
+  CHECK(many[1].get() == 5);
+}
+
+TEST_CASE("a full bridge refuses then(), and the eventual is as it was") {
+  loopbridge::options opts;
+  opts.capacity = 1;
+  opts.when_full = loopbridge::when_full::refuse();
+  bridge b(opts);
+  auto e = b.submit([] { return 1; });
+  e.wait();
+  {
+    const support::held_loop held(b);
+    b.post([] {});
+    CHECK_THROWS_AS((void)std::move(e).then([](int) {}), loopbridge::bridge_full);
+  }
+  CHECK(e.get() == 1);
+}
+
+TEST_CASE(
+    "the function is destroyed before the answer, on an executor that keeps what it is given") {
+  bridge b;
+  bridge other;
+  support::counts counts;
+  struct keeps {
+    std::vector<std::function<void()>> all;
+    void post(std::function<void()> f) {
+      all.push_back(std::move(f));
+      all.back()();
+    }
+  } ex;
+  b.submit([] { return 1; }).then(ex, [t = support::token(counts)](int) {}).get_for(generous);
+  CHECK(counts.alive() == 0);
+  for (int i = 0; i < 1000; ++i) {
+    b.submit([] {}).then(other, [t = support::token(counts)] {}).get_for(generous);
+    CHECK(counts.alive() == 0);
+  }
+}
+
+TEST_CASE("then() on a bridge that is gone by then ends as on a stopped one") {
+  bridge b;
+  completer<int> done;
+  eventual<int> answer;
+  {
+    bridge other;
+    answer = b.submit([&] { return done.get_deferred(); }).then(other, [](int n) { return n; });
+  }
+  done.resolve(1);
+  CHECK_THROWS_AS(answer.get_for(generous), loopbridge::bridge_stopped);
 }

@@ -18,8 +18,12 @@ namespace checks {
 /// two threads, none was away for long, and they ran at the same time.
 inline std::pair<double, double> pushes(int producers) {
   struct own_node final : loopbridge::detail::node {
-    void run(loopbridge::detail::core_base&) noexcept override {}
-    void refuse(loopbridge::detail::core_base&) noexcept override {}
+    loopbridge::detail::result_base* run(loopbridge::detail::core_base&) noexcept override {
+      return nullptr;
+    }
+    loopbridge::detail::result_base* refuse(loopbridge::detail::core_base&) noexcept override {
+      return nullptr;
+    }
   };
   struct alignas(64) account {
     long retries = 0;

@@ -23,6 +23,8 @@ class with_policy;
 namespace detail {
 template <class F, class... First>
 class wrapped_function;
+template <class Executor>
+class executor_ref;
 class schedule_awaiter;
 struct log_state;
 }  // namespace detail
@@ -259,6 +261,8 @@ class bridge {
 
  private:
   friend class bridge_group;
+  template <class Executor>
+  friend class detail::executor_ref;
   friend class reentrant_call;
   friend class with_policy;
   friend struct bridge_access;

@@ -13,13 +13,9 @@ namespace loopbridge {
 
 template <class T>
 class completer;
-template <class T>
-class eventual;
 
 namespace detail {
-class task_scope;
-template <class T>
-eventual<T> answer_of_deferred(const task_scope& scope, deferred<T>&& d);
+struct deferred_access;
 }  // namespace detail
 
 /// A result that comes later on the loop: what a callable returns when it has only begun the work.
@@ -44,7 +40,7 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
  private:
   friend class completer<T>;
   friend class detail::result<T>;
-  friend eventual<T> detail::answer_of_deferred<T>(const detail::task_scope& scope, deferred&& d);
+  friend struct detail::deferred_access;
 
   explicit deferred(detail::deferred_state<T> & state) noexcept : state_(&state) {}
   detail::deferred_state<T>* release() noexcept {
@@ -53,6 +49,21 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
 
   detail::deferred_ptr<T> state_;
 };
+
+namespace detail {
+struct deferred_access {
+  /// For whoever has a hold of `state`, which goes to the deferred.
+  template <class T>
+  static deferred<T> make(deferred_state<T>& state) noexcept {
+    return deferred<T>(state);
+  }
+  /// Null if it is empty.
+  template <class T>
+  static deferred_state<T>* release(deferred<T>& d) noexcept {
+    return d.release();
+  }
+};
+}  // namespace detail
 
 /// The other end of a deferred: resolves or rejects it, once, from any ordinary thread.
 ///

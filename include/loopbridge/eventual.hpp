@@ -118,13 +118,16 @@ class [[nodiscard(
     return state().is_ready() ? state().error() : nullptr;
   }
 
-  /// Asks that the call end as `cancelled`. Never blocks; constant time.
+  /// Asks that the call end as `cancelled`. Never blocks; constant time, and safe under a lock of
+  /// the program's: all that runs here is the destructor of a callable that was still queued.
   ///
-  /// True: it has ended so, just now. If it was still queued, it will not run, and its callable was
-  /// destroyed here, by the caller's thread; if it was waiting for a deferred, the deferred's
-  /// on_cancel hook runs on the loop.
-  /// False: it is done already, or its callable runs at this moment. A function that runs cannot
-  /// be interrupted; but if it returns a deferred or a task, that is cancelled at once.
+  /// True: it has ended so, just now, and get() throws `cancelled` from here. If it was still
+  /// queued, it will not run, and its callable was destroyed here, by the caller's thread; if it
+  /// was waiting for a deferred, the deferred's on_cancel hook runs on the loop, after what runs
+  /// there now. What then(), when_all() or when_any() gave cancels all its parts, in whatever state
+  /// it is itself: here, if it was queued, in a step for each part; else on the loop. False: it is
+  /// done already, or its callable runs at this moment. A function that runs cannot be interrupted;
+  /// but if it returns a deferred or a task, that is cancelled at once.
   ///
   /// By a std::stop_token: `const std::stop_callback on(token, [&] { e.cancel(); });`
   bool cancel() const {
@@ -135,11 +138,15 @@ class [[nodiscard(
   /// an eventual for what f returns. A failure passes f by and ends the new eventual; an `f` that
   /// takes an `eventual<T>` gets that in either case, ready. Where f returns a deferred, a task or
   /// an eventual, what that ends with is the result. This eventual is empty then; cancelling the
-  /// new one cancels both. Throws like bridge::submit(), also if the result is there already.
+  /// new one cancels both. `f` is destroyed on that loop before the new one is ready; of a call
+  /// that was cancelled before it began, by the thread that cancels. Throws like bridge::submit(),
+  /// also if the result is there already; this eventual is as it was then, with its result.
   template <class F>
   auto then(F && f, place where = place::current())&&;
-  /// The same on `executor`: a bridge, or anything else that has post(callable), which must outlive
-  /// the call. If that throws, the new eventual ends so; if it loses the callable, as `broken`.
+  /// The same on `executor`: anything that has post(callable), which must outlive the call; or a
+  /// bridge, which need not. If post() throws, the new eventual ends so (`bridge_stopped`, say); if
+  /// it loses the callable, as `broken`. `f` is destroyed there, before the new eventual is ready;
+  /// if it was lost, by the thread that loses it.
   template <class Executor, class F, detail::unless_place<F> = 0>
   auto then(Executor & executor, F && f, place where = place::current())&&;
 
@@ -193,6 +200,11 @@ struct eventual_access {
   template <class T>
   static eventual<T> make(result<T>& state) noexcept {
     return eventual<T>(state);
+  }
+  /// The caller has the handle's part from here.
+  template <class T>
+  static result<T>* release(eventual<T>& e) noexcept {
+    return e.state_.release();
   }
 };
 }  // namespace detail

@@ -5,6 +5,7 @@
 
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/detail/coroutine.hpp"
+#include "loopbridge/detail/executor_ref.hpp"
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.
 //
@@ -30,18 +31,20 @@ class schedule_awaiter final : public node {
     if (refused_) std::rethrow_exception(make_error(why_, where_));
   }
 
-  void run(core_base& core) noexcept override { resume(core); }
-  void refuse(core_base& core) noexcept override { resume_as(failure::stopped, core); }
+  result_base* run(core_base& core) noexcept override { return resume(core); }
+  result_base* refuse(core_base& core) noexcept override {
+    return resume_as(failure::stopped, core);
+  }
   bool takes_room() const noexcept override { return true; }
-  void drop(core_base& core) noexcept override { resume_as(failure::dropped, core); }
+  result_base* drop(core_base& core) noexcept override { return resume_as(failure::dropped, core); }
 
  private:
-  void resume_as(failure why, core_base& core) noexcept {
+  result_base* resume_as(failure why, core_base& core) noexcept {
     refused_ = true;
     why_ = why;
-    resume(core);
+    return resume(core);
   }
-  void resume(core_base& core) noexcept {
+  result_base* resume(core_base& core) noexcept {
     const place where = where_;
     try {
       const watched_call watched(core, where);
@@ -49,6 +52,7 @@ class schedule_awaiter final : public node {
     } catch (...) {  // its promise lets exceptions through
       core.unhandled(std::current_exception(), where);
     }
+    return nullptr;
   }
 
   core_base& core_;
@@ -70,7 +74,7 @@ class resumable : public node {
   ~resumable() = default;
 };
 
-/// Where a coroutine goes on: on the loop that it was on, or where the call ended.
+/// Where a coroutine goes on: on the loop that it was on.
 class same_loop {
  public:
   bool submit(resumable& r) const noexcept { return core_ && core_->submit(r) == status::accepted; }
@@ -79,14 +83,14 @@ class same_loop {
   core_ptr core_ = core_of_this_thread();
 };
 
-/// On `to`, which is a bridge, or anything that has post(callable).
+/// On an executor.
 template <class Executor>
-class executor_ref {
+class named_executor {
  public:
-  explicit executor_ref(Executor& to) noexcept : to_(to) {}
+  explicit named_executor(Executor& to) : to_(to) {}
   bool submit(resumable& r) const noexcept {
     try {
-      to_.post([&r] { r.go_on(); });
+      to_.post([&r] { r.go_on(); }, {});
       return true;
     } catch (...) {
       return false;
@@ -94,7 +98,7 @@ class executor_ref {
   }
 
  private:
-  Executor& to_;
+  executor_ref<Executor> to_;
 };
 
 /// co_await of an eventual in such a coroutine.
@@ -121,13 +125,19 @@ class foreign_awaiter final : public watcher, public resumable {
   }
 
   void notify() noexcept override {
-    if (!where_.submit(*this)) go_on();
-  }
-  void run(core_base& core) noexcept override {
-    core.counts().not_calls.add_alone();
+    core_base& of_call = eventual_access::state(answer_).core();
+    // This may be gone as soon as one of them has it.
+    if (where_.submit(*this) || of_call.submit(*this) == status::accepted) return;
     go_on();
   }
-  void refuse(core_base&) noexcept override { go_on(); }
+  result_base* run(core_base& core) noexcept override {
+    core.counts().not_calls.add_alone();
+    return refuse(core);
+  }
+  result_base* refuse(core_base&) noexcept override {
+    go_on();
+    return nullptr;
+  }
   bool is_call() const noexcept override { return false; }
   void go_on() noexcept override { coroutine_.resume(); }
 
@@ -142,8 +152,8 @@ class foreign_awaiter final : public watcher, public resumable {
 /// co_await of an eventual, in a coroutine that is no task: gives the value, or throws, as get()
 /// does; one that is awaited as an rvalue is the coroutine's own. It comes back to the loop on
 /// whose own thread it was; if it was on no bridge's thread, if that bridge has stopped, or if the
-/// loop was adopted, it goes on on the thread that ends the call (see resume_on). The frame must
-/// not be destroyed meanwhile.
+/// loop was adopted, it goes on on the loop of the call (see resume_on); and where that has
+/// stopped, on the thread that ends the call. The frame must not be destroyed meanwhile.
 template <class T>
 auto operator co_await(eventual<T>&& e) {
   return detail::foreign_awaiter<T, true, detail::same_loop>(std::move(e));
@@ -154,15 +164,16 @@ auto operator co_await(const eventual<T>& e) {
 }
 
 /// The same, but the coroutine goes on on `executor`: a bridge, or anything else that has
-/// post(callable), which must outlive the wait. If post() throws, on the thread that ends the call.
+/// post(callable), which must outlive the wait unless it is a bridge. If post() throws, on the loop
+/// of the call.
 template <class Executor, class T>
 auto resume_on(Executor& executor, eventual<T>&& e) {
-  using where = detail::executor_ref<Executor>;
+  using where = detail::named_executor<Executor>;
   return detail::foreign_awaiter<T, true, where>(std::move(e), where(executor));
 }
 template <class Executor, class T>
 auto resume_on(Executor& executor, const eventual<T>& e) {
-  using where = detail::executor_ref<Executor>;
+  using where = detail::named_executor<Executor>;
   return detail::foreign_awaiter<T, false, where>(e, where(executor));
 }
 

@@ -27,6 +27,8 @@ class started_task;
 /// What a task's promise lets a task await.
 class awaiting_promise : public task_promise_base {
  public:
+  using task_promise_base::task_promise_base;
+
   template <class T>
   auto await_transform(task<T>&& t) noexcept;
   template <class T>
@@ -71,6 +73,7 @@ class awaiting_promise : public task_promise_base {
 template <class T>
 class task_promise_of : public awaiting_promise {
  public:
+  using awaiting_promise::awaiting_promise;
   void unhandled_exception() noexcept { outcome_.set(std::current_exception()); }
   outcome<T>& result() noexcept { return outcome_; }
 
@@ -82,6 +85,7 @@ class task_promise_of : public awaiting_promise {
 template <class T>
 class promise_with_outcome : public task_promise_of<T> {
  public:
+  using task_promise_of<T>::task_promise_of;
   template <std::convertible_to<T> U>
   void return_value(U&& value) noexcept {
     this->outcome_.capture([&]() -> T { return std::forward<U>(value); });
@@ -90,67 +94,29 @@ class promise_with_outcome : public task_promise_of<T> {
 template <>
 class promise_with_outcome<void> : public task_promise_of<void> {
  public:
+  using task_promise_of<void>::task_promise_of;
   void return_void() noexcept {
     outcome_.capture([] {});
   }
 };
 
-/// Who has started a task, where that is no other task.
-class task_starter {
- public:
-  /// The task has ended, having waited. It may be destroyed now.
-  virtual void ended() noexcept = 0;
-
- protected:
-  ~task_starter() = default;
-};
-
 template <class T>
 class task_promise final : public promise_with_outcome<T> {
  public:
+  task_promise() noexcept
+      : promise_with_outcome<T>(std::coroutine_handle<task_promise>::from_promise(*this)) {}
   task<T> get_return_object() noexcept;
 
   auto final_suspend() const noexcept {
     struct awaiter {
       bool await_ready() const noexcept { return false; }
-      // Not by handing over the handle (symmetric transfer): compilers make that a nested call
-      // where they do not optimise, and then a loop that awaits what is ready takes up the stack.
-      [[gnu::noinline]] void await_suspend(std::coroutine_handle<task_promise> h) const noexcept {
-        task_promise& own = h.promise();
-        if (own.starting_) return;
-        // The frame may be gone afterwards.
-        own.awaiting_ ? own.awaiting_.resume() : own.starter_->ended();
+      void await_suspend(std::coroutine_handle<task_promise> h) const noexcept {
+        h.promise().scope().ends(h.promise());
       }
       void await_resume() const noexcept {}
     };
     return awaiter{};
   }
-
-  /// Runs the task up to its first wait, for a coroutine that awaits it, or for who starts it.
-  /// False: it is finished, and nobody will be told.
-  bool start(task_scope& scope, std::coroutine_handle<> awaiting) noexcept {
-    awaiting_ = awaiting;
-    return start(scope);
-  }
-  bool start(task_scope& scope, task_starter& starter) noexcept {
-    starter_ = &starter;
-    return start(scope);
-  }
-
- private:
-  bool start(task_scope& scope) noexcept {
-    const auto own = std::coroutine_handle<task_promise>::from_promise(*this);
-    this->scope_ = &scope;
-    starting_ = true;
-    own.resume();
-    if (own.done()) return false;
-    starting_ = false;
-    return true;
-  }
-
-  std::coroutine_handle<> awaiting_;
-  task_starter* starter_ = nullptr;  ///< where nobody awaits
-  bool starting_ = false;
 };
 
 }  // namespace detail
@@ -186,18 +152,10 @@ class task_promise final : public promise_with_outcome<T> {
 /// Its frame is a recycled block of the library's, not of options::memory; making it may throw
 /// std::bad_alloc. The thread that runs the loop; a task that has not begun may be moved to others.
 template <class T>
-class [[nodiscard("a task runs when it is awaited, or returned from a call")]] task {
+class [[nodiscard("a task runs when it is awaited, or returned from a call")]] task
+    : private detail::task_holder {
  public:
   using promise_type = detail::task_promise<T>;
-
-  task(task && other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
-  task& operator=(task&& other) noexcept {
-    std::swap(frame_, other.frame_);
-    return *this;
-  }
-  ~task() {
-    if (frame_) frame_.destroy();
-  }
 
  private:
   friend promise_type;
@@ -205,17 +163,15 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
   template <class, class>
   friend class detail::started_task;
 
-  explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+  explicit task(promise_type & promise) noexcept : task_holder(promise) {}
 
   promise_type& promise() const {
-    if (!frame_) {
+    if (promise_ == nullptr) {
       detail::throw_no_state(
           "this task is empty: it was moved from; a task is awaited, or returned, once");
     }
-    return frame_.promise();
+    return static_cast<promise_type&>(*promise_);
   }
-
-  std::coroutine_handle<promise_type> frame_;
 };
 
 /// `co_await stop_token_of_task()`, in a task: its std::stop_token, which is stopped when the task
@@ -228,21 +184,23 @@ namespace detail {
 
 template <class T>
 task<T> task_promise<T>::get_return_object() noexcept {
-  return task<T>(std::coroutine_handle<task_promise>::from_promise(*this));
+  return task<T>(*this);
 }
 
 template <class T>
 auto awaiting_promise::await_transform(task<T>&& t) noexcept {
   struct awaiter {
     task<T> awaited;
-    task_scope& scope;
+    task_promise_base& awaiting;
     bool await_ready() const noexcept { return false; }
-    [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> h) const {
-      return awaited.promise().start(scope, h);
+    void await_suspend(std::coroutine_handle<>) {
+      task_promise<T>& promise = awaited.promise();
+      promise.awaited_by(awaiting, awaited);
+      awaiting.scope().next_is(&promise);
     }
-    T await_resume() const { return awaited.promise().result().take(scope.where()); }
+    T await_resume() const { return awaited.promise().result().take(awaiting.scope().where()); }
   };
-  return awaiter{std::move(t), *scope_};
+  return awaiter{std::move(t), *this};
 }
 
 }  // namespace detail

@@ -1,76 +1,187 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/continuation.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/detail/executor_ref.hpp"
+#include "loopbridge/detail/gathering.hpp"
 
 namespace loopbridge {
 namespace detail {
 
-/// then() on the loop of the call itself.
-template <class T, class F>
-task<then_t<F, T>> continue_with(eventual<T> before, F f) {
-  if constexpr (!takes_value<F, T>) {
-    co_await settled<T>(before);
-    if constexpr (is_awaited<then_result_t<F, T>>) {
-      co_return co_await std::move(f)(std::move(before));
-    } else {
-      co_return std::move(f)(std::move(before));
-    }
-  } else if constexpr (std::is_void_v<T>) {
-    co_await std::move(before);
-    if constexpr (is_awaited<then_result_t<F, T>>) {
-      co_return co_await std::move(f)();
-    } else {
-      co_return std::move(f)();
-    }
-  } else {
-    T value = co_await std::move(before);
-    if constexpr (is_awaited<then_result_t<F, T>>) {
-      co_return co_await std::move(f)(std::forward<T>(value));
-    } else {
-      co_return std::move(f)(std::forward<T>(value));
-    }
-  }
-}
+/// Does `F` take the value, so that failures pass it by? Else it takes the eventual<T>, ready.
+template <class F, class T>
+constexpr bool takes_value = std::is_invocable_v<F, T>;
+template <class F>
+constexpr bool takes_value<F, void> = std::is_invocable_v<F>;
 
-/// then() on an executor.
-template <class Executor, class T, class F>
-task<then_t<F, T>> continue_on(Executor& executor, eventual<T> before, F f) {
-  using result = then_t<F, T>;
-  static_assert(!is_awaited<then_result_t<F, T>>,
-                "on an executor of its own then() takes a function that returns a value");
-  co_await settled<T>(before);
-  if constexpr (takes_value<F, T>) {
-    if (before.error() != nullptr) std::move(before).get();  // throws: there is nothing to call
+template <class F, class T, bool by_value = takes_value<F, T>>
+struct then_result : std::invoke_result<F, T> {};
+template <class F>
+struct then_result<F, void, true> : std::invoke_result<F> {};
+template <class F, class T>
+struct then_result<F, T, false> : std::invoke_result<F, eventual<T>> {};
+template <class F, class T>
+using then_result_t = typename then_result<F, T>::type;
+
+/// Results that come later still are awaited.
+template <class R>
+struct awaited {
+  using type = R;
+  static constexpr bool is = false;
+};
+template <class T>
+struct later {
+  using type = T;
+  static constexpr bool is = true;
+};
+template <class T>
+struct awaited<eventual<T>> : later<T> {};
+template <class T>
+struct awaited<deferred<T>> : later<T> {};
+template <class T>
+struct awaited<task<T>> : later<T> {};
+template <class R>
+constexpr bool is_awaited = awaited<R>::is;
+template <class F, class T>
+using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
+
+/// Calls a then()'s function with what it takes, of an eventual that is ready. What that gives is
+/// kept, so that a task which the function returns may refer to it.
+template <class F, class T>
+class then_call {
+  static constexpr bool by_value = takes_value<F, T>;
+  using kept =
+      std::conditional_t<!by_value, eventual<T>,
+                         std::conditional_t<std::is_void_v<T>, std::tuple<>, std::tuple<T>>>;
+
+ public:
+  then_call(F&& f, eventual<T>&& before) : f_(std::move(f)), before_(std::move(before)) {}
+
+  then_result_t<F, T> operator()() {
+    if constexpr (!by_value) {
+      return std::invoke(std::move(f_), std::move(before_));
+    } else if constexpr (std::is_void_v<T>) {
+      return std::invoke(std::move(f_));
+    } else {
+      argument_.emplace(std::move(before_).get());
+      return std::invoke(std::move(f_), std::get<0>(std::move(*argument_)));
+    }
   }
-  struct work {
-    completer<result> done;
-    eventual<T> before;
-    F f;
-  };
-  // Shared, because many executors copy what they are given.
-  auto shared = std::make_shared<work>(work{{}, std::move(before), std::move(f)});
-  auto answer = shared->done.get_deferred();
-  // Not kept here: an executor that loses it breaks the completer.
-  executor.post([kept = std::move(shared)] {
-    work& w = *kept;
-    w.done.resolve_with([&]() -> result {
-      if constexpr (!takes_value<F, T>) {
-        return std::move(w.f)(std::move(w.before));
-      } else if constexpr (std::is_void_v<T>) {
-        return std::move(w.f)();
-      } else {
-        return std::move(w.f)(std::move(w.before).get());
+
+ private:
+  F f_;
+  eventual<T> before_;
+  std::optional<kept> argument_;
+};
+
+/// What then() gathers: one call, and then perhaps what its function returns.
+template <class T, class F>
+struct then_body {
+  using type = then_t<F, T>;
+  using returned = std::remove_cv_t<then_result_t<F, T>>;
+  static constexpr bool may_wait_again = is_awaited<returned>;
+
+  F f;
+  part<T> before{};
+  part<type> inner{};
+
+  round* make_round(core_base& core) const {
+    round* const r = round::make(core, 1, round::ends::one);
+    r->add(before.state());
+    return r;
+  }
+
+  result_base* finish(std::size_t, outcome<type>& out, core_base& core, place where) noexcept {
+    if (inner) {
+      take(out, inner.state());
+      return nullptr;
+    }
+    if (takes_value<F, T> && !before.state().has_value()) {
+      out.set(before.state().error());
+      return nullptr;
+    }
+    if constexpr (!may_wait_again) {
+      out.capture([&]() -> type { return call()(); });
+      return nullptr;
+    } else {
+      try {
+        inner = part<type>(begin(core, where));
+        return &inner.state();
+      } catch (...) {
+        out.set(std::current_exception());
+        return nullptr;
       }
-    });
-  });
-  co_return co_await std::move(answer);
+    }
+  }
+
+ private:
+  then_call<F, T> call() { return {std::move(f), before.take()}; }
+
+  eventual<type> begin(core_base& core, place where) {
+    if constexpr (std::is_same_v<returned, eventual<type>>) {
+      eventual<type> e = call()();
+      (void)eventual_access::state(e);  // throws if it is empty
+      return e;
+    } else {
+      auto* const within = inner_call<type>::make(core, where);
+      return within->run_now(bound_call<then_call<F, T>>(call()));
+    }
+  }
+  static void take(outcome<type>& out, result<type>& from) noexcept {
+    if (!from.has_value()) return out.set(from.error());
+    out.capture([&]() -> type { return from.take(); });
+  }
+};
+
+/// The function of a then() on an executor: it has the real one called there.
+template <class T, class F, class Executor>
+struct then_elsewhere {
+  using type = then_result_t<F, T>;
+  static_assert(!is_awaited<type>,
+                "on an executor of its own then() takes a function that returns a value");
+
+  Executor executor;
+  F f;
+  place where;
+
+  deferred<type> operator()(eventual<T> before) {
+    if constexpr (takes_value<F, T>) {
+      if (before.error() != nullptr) std::move(before).get();  // throws: there is nothing to call
+    }
+    struct work {
+      completer<type> done;
+      std::optional<then_call<F, T>> call;
+      void run() {
+        outcome<type> result;
+        result.capture([&]() -> type { return (*call)(); });
+        call.reset();  // before the answer, whenever the executor lets go of what it was given
+        done.resolve_with([&]() -> type { return result.take({}); });
+      }
+    };
+    // Shared, because many executors copy what they are given.
+    auto shared = std::make_shared<work>();
+    shared->call.emplace(std::move(f), std::move(before));
+    auto answer = shared->done.get_deferred();
+    // Not kept here: an executor that loses it breaks the completer.
+    executor.post([shared = std::move(shared)] { shared->run(); }, where);
+    return answer;
+  }
+};
+
+/// Leaves `before` as it was where it throws.
+template <class T, class F>
+auto combine_then(eventual<T>& before, F f, place where) {
+  using body = then_body<T, F>;
+  new_combination<typename body::type, body> made(eventual_access::state(before).core(), where,
+                                                  body{std::move(f)});
+  made.body().before = part<T>(std::move(before));
+  return made.submit([&](body& b) { before = b.before.take(); });
 }
 
 }  // namespace detail
@@ -78,26 +189,15 @@ task<then_t<F, T>> continue_on(Executor& executor, eventual<T> before, F f) {
 template <class T>
 template <class F>
 auto eventual<T>::then(F&& f, place where) && {
-  detail::core_base& core = state().core();
-  return detail::submit_to(
-      core, {}, where,
-      [](eventual<T>&& e, std::decay_t<F>&& g) {
-        return detail::continue_with<T, std::decay_t<F>>(std::move(e), std::move(g));
-      },
-      std::move(*this), std::forward<F>(f));
+  return detail::combine_then<T, std::decay_t<F>>(*this, std::forward<F>(f), where);
 }
 
 template <class T>
 template <class Executor, class F, detail::unless_place<F>>
 auto eventual<T>::then(Executor& executor, F&& f, place where) && {
-  detail::core_base& core = state().core();
-  return detail::submit_to(
-      core, {}, where,
-      [&executor](eventual<T>&& e, std::decay_t<F>&& g) {
-        return detail::continue_on<Executor, T, std::decay_t<F>>(executor, std::move(e),
-                                                                 std::move(g));
-      },
-      std::move(*this), std::forward<F>(f));
+  using function = detail::then_elsewhere<T, std::decay_t<F>, detail::executor_ref<Executor>>;
+  return detail::combine_then<T, function>(
+      *this, function{detail::executor_ref<Executor>(executor), std::forward<F>(f), where}, where);
 }
 
 }  // namespace loopbridge

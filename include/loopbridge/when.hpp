@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/meeting.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/detail/gathering.hpp"
 
 // Several calls as one: of one bridge or of several. What gathers them runs on the first one's
 // loop, where its own call counts like others; so that bridge must not have stopped. Any ordinary
 // thread; the loop's too, in tasks by `co_await when_all(...)`. They throw like bridge::submit(),
 // `no_state` for empty eventuals, and std::invalid_argument where there is none at all. Those that
-// take no place have the first one's. When what they return is cancelled, so are all that it
-// gathers.
+// take no place have the first one's. Where they throw, the eventuals are as they were. What they
+// return owns what it gathers: when it is cancelled, be it queued, waiting or at an end already in
+// part, so are all that are not done.
 namespace loopbridge {
 
 /// What when_any() gives: which of them came first, counted from 0, and its value.
@@ -38,47 +38,87 @@ template <class T>
 using member_t = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 template <class T>
-member_t<T> take_member(eventual<T>& e) {
+member_t<T> take_member(part<T>& p) {
   if constexpr (std::is_void_v<T>) {
-    std::move(e).get();
+    p.state().take();
     return {};
   } else {
-    return std::move(e).get();
+    return p.state().take();
   }
 }
 
+/// What when_all() of several types gathers.
 template <class... Ts>
-task<std::tuple<member_t<Ts>...>> gather(eventual<Ts>... all) {
-  co_await meeting(meeting::ends::all_or_failed, all...);
-  co_return std::tuple<member_t<Ts>...>{take_member(all)...};
-}
+struct all_of {
+  using type = std::tuple<member_t<Ts>...>;
+  static constexpr bool may_wait_again = false;
+
+  std::tuple<part<Ts>...> parts{};
+
+  round* make_round(core_base& core) const {
+    round* const r = round::make(core, sizeof...(Ts), round::ends::all_or_failed);
+    std::apply([r](const auto&... each) { (r->add(each.state()), ...); }, parts);
+    return r;
+  }
+  result_base* finish(std::size_t decided, outcome<type>& out, core_base&, place) noexcept {
+    std::size_t n = 0;
+    const auto failed = [&](auto& p) {
+      if (n++ != decided || p.state().has_value()) return false;
+      out.set(p.state().error());
+      return true;
+    };
+    const auto made = [&](auto&... each) {
+      if ((failed(each) || ...)) return;
+      out.capture([&] { return type{take_member(each)...}; });
+    };
+    std::apply(made, parts);
+    return nullptr;
+  }
+};
 
 template <class T>
 using members_t = std::conditional_t<std::is_void_v<T>, void, std::vector<member_t<T>>>;
 
-template <class T>
-task<members_t<T>> gather_range(std::vector<eventual<T>> all) {
-  co_await meeting(meeting::ends::all_or_failed, all);
-  if constexpr (std::is_void_v<T>) {
-    for (auto& e : all) std::move(e).get();
-  } else {
-    std::vector<T> values;
-    values.reserve(all.size());
-    for (auto& e : all) values.push_back(std::move(e).get());
-    co_return values;
-  }
-}
+/// Any number of one type.
+template <class T, round::ends how>
+struct range_of {
+  static constexpr bool waits_for_all = how == round::ends::all_or_failed;
+  using type = std::conditional_t<waits_for_all, members_t<T>, first_result<T>>;
+  static constexpr bool may_wait_again = false;
 
-template <class T>
-task<first_result<T>> first_of(std::vector<eventual<T>> all) {
-  const std::size_t index = co_await meeting(meeting::ends::one, all);
-  if constexpr (std::is_void_v<T>) {
-    std::move(all[index]).get();
-    co_return first_result<void>{index};
-  } else {
-    co_return first_result<T>{index, std::move(all[index]).get()};
+  std::vector<part<T>> parts;
+
+  round* make_round(core_base& core) const {
+    round* const r = round::make(core, parts.size(), how);
+    for (const part<T>& p : parts) r->add(p.state());
+    return r;
   }
-}
+  result_base* finish(std::size_t decided, outcome<type>& out, core_base&, place) noexcept {
+    if (!parts[decided].state().has_value()) {
+      out.set(parts[decided].state().error());
+    } else {
+      out.capture([&]() -> type { return make(decided); });
+    }
+    return nullptr;
+  }
+
+ private:
+  type make(std::size_t decided) {
+    if constexpr (waits_for_all && std::is_void_v<T>) {
+      for (part<T>& p : parts) p.state().take();
+    } else if constexpr (waits_for_all) {
+      std::vector<T> values;
+      values.reserve(parts.size());
+      for (part<T>& p : parts) values.push_back(p.state().take());
+      return values;
+    } else if constexpr (std::is_void_v<T>) {
+      parts[decided].state().take();
+      return {decided};
+    } else {
+      return {decided, parts[decided].state().take()};
+    }
+  }
+};
 
 template <class T>
 core_base& core_of_first(const std::vector<eventual<T>>& all) {
@@ -91,6 +131,23 @@ core_base& core_of_first(const std::vector<eventual<T>>& all) {
   return eventual_access::state(all.front()).core();
 }
 
+/// Leaves `all` as it was where it throws.
+template <class T, round::ends how>
+auto combine_range(std::vector<eventual<T>>& all, place where) {
+  using body = range_of<T, how>;
+  core_base& core = core_of_first(all);
+  body empty;
+  empty.parts.resize(all.size());
+  new_combination<typename body::type, body> made(core, where, std::move(empty));
+  const auto give = [&](body& b) {
+    for (std::size_t n = 0; n < all.size(); ++n) b.parts[n] = part<T>(std::move(all[n]));
+  };
+  give(made.body());
+  return made.submit([&](body& b) {
+    for (std::size_t n = 0; n < all.size(); ++n) all[n] = b.parts[n].take();
+  });
+}
+
 }  // namespace detail
 
 /// All values, in the order of the arguments (std::monostate for a void). If one fails, that is
@@ -100,24 +157,31 @@ auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
     -> eventual<std::tuple<detail::member_t<T>, detail::member_t<Ts>...>> {
   detail::core_base& core = detail::eventual_access::state(first).core();
   (static_cast<void>(detail::eventual_access::state(rest)), ...);
-  return detail::submit_to(core, {}, detail::eventual_access::state(first).where(),
-                           &detail::gather<T, Ts...>, std::move(first), std::move(rest)...);
+  using body = detail::all_of<T, Ts...>;
+  detail::new_combination<typename body::type, body> made(
+      core, detail::eventual_access::state(first).where(), body{});
+  made.body().parts = {detail::part<T>(std::move(first)), detail::part<Ts>(std::move(rest))...};
+  return made.submit([&](body& b) {
+    const auto take_back = [&](detail::part<T>& p, detail::part<Ts>&... ps) {
+      first = p.take();
+      ((rest = ps.take()), ...);
+    };
+    std::apply(take_back, b.parts);
+  });
 }
 
 /// The same for any number of one type: a std::vector of the values; nothing for void.
 template <class T>
 auto when_all(std::vector<eventual<T>>&& all, place where = place::current())
     -> eventual<detail::members_t<T>> {
-  detail::core_base& core = detail::core_of_first(all);
-  return detail::submit_to(core, {}, where, &detail::gather_range<T>, std::move(all));
+  return detail::combine_range<T, detail::round::ends::all_or_failed>(all, where);
 }
 
 /// The first that ends, be it in a value or in a failure; the others are cancelled.
 template <class T>
 auto when_any(std::vector<eventual<T>>&& all, place where = place::current())
     -> eventual<first_result<T>> {
-  detail::core_base& core = detail::core_of_first(all);
-  return detail::submit_to(core, {}, where, &detail::first_of<T>, std::move(all));
+  return detail::combine_range<T, detail::round::ends::one>(all, where);
 }
 template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
@@ -126,7 +190,14 @@ auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
   all.reserve(1 + sizeof...(rest));
   all.push_back(std::move(first));
   (all.push_back(std::forward<Ts>(rest)), ...);
-  return when_any(std::move(all), where);
+  try {
+    return when_any(std::move(all), where);
+  } catch (...) {  // they are as they were
+    std::size_t n = 0;
+    first = std::move(all[n]);
+    ((rest = std::move(all[++n])), ...);
+    throw;
+  }
 }
 
 }  // namespace loopbridge

@@ -61,7 +61,7 @@ inline complete(from)
   was = 0
 }
 
-/* result_base::fail_waiting, and result::complete_with */
+/* result_base::fail_waiting */
 inline complete_waiting()
 {
   set_outcome();
@@ -227,7 +227,7 @@ active proctype stopper()
 }
 #endif
 
-/* deferred_state::settle, and the end of the completer */
+/* deferred_base::deliver, and the end of the completer */
 active proctype completer()
 {
   byte was; bool ok;

@@ -48,7 +48,7 @@ inline delist()
   fi
 }
 
-/* core::delist_later, on another thread than the loop's */
+/* core::delist_later. When the loop does so itself, in wait_for_answer, it finds the node later. */
 inline delist_later()
 {
   atomic { touch_deferred(); deferred_refs++ };
@@ -58,7 +58,7 @@ inline delist_later()
   fi
 }
 
-/* deferred_base::run and refuse */
+/* deferred_base::delisting, run and refuse */
 inline run_posted_deferred()
 {
   posted = false;
@@ -66,7 +66,7 @@ inline run_posted_deferred()
   release_deferred()
 }
 
-/* result::wait_for_answer */
+/* result_base::wait_for_answer */
 inline wait_for_answer()
 {
   source = true;
@@ -77,7 +77,7 @@ inline wait_for_answer()
     last = (word & CANCEL) != 0;
     word = word + (WAITING - RUNNING)
   };
-  atomic { /* deferred_state::attach */
+  atomic { /* deferred_base::attach */
     touch_deferred();
     ok = (link == 0);
     link = (ok -> THE_CALL : link)
@@ -87,7 +87,7 @@ inline wait_for_answer()
   :: ok && last ->
      claim(CANCELLED, ok);
      if
-     :: ok -> delist(); complete_waiting()
+     :: ok -> delist_later(); complete_waiting()
      :: else
      fi
   :: else

@@ -98,8 +98,12 @@ WEAK_SCENARIO("what a thread did before it fired is seen by the firing that coun
 
 WEAK_SCENARIO("what is taken from a list shows what its pusher did before") {
   struct item final : loopbridge::detail::node {
-    void run(loopbridge::detail::core_base&) noexcept override {}
-    void refuse(loopbridge::detail::core_base&) noexcept override {}
+    loopbridge::detail::result_base* run(loopbridge::detail::core_base&) noexcept override {
+      return nullptr;
+    }
+    loopbridge::detail::result_base* refuse(loopbridge::detail::core_base&) noexcept override {
+      return nullptr;
+    }
     weak::plain<int> written{0};
   };
   std::array<item, 2> items;

@@ -28,6 +28,7 @@ class loop_in_name final : public loopbridge::detail::core_base {
   void unhandled(std::exception_ptr, loopbridge::place) noexcept override {}
   void enlist(loopbridge::detail::deferred_base&) noexcept override {}
   void delist_later(loopbridge::detail::deferred_base&) noexcept override {}
+  bool try_delist(loopbridge::detail::deferred_base&) noexcept override { return false; }
   void delist(loopbridge::detail::deferred_base&) noexcept override {}
   void enroll(loopbridge::detail::reentrant_state&) noexcept override {}
   void strike_off(loopbridge::detail::reentrant_state&) noexcept override {}

@@ -54,19 +54,18 @@ class resolve final : public detail::uv_request<uv_getaddrinfo_t> {
   explicit resolve(std::string host, std::string service = {})
       : host_(std::move(host)), service_(std::move(service)) {}
 
-  bool await_suspend(std::coroutine_handle<> task) noexcept {
+  bool await_suspend(std::coroutine_handle<>) noexcept {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     request_.data = this;
     return begun(uv_getaddrinfo(
-                     loop(), &request_,
-                     [](uv_getaddrinfo_t* r, int status, addrinfo* found) {
-                       auto& own = *static_cast<resolve*>(r->data);
-                       own.found_ = found;
-                       own.ended(status);
-                     },
-                     host_.c_str(), service_.empty() ? nullptr : service_.c_str(), &hints),
-                 task);
+        loop(), &request_,
+        [](uv_getaddrinfo_t* r, int status, addrinfo* found) {
+          auto& own = *static_cast<resolve*>(r->data);
+          own.found_ = found;
+          own.ended(status);
+        },
+        host_.c_str(), service_.empty() ? nullptr : service_.c_str(), &hints));
   }
   std::vector<address> await_resume() {
     const struct freed {

@@ -33,10 +33,10 @@ class fs final : public detail::uv_request<uv_fs_t> {
       : begin_(std::move(begin)), what_(std::move(what)), undo_(undo) {}
   ~fs() { uv_fs_req_cleanup(&request_); }
 
-  bool await_suspend(std::coroutine_handle<> task) {
+  bool await_suspend(std::coroutine_handle<>) {
     request_.data = this;
-    return begun(begin_(loop(), &request_, [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }),
-                 task);
+    return begun(
+        begin_(loop(), &request_, [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }));
   }
   std::size_t await_resume() {
     if (undo_ != nullptr && scope().is_cancelled() && request_.loop != nullptr &&

@@ -27,17 +27,15 @@ class queue_work final : public detail::uv_request<uv_work_t> {
  public:
   explicit queue_work(F f) : f_(std::move(f)) {}
 
-  bool await_suspend(std::coroutine_handle<> task) noexcept {
+  bool await_suspend(std::coroutine_handle<>) noexcept {
     request_.data = this;
-    return begun(
-        uv_queue_work(
-            loop(), &request_,
-            [](uv_work_t* w) {
-              auto& own = *static_cast<queue_work*>(w->data);
-              own.outcome_.capture([&]() -> result { return std::move(own.f_)(); });
-            },
-            [](uv_work_t* w, int status) { static_cast<queue_work*>(w->data)->ended(status); }),
-        task);
+    return begun(uv_queue_work(
+        loop(), &request_,
+        [](uv_work_t* w) {
+          auto& own = *static_cast<queue_work*>(w->data);
+          own.outcome_.capture([&]() -> result { return std::move(own.f_)(); });
+        },
+        [](uv_work_t* w, int status) { static_cast<queue_work*>(w->data)->ended(status); }));
   }
   result await_resume() {
     if (const int error = status(); error != 0) detail::throw_uv_error(error, "queue_work");

@@ -125,12 +125,12 @@ class stream {
     request(stream& s, std::string what, Begin b)
         : request_base<Request>(s.state_), what_(std::move(what)), begin_(std::move(b)) {}
 
-    bool await_suspend(std::coroutine_handle<> task) {
+    bool await_suspend(std::coroutine_handle<>) {
       this->request_.data = static_cast<request_base<Request>*>(this);
       const int error = this->state_->handle == nullptr
                             ? UV_EBADF
                             : begin_(&this->request_, *this->state_->handle);
-      return this->begun(error, task);
+      return this->begun(error);
     }
     void await_resume() const {
       if (const int error = this->status(); error != 0) detail::throw_uv_error(error, what_);
@@ -183,13 +183,13 @@ class stream::read_some final : public detail::task_awaiter, private detail::str
       : state_(from.state_), buffer_(uv_buf_init(buffer, static_cast<unsigned>(size))) {}
 
   bool await_ready() const noexcept { return scope().is_cancelled(); }
-  bool await_suspend(std::coroutine_handle<> task) noexcept {
+  bool await_suspend(std::coroutine_handle<>) noexcept {
     if (const int error = start(); error != 0) {
       result_ = error;
       return false;
     }
     state_.reader = this;
-    suspended(task);
+    suspended();
     return true;
   }
   std::size_t await_resume() const {

@@ -4,22 +4,28 @@
 
 namespace loopbridge {
 
+namespace detail {
 template <class F>
-void bridge::do_post(const detail::entry& how, place where, F&& f) {
-  using posted = detail::posted_call<detail::bound_call_of<F>>;
-  detail::core_base& c = core();
-  posted* const p = detail::make_in_block<posted>(c.memory(), where, std::forward<F>(f));
+void post_to(core_base& c, const entry& how, place where, F&& f) {
+  using posted = posted_call<bound_call_of<F>>;
+  posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   status s;
   try {
     s = c.submit_call(*p, how, where);
   } catch (...) {
-    detail::destroy_in_block(p, c.memory());
+    destroy_in_block(p, c.memory());
     throw;
   }
   if (s != status::accepted) {
-    detail::destroy_in_block(p, c.memory());
+    destroy_in_block(p, c.memory());
     throw_unless_ok(s, where);
   }
+}
+}  // namespace detail
+
+template <class F>
+void bridge::do_post(const detail::entry& how, place where, F&& f) {
+  detail::post_to(core(), how, where, std::forward<F>(f));
 }
 
 namespace detail {

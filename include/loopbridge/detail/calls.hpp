@@ -21,7 +21,7 @@ class posted_call final : public node {
   explicit posted_call(place where, A&&... bound)
       : where_(where), callable_(std::forward<A>(bound)...) {}
 
-  void run(core_base& core) noexcept override {
+  result_base* run(core_base& core) noexcept override {
     try {
       const watched_call watched(core, where_);
       callable_(core.loop());
@@ -29,17 +29,19 @@ class posted_call final : public node {
       core.unhandled(std::current_exception(), where_);
     }
     destroy_in_block(this, core.memory());
+    return nullptr;
   }
 
-  void refuse(core_base& core) noexcept override { end_as(failure::stopped, core); }
+  result_base* refuse(core_base& core) noexcept override { return end_as(failure::stopped, core); }
   bool takes_room() const noexcept override { return true; }
-  void drop(core_base& core) noexcept override { end_as(failure::dropped, core); }
+  result_base* drop(core_base& core) noexcept override { return end_as(failure::dropped, core); }
 
  private:
-  void end_as(failure f, core_base& core) noexcept {
+  result_base* end_as(failure f, core_base& core) noexcept {
     const place where = where_;
     destroy_in_block(this, core.memory());
     core.unhandled(make_error(f, where), where);
+    return nullptr;
   }
 
   const place where_;
@@ -50,13 +52,21 @@ class posted_call final : public node {
 template <class Bound>
 class call_with_result : public result<answer_t<Bound>> {
  public:
-  void run(core_base& core) noexcept override {
-    if (!this->start()) return core.counts().husks.add_alone();
+  result_base* run(core_base& core) noexcept override {
+    if (!this->start()) {
+      core.counts().husks.add_alone();
+      return nullptr;
+    }
     this->run_callable(callable_.value);
+    discard_callable();
+    return this;
   }
-  void refuse(core_base&) noexcept override { end_as(failure::stopped); }
+  result_base* refuse(core_base&) noexcept override { return end_as(failure::stopped); }
   bool takes_room() const noexcept override { return true; }
-  void drop(core_base&) noexcept override { end_as(failure::dropped); }
+  result_base* drop(core_base&) noexcept override { return end_as(failure::dropped); }
+
+  /// The callable, of a call that was refused at its submission: what it owns goes back.
+  Bound& callable() noexcept { return callable_.value; }
 
  protected:
   template <class... A>
@@ -67,11 +77,11 @@ class call_with_result : public result<answer_t<Bound>> {
   void discard_callable() noexcept override { callable_.destroy(); }
 
  private:
-  void end_as(failure f) noexcept {
-    if (!this->start()) return;
+  result_base* end_as(failure f) noexcept {
+    if (!this->start()) return nullptr;
     discard_callable();
     this->set_failure(f);
-    this->complete(completion::running);
+    return this;
   }
 
   until_destroyed<Bound> callable_;

@@ -136,9 +136,11 @@ class core_base {
   virtual void unhandled(std::exception_ptr error, place where) noexcept = 0;
   /// A call returned `d`, which is not settled yet: stop() must find it. Loop thread, in a turn.
   virtual void enlist(deferred_base& d) noexcept = 0;
-  /// `d`, which was enlisted, has been claimed by the caller: strikes it off, now or on the loop,
-  /// where it also runs the cancel hook if that is owed. Any ordinary thread.
+  /// `d`, which was enlisted, has been claimed by the caller: has the loop strike it off, after
+  /// what runs now, and run the cancel hook if that is owed. Any ordinary thread.
   virtual void delist_later(deferred_base& d) noexcept = 0;
+  /// The same at once, where the caller is the loop and may. False: it is left to delist_later().
+  virtual bool try_delist(deferred_base& d) noexcept = 0;
   /// The loop's part of delist_later(). Who holds the turn.
   virtual void delist(deferred_base& d) noexcept = 0;
 

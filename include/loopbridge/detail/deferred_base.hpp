@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
@@ -36,8 +37,19 @@ class cancel_hook {
 ///
 /// Counted: the completer, the deferred or the call that it answers, the core's register, and the
 /// list while it is queued there.
-class deferred_base : public node {
+///
+/// Nothing here is virtual, and the last hold frees it without a look at its type: the loop may
+/// still hold it when the library that the type comes from has been unloaded. So the derived class
+/// is emptied while it is certain to be there: before the answer is published. Its destructor does
+/// not run.
+class deferred_base {
  public:
+  /// Destroys what the derived class holds, once.
+  using empty_function = void(deferred_base&) noexcept;
+
+  deferred_base(const deferred_base&) = delete;
+  deferred_base& operator=(const deferred_base&) = delete;
+
   /// Asks for the right to complete. False: somebody else has it.
   bool claim_as_resolved() noexcept { return claim(claim_state::resolved); }
   bool claim_as_cancelled() noexcept { return claim(claim_state::cancelled); }
@@ -67,25 +79,43 @@ class deferred_base : public node {
   /// was cancelled, and destroys it. A hook that throws is reported like a posted call.
   void finish_cancel_hook() noexcept;
 
+  /// Who has claimed it and stored the outcome: publishes that, if the call that it answers is
+  /// known; else the loop will, when it attaches that call.
+  void deliver() noexcept;
+  /// Loop: is the outcome there? Only of use before attach().
+  bool is_settled() const noexcept { return link_.load() == settled_mark; }
+  /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
+  bool attach(result_base& call) noexcept;
+  /// After attach(): the call that this answers ends with `bridge_stopped`. By the core, having
+  /// claimed it.
+  void fail_as_stopped() noexcept;
+  void set_call(core_base& core, place where) noexcept {
+    core_ = core_ptr(core);
+    where_ = where;
+  }
+  /// Destroys what the derived class holds, unless that has been done.
+  void empty() noexcept {
+    if (empty_function* const e = std::exchange(empty_, nullptr); e != nullptr) e(*this);
+  }
+
   core_base& core() const noexcept { return *core_; }
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // as in core_base
   }
 
-  // As a node it has one purpose: to be struck off the register on the loop.
-  void run(core_base& core) noexcept override {
-    core.counts().not_calls.add_alone();
-    refuse(core);
-  }
-  void refuse(core_base& core) noexcept override {
-    core.delist(*this);
-    release_ref();  // the list's
-  }
-  bool is_call() const noexcept override { return false; }
+  /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.
+  class delisting final : public node {
+   public:
+    explicit delisting(deferred_base& of) noexcept : of_(of) {}
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
+    bool is_call() const noexcept override { return false; }
 
-  /// Ends the call that is answered with `bridge_stopped`. By the core, having claimed it.
-  virtual void fail_as_stopped() noexcept = 0;
+   private:
+    deferred_base& of_;
+  };
+  delisting& in_list() noexcept { return in_list_; }
 
   // The core's register: a list, touched only by who holds the core's turn.
   deferred_base* previous = nullptr;
@@ -93,17 +123,14 @@ class deferred_base : public node {
   bool enlisted = false;
 
  protected:
-  explicit deferred_base(std::pmr::memory_resource* memory) noexcept : memory_(memory) {}
-  virtual ~deferred_base() = default;
-  virtual void destroy() noexcept = 0;
-
-  static constexpr std::uintptr_t settled_mark = 1;
-  std::atomic<std::uintptr_t> link_{0};
-  core_ptr core_;  ///< this and the next: of the call, set before link_
-  place where_;
-  std::pmr::memory_resource* const memory_;  ///< where this lives, and its hook
+  /// In a block of `size` bytes of `memory`'s: the whole of the derived object.
+  deferred_base(std::pmr::memory_resource* memory, void* block, std::size_t size,
+                empty_function* empty) noexcept
+      : memory_(memory), block_(block), size_(size), empty_(empty) {}
+  ~deferred_base() = default;
 
  private:
+  static constexpr std::uintptr_t settled_mark = 1;
   enum class claim_state : std::uint8_t { open, resolved, cancelled };
   struct destroy_hook {
     void operator()(cancel_hook* hook) const noexcept { hook->destroy(); }
@@ -114,11 +141,20 @@ class deferred_base : public node {
     claim_state open = claim_state::open;
     return claim_.compare_exchange_strong(open, as, std::memory_order_relaxed);
   }
+  void destroy() noexcept;
 
+  std::atomic<std::uintptr_t> link_{0};
+  core_ptr core_;  ///< this and the next: of the call, set before link_
+  place where_;
+  std::pmr::memory_resource* const memory_;  ///< where this lives, and its hook
+  void* const block_;
+  const std::size_t size_;
+  empty_function* empty_;
   std::atomic<claim_state> claim_{claim_state::open};
   std::atomic<std::uint32_t> refs_{1};
   bool hook_is_due_ = false;  ///< loop thread: cancelled, and struck off
   hook_ptr hook_;             ///< loop thread
+  delisting in_list_{*this};
 };
 
 }  // namespace loopbridge::detail

@@ -8,6 +8,7 @@
 #include "loopbridge/deferred.hpp"
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/coroutine.hpp"
+#include "loopbridge/detail/gathering.hpp"
 #include "loopbridge/detail/result.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/eventual.hpp"
@@ -22,16 +23,8 @@ class call_awaiter : public task_awaiter {
     given_up_ = scope().is_cancelled();
     return given_up_ || call_.is_ready();
   }
-  void await_suspend(std::coroutine_handle<> task) {
-    back_.reset(make_in_block<way_back>(nullptr, scope().core(), *this));
-    suspended(task);
-    call_.watch(*back_);
-  }
-  void cancel() noexcept override {
-    given_up_ = true;
-    back_->give_up();
-    resume();
-  }
+  void await_suspend(std::coroutine_handle<> task);
+  void cancel() noexcept override;
 
  protected:
   /// `call` lasts as long as this.
@@ -53,17 +46,9 @@ class call_awaiter : public task_awaiter {
     /// Loop: the task does not wait any more.
     void give_up() noexcept { awaiter_ = nullptr; }
 
-    void notify() noexcept override {
-      const core_ptr core(*core_);  // this may be gone before submit() returns
-      // Refused: the bridge stops, and cancels the task.
-      if (core->submit(*this) != status::accepted) release_ref();
-    }
-    void run(core_base& core) noexcept override {
-      core.counts().not_calls.add_alone();
-      if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) a->resume();
-      release_ref();
-    }
-    void refuse(core_base&) noexcept override { release_ref(); }
+    void notify() noexcept override;
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
     bool is_call() const noexcept override { return false; }
 
     void release_ref() noexcept {
@@ -113,39 +98,11 @@ class eventual_awaiter final : public call_awaiter {
   held answer_;
 };
 
-/// The call that a deferred answers where there is no call: in a block, as submitted ones are. Its
-/// place is that of the task that awaits it.
-template <class T>
-class awaited_answer final : public result<T> {
- public:
-  awaited_answer(core_base& core, place where) noexcept : result<T>(core, where) { core.add_ref(); }
-
-  /// Loop.
-  void wait_for(deferred_state<T>& answer) noexcept {
-    (void)this->start();
-    this->wait_for_answer(answer);
-  }
-
-  void run(core_base&) noexcept override {}
-  void refuse(core_base&) noexcept override {}
-
- private:
-  void discard_callable() noexcept override {}
-  void destroy() noexcept override {
-    core_base& core = this->core_;
-    destroy_in_block(this, core.memory());
-    core.release_ref();
-  }
-};
-
+/// Of a deferred that a task awaits: its call. Its place is that of the task.
 template <class T>
 eventual<T> answer_of_deferred(const task_scope& scope, deferred<T>&& d) {
-  core_base& core = scope.core();
   if (!d) throw_no_state("this deferred is empty: a task cannot await it");
-  auto* const answer = make_in_block<awaited_answer<T>>(core.memory(), core, scope.where());
-  eventual<T> e = eventual_access::make<T>(*answer);
-  answer->wait_for(*d.release());
-  return e;
+  return inner_call<T>::make(scope.core(), scope.where())->wait_for(std::move(d));
 }
 
 }  // namespace loopbridge::detail

@@ -75,6 +75,8 @@ class bound_call {
                   "this callable cannot be copied into the call: std::move it");
   }
 
+  F& function() noexcept { return f_; }
+
   result_type operator()([[maybe_unused]] loop_ref loop) {
     return std::apply(
         [&](Args&... args) -> result_type {

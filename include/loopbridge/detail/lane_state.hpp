@@ -69,15 +69,15 @@ class lane_state {
 
   struct joining final : node {
     explicit joining(lane_state& lane) : lane_(lane) {}
-    void run(core_base& core) noexcept override;
-    void refuse(core_base& core) noexcept override;
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
     bool is_call() const noexcept override { return false; }
     lane_state& lane_;
   };
   struct leaving final : node {
     explicit leaving(lane_state& lane) : lane_(lane) {}
-    void run(core_base& core) noexcept override;
-    void refuse(core_base& core) noexcept override;
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
     bool is_call() const noexcept override { return false; }
     lane_state& lane_;
   };
@@ -85,7 +85,7 @@ class lane_state {
     explicit spilled_call(lane_state& lane) : lane_(lane), position_(lane.ring.position()) {
       lane_.hold();
     }
-    void run(core_base& core) noexcept final;
+    result_base* run(core_base& core) noexcept final;
     bool is_call() const noexcept final { return false; }  // nor are the lane's other ones
     virtual void end(core_base& core, lane_ring::fate f) noexcept = 0;
     lane_state& lane_;
@@ -177,7 +177,10 @@ class lane_state::spilled final : public spilled_call {
   template <class... A>
   explicit spilled(lane_state& lane, A&&... bound)
       : spilled_call(lane), callable_(std::forward<A>(bound)...) {}
-  void refuse(core_base& core) noexcept override { end(core, lane_ring::fate::refuse); }
+  result_base* refuse(core_base& core) noexcept override {
+    end(core, lane_ring::fate::refuse);
+    return nullptr;
+  }
   /// The list refused it.
   void undo() noexcept {
     lane_state& lane = lane_;

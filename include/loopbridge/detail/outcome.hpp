@@ -92,6 +92,8 @@ class outcome {
     state_.template emplace<2>(std::move(thrown));
   }
   void set(failure f) noexcept { state_.template emplace<1>(f); }
+  /// Destroys what it has.
+  void clear() noexcept { state_.template emplace<0>(); }
   /// Takes over another's; a value whose move throws becomes that exception.
   void take_over(outcome&& other) noexcept {
     if (failure* const f = std::get_if<1>(&other.state_)) {

@@ -34,8 +34,8 @@ class reentrant_post final : public node {
     std::memcpy(bytes_, &closure, sizeof(Closure));
   }
 
-  void run(core_base& core) noexcept override;
-  void refuse(core_base& core) noexcept override;
+  result_base* run(core_base& core) noexcept override;
+  result_base* refuse(core_base& core) noexcept override;
 
  private:
   slot_pool<reentrant_post>* home_ = nullptr;

@@ -39,8 +39,8 @@ class reentrant_state : public node {
   status fire_and_wait(deadline until) noexcept;
   std::uint64_t coalesced() const noexcept { return coalesced_.load(std::memory_order_relaxed); }
 
-  void run(core_base& core) noexcept override;
-  void refuse(core_base& core) noexcept override;
+  result_base* run(core_base& core) noexcept override;
+  result_base* refuse(core_base& core) noexcept override;
 
   /// By who ends the bridge, when nothing of this is in the list, or by end(): refuses all later
   /// firings. How many are left that were accepted. Relaxed: they are not run.
@@ -72,8 +72,8 @@ class reentrant_state : public node {
   /// One firing that is waited for. `completion_` is that of a call: the waiter is its handle.
   class wait_slot final : public node {
    public:
-    void run(core_base& core) noexcept override;
-    void refuse(core_base& core) noexcept override;
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
 
     reentrant_state* owner = nullptr;
     completion state;

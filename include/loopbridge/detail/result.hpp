@@ -22,7 +22,8 @@ namespace loopbridge::detail {
 class watcher {
  public:
   /// Once, on the thread that completes the call (or cancels it, or has come to watch as it was
-  /// done), after `done`. May free the watcher and drop the handle.
+  /// done), after `done`. May free the watcher and drop the handle. It runs nothing of the
+  /// program's: it hands on, mostly to a loop.
   virtual void notify() noexcept = 0;
 
   watcher* next = nullptr;  ///< owned by the call that it watches
@@ -65,16 +66,32 @@ class result_base : public node {
   void watch(watcher& w) noexcept;
   /// See eventual::cancel.
   bool cancel() noexcept;
+  /// By a task or a combination that is cancelled, and so will not look: cancels it. That its
+  /// bridge has stopped is no news then, and not reported; any other failure is.
+  void give_up() noexcept;
+  /// give_up(), and lets go of the handle, which the caller hands over. What that gives up in turn
+  /// (a combination's parts, theirs) follows one after the other, in constant stack.
+  static void give_up_handle(result_base& handle) noexcept;
   /// The holder of the handle lets go. What it did not read and failed reaches the hook.
   void drop_handle() noexcept;
 
   /// Somebody has seen how it ended. Relaxed: it orders nothing, and the drop comes after.
   void mark_read() noexcept { read_.store(true, std::memory_order_relaxed); }
 
+  /// Once it is done. Counts as no look.
+  virtual bool has_value() const noexcept = 0;
+  /// Once it is done: what it failed with; null if it has a value. Counts as a look.
+  virtual std::exception_ptr error() noexcept = 0;
+
+  /// By who has called run(), refuse() or drop(), where that has returned this: the callable is
+  /// gone; publishes the outcome, or waits for the deferred that the callable has returned.
+  void finish() noexcept;
   /// By the core, for a deferred that it claimed: waiting -> done with this failure.
   void fail_waiting(failure f) noexcept;
 
  protected:
+  friend class deferred_base;
+
   result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}
   ~result_base() {
     if (source_ != nullptr) source_->release_ref();
@@ -87,6 +104,8 @@ class result_base : public node {
   bool start() noexcept;
 
   virtual void set_failure(failure f) noexcept = 0;
+  /// Takes the outcome of the deferred that answers this, which is settled.
+  virtual void take_from(deferred_base& answer) noexcept = 0;
   virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
   virtual void discard_callable() noexcept = 0;
   virtual void destroy() noexcept = 0;
@@ -94,19 +113,23 @@ class result_base : public node {
   core_base& core_;
   const place where_;
   completion completion_;
-  /// The deferred that the callable returned, held: written by the loop before `waiting`, read by
-  /// a canceller after it.
-  deferred_base* source_ = nullptr;
 
  private:
+  void wait_for_answer() noexcept;
   void report_if_unread() noexcept;
   void tell_watchers() noexcept;
+  static watcher* told() noexcept;
 
   std::atomic<bool> read_{false};
   /// Home: the last one to come, in front of those before it; `told`, for good, once they were told
   /// (by whoever puts that there) or the call is done and none had come. Default orders.
   std::atomic<watcher*> watchers_{nullptr};
-  static watcher* told() noexcept;
+  result_base* next_given_up_ = nullptr;  ///< in the list of who gives it up: see give_up_handle()
+
+ protected:
+  /// The deferred that the callable returned, held: written by the loop before `waiting`, read by
+  /// a canceller after it.
+  deferred_base* source_ = nullptr;
 };
 
 template <class T>
@@ -119,45 +142,28 @@ class deferred_state : public deferred_base {
   static deferred_state* make(std::pmr::memory_resource* memory) {
     return make_in_block<deferred_state>(memory, memory);
   }
-  explicit deferred_state(std::pmr::memory_resource* memory) noexcept : deferred_base(memory) {}
+  explicit deferred_state(std::pmr::memory_resource* memory) noexcept
+      : deferred_state(memory, this, sizeof(deferred_state), [](deferred_base& d) noexcept {
+          static_cast<deferred_state&>(d).outcome_.clear();
+        }) {}
 
-  /// Completer: stores what `fill` puts into the outcome. False: it was settled or cancelled.
+  /// Completer: stores what `fill` puts into the outcome, and passes it on. False: it was settled
+  /// or cancelled.
   template <class Fill>
   bool settle(Fill&& fill) noexcept {
     if (!claim_as_resolved()) return false;
     std::forward<Fill>(fill)(outcome_);
-    // Pairs with attach(): release for the outcome, acquire for the call and core_.
-    const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
-    if (call == 0) return true;  // the loop has yet to attach the call, and will pass it on
-    core_base& core = *core_;    // read before the call can be gone
-    reinterpret_cast<result<T>*>(call)->complete_with(std::move(outcome_));
-    core.delist_later(*this);
+    deliver();
     return true;
   }
 
-  /// Loop: is the outcome there? Only of use before attach().
-  bool is_settled() const noexcept { return link_.load() == settled_mark; }
-  /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
-  bool attach(result<T>& call) noexcept {
-    std::uintptr_t none = 0;
-    // Pairs with settle(): release for the call and core_, acquire for the outcome.
-    return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
-                                         std::memory_order_release, std::memory_order_acquire);
-  }
-  void set_call(core_base& core, place where) noexcept {
-    core_ = core_ptr(core);
-    where_ = where;
-  }
-  outcome<T>& settled_outcome() noexcept { return outcome_; }
-
-  void fail_as_stopped() noexcept override {
-    // Relaxed: attached in an earlier turn, and the caller has the turn.
-    reinterpret_cast<result<T>*>(link_.load(std::memory_order_relaxed))
-        ->fail_waiting(failure::stopped);
-  }
+  /// Who has claimed it: where the outcome goes, before deliver().
+  outcome<T>& own_outcome() noexcept { return outcome_; }
 
  protected:
-  void destroy() noexcept override { destroy_in_block(this, memory_); }
+  deferred_state(std::pmr::memory_resource* memory, void* block, std::size_t size,
+                 empty_function* empty) noexcept
+      : deferred_base(memory, block, size, empty) {}
 
  private:
   outcome<T> outcome_;
@@ -186,31 +192,18 @@ class result : public result_base {
     mark_read();
     return outcome_.take(where_);
   }
-  std::exception_ptr error() {
+  std::exception_ptr error() noexcept final {
     mark_read();
     return outcome_.error(where_);
   }
-
-  /// By a task that is cancelled, and so will not look: cancels it. That its bridge has stopped is
-  /// no news then, and not reported; any other failure is.
-  void give_up() noexcept {
-    if (!cancel() && is_ready() && tells_of_an_end(outcome_.error(where_))) mark_read();
-  }
-
-  /// Once it is done; counts as no look.
-  bool has_value() const noexcept { return outcome_.has_value(); }
-
-  /// By the completer of the deferred that the callable returned.
-  void complete_with(outcome<T>&& o) noexcept {
-    outcome_.take_over(std::move(o));
-    complete(completion::waiting);
-  }
+  bool has_value() const noexcept final { return outcome_.has_value(); }
 
  protected:
   using result_base::result_base;
   ~result() = default;
 
-  /// Loop: runs the callable and completes, or waits for the deferred that it returned.
+  /// Loop: runs the callable; its outcome is here then, or `source_` is the deferred that it
+  /// returned.
   template <class Bound>
   void run_callable(Bound& callable) noexcept {
     if constexpr (!answer_of<std::remove_cv_t<typename Bound::result_type>>::is_deferred) {
@@ -218,8 +211,6 @@ class result : public result_base {
         const watched_call watched(core_, where_);
         return callable(core_.loop());
       });
-      discard_callable();
-      complete(completion::running);
     } else {
       deferred_state<T>* answer = nullptr;
       outcome_.set(failure::broken);  // what an empty deferred amounts to
@@ -233,38 +224,24 @@ class result : public result_base {
       } catch (...) {
         outcome_.set(std::current_exception());
       }
-      discard_callable();
-      if (answer == nullptr) {
-        complete(completion::running);
-      } else if (answer->is_settled()) {  // nobody need be able to find it
-        outcome_.take_over(std::move(answer->settled_outcome()));
-        answer->release_ref();
-        complete(completion::running);
-      } else {
-        wait_for_answer(*answer);
-      }
+      answered_by(answer);
+    }
+  }
+
+  /// Loop: by `answer`, whose hold is taken over; null: the outcome is here.
+  void answered_by(deferred_state<T>* answer) noexcept {
+    if (answer == nullptr) return;
+    if (answer->is_settled()) {  // nobody need be able to find it
+      outcome_.take_over(std::move(answer->own_outcome()));
+      answer->release_ref();
+    } else {
+      source_ = answer;
     }
   }
 
   void set_failure(failure f) noexcept final { outcome_.set(f); }
-
-  /// Loop, in the callable's place: running -> waiting, until `answer` is settled. Takes over the
-  /// caller's hold of it.
-  void wait_for_answer(deferred_state<T>& answer) noexcept {
-    core_base& core = core_;
-    source_ = &answer;
-    answer.set_call(core, where_);
-    core.enlist(answer);
-    const bool cancel_asked = completion_.start_waiting();
-    // From here a canceller on another thread may complete this call, and its owner free it; only
-    // the address is used until the deferred says that it is ours. The register holds `answer`.
-    if (!answer.attach(*this)) {
-      core.delist(answer);  // source_ still holds it
-      complete_with(std::move(answer.settled_outcome()));
-    } else if (cancel_asked && answer.claim_as_cancelled()) {
-      core.delist(answer);
-      fail_waiting(failure::cancelled);
-    }
+  void take_from(deferred_base& answer) noexcept final {
+    outcome_.take_over(std::move(static_cast<deferred_state<T>&>(answer).own_outcome()));
   }
 
  private:

@@ -18,20 +18,24 @@ template <class T, class Bound>
 class started_task final : public deferred_state<T>, public task_starter {
  public:
   started_task(core_base& core, place where, Bound&& callable)
-      : deferred_state<T>(core.memory()), scope_(core, where), callable_(std::move(callable)) {}
+      : deferred_state<T>(
+            core.memory(), this, sizeof(started_task),
+            [](deferred_base& d) noexcept { static_cast<started_task&>(d).empty_all(); }),
+        scope_(std::in_place, core, where, *this),
+        callable_(std::move(callable)) {}
 
   /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
   /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
   bool start(outcome<T>& result) noexcept {
     try {
-      task_.emplace((*callable_)(scope_.core().loop()));
+      task_.emplace((*callable_)(scope_->core().loop()));
       task_promise<T>& promise = task_->promise();
-      if (promise.start(scope_, *this)) return false;
+      if (!scope_->start(promise)) return false;
       result.take_over(std::move(promise.result()));
     } catch (...) {
       result.set(std::current_exception());
     }
-    destroy();
+    this->release_ref();
     return true;
   }
   /// It waits: its own hold of itself, and of the core by that.
@@ -40,19 +44,21 @@ class started_task final : public deferred_state<T>, public task_starter {
     this->set_cancel_hook(canceller_);
   }
 
-  void ended() noexcept override {
+  deferred_base& answer() noexcept override { return *this; }
+  deferred_base* ended() noexcept override {
     outcome<T> result;
     result.take_over(std::move(task_->promise().result()));
     this->forget_cancel_hook();
     // The captures end before the answer is announced, like those of every call.
-    task_.reset();
-    callable_.reset();
-    if (!this->settle([&](outcome<T>& o) { o.take_over(std::move(result)); })) {
-      if (auto error = result.error(scope_.where()); error != nullptr && !tells_of_an_end(error)) {
-        scope_.core().unhandled(std::move(error), scope_.where());
-      }
+    destroy_task();
+    if (this->claim_as_resolved()) {
+      this->own_outcome().take_over(std::move(result));
+      return this;
     }
-    this->release_ref();
+    if (auto error = result.error(scope_->where()); error != nullptr && !tells_of_an_end(error)) {
+      scope_->core().unhandled(std::move(error), scope_->where());
+    }
+    return nullptr;
   }
 
  private:
@@ -63,10 +69,18 @@ class started_task final : public deferred_state<T>, public task_starter {
     task_scope& scope;
   };
 
-  void destroy() noexcept override { destroy_in_block(this, this->memory_); }
+  void destroy_task() noexcept {
+    task_.reset();
+    callable_.reset();
+  }
+  void empty_all() noexcept {
+    destroy_task();
+    scope_.reset();
+    this->own_outcome().clear();
+  }
 
-  task_scope scope_;
-  canceller canceller_{scope_};
+  std::optional<task_scope> scope_;
+  canceller canceller_{*scope_};
   std::optional<Bound> callable_;
   std::optional<task<T>> task_;
 };

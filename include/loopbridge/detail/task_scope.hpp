@@ -9,7 +9,16 @@
 #include "loopbridge/detail/coroutine.hpp"
 #include "loopbridge/errors.hpp"
 
+/// How tasks run. A task and the tasks that it awaits are one line of execution, a scope. Its
+/// frames are resumed by one loop (task_scope::go_on), never by each other: a frame that awaits
+/// another task, or ends, names the frame that is next and returns. So a line of a million frames
+/// starts, ends and fails in the stack of one. (Symmetric transfer would do that where compilers
+/// make a tail call of it: g++ 12 does not at -O0 and -O1, nor with AddressSanitizer.)
 namespace loopbridge::detail {
+
+class deferred_base;
+class task_promise_base;
+class task_scope;
 
 /// What a suspended task waits for in the end: a timer, a request of libuv's, an eventual. Loop
 /// thread.
@@ -23,11 +32,81 @@ class leaf {
   ~leaf() = default;
 };
 
+/// Who has started a task, where that is no other task.
+class task_starter {
+ public:
+  /// The task has ended, having waited: takes its result and destroys it. What is to be delivered;
+  /// null: nobody waits any more. Released after that.
+  virtual deferred_base* ended() noexcept = 0;
+  virtual deferred_base& answer() noexcept = 0;
+
+ protected:
+  ~task_starter() = default;
+};
+
+/// Holds a task's frame.
+class task_holder {
+ public:
+  task_holder(task_holder&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
+  task_holder& operator=(task_holder&& other) noexcept {
+    std::swap(promise_, other.promise_);
+    return *this;
+  }
+  /// Destroys the frame, and the frames of the tasks that it waits for, in constant stack: the
+  /// innermost first.
+  ~task_holder() {
+    if (promise_ != nullptr) destroy(*promise_);
+  }
+
+ protected:
+  explicit task_holder(task_promise_base& promise) noexcept : promise_(&promise) {}
+
+  task_promise_base* promise_;
+
+ private:
+  friend class task_promise_base;
+  static void destroy(task_promise_base& promise) noexcept;
+};
+
+/// What the promises of tasks share.
+class task_promise_base {
+ public:
+  /// The frame is in one of the library's recycled blocks.
+  static void* operator new(std::size_t size) { return allocate_block(size, nullptr); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    release_block(frame, size, nullptr);
+  }
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  task_scope& scope() const noexcept { return *scope_; }
+
+  /// The frame that awaits this one, which is held by `holder`. Null: this is its line's first.
+  void awaited_by(task_promise_base& awaiting, task_holder& holder) noexcept {
+    scope_ = awaiting.scope_;
+    awaiting_ = &awaiting;
+    holder_ = &holder;
+  }
+
+ protected:
+  explicit task_promise_base(std::coroutine_handle<> frame) noexcept : frame_(frame) {}
+
+  task_scope* scope_ = nullptr;
+
+ private:
+  friend class task_holder;
+  friend class task_scope;
+
+  const std::coroutine_handle<> frame_;
+  task_promise_base* awaiting_ = nullptr;  ///< or the next in a list of those to destroy
+  task_holder* holder_ = nullptr;
+};
+
 /// A task that a call has started, with the tasks that it awaits: one line of execution, of which
 /// at most one leaf is waited for. Loop thread.
 class task_scope {
  public:
-  task_scope(core_base& core, place where) noexcept : core_(core), where_(where) {}
+  task_scope(core_base& core, place where, task_starter& starter) noexcept
+      : core_(core), where_(where), starter_(starter) {}
 
   /// Which whoever has started the task holds while it waits.
   core_base& core() const noexcept { return core_; }
@@ -35,15 +114,29 @@ class task_scope {
   place where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
 
+  /// Runs the line's first task, up to its first wait, or to its end: true.
+  bool start(task_promise_base& first) noexcept {
+    first.scope_ = this;
+    go_on(first);
+    return is_done_;
+  }
+  /// By a frame that is about to suspend: `next` is to be resumed; null: the line has ended.
+  void next_is(task_promise_base* next) noexcept {
+    next_ = next;
+    is_done_ = next == nullptr;
+  }
+  /// By the frame's end.
+  void ends(task_promise_base& frame) noexcept { next_is(frame.awaiting_); }
+
   void suspend_in(leaf& l) noexcept { leaf_ = &l; }
-  void resumed() noexcept { leaf_ = nullptr; }
+  /// The leaf has what it waited for: goes on with the line, here. By the library's own functions
+  /// that are called by libuv or by the loop, as their last act.
+  void resume() noexcept;
+  /// The same from anywhere on the loop's thread: in its turn among the calls.
+  void resume_soon() noexcept;
 
   /// From now on what can be cancelled throws `cancelled`, beginning with what is waited for now.
-  void cancel() noexcept {
-    cancelled_ = true;
-    if (stop_) stop_->request_stop();
-    if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
-  }
+  void cancel() noexcept;
   void throw_if_cancelled() const {
     if (cancelled_) std::rethrow_exception(make_error(failure::cancelled, where_));
   }
@@ -56,27 +149,32 @@ class task_scope {
   }
 
  private:
+  friend class task_holder;
+
+  /// In the list: the line goes on. It is there for as long as the line waits, and so its scope is.
+  class resumption final : public node {
+   public:
+    explicit resumption(task_scope& of) noexcept : of_(of) {}
+    result_base* run(core_base& core) noexcept override;
+    result_base* refuse(core_base& core) noexcept override;
+    bool is_call() const noexcept override { return false; }
+
+   private:
+    task_scope& of_;
+  };
+
+  void go_on(task_promise_base& first) noexcept;
+
   core_base& core_;
   const place where_;
+  task_starter& starter_;
   leaf* leaf_ = nullptr;
+  task_promise_base* next_ = nullptr;
+  task_promise_base* innermost_ = nullptr;  ///< the one that runs, or waits for the leaf
+  bool is_done_ = false;
   bool cancelled_ = false;
   std::optional<std::stop_source> stop_;
-};
-
-/// What the promises of tasks and of those who start them share.
-class task_promise_base {
- public:
-  /// The frame is in one of the library's recycled blocks.
-  static void* operator new(std::size_t size) { return allocate_block(size, nullptr); }
-  static void operator delete(void* frame, std::size_t size) noexcept {
-    release_block(frame, size, nullptr);
-  }
-
-  std::suspend_always initial_suspend() const noexcept { return {}; }
-  task_scope& scope() const noexcept { return *scope_; }
-
- protected:
-  task_scope* scope_ = nullptr;
+  resumption in_list_{*this};
 };
 
 /// An awaitable of the library's own: task promises let it be awaited, and tell it the scope.
@@ -93,19 +191,12 @@ class task_awaiter : public leaf {
   task_scope& scope() const noexcept { return *scope_; }
   uv_loop_s* loop() const noexcept { return scope_->core().loop().get(); }
   /// By await_suspend, when what it began will call resume() or cancel().
-  void suspended(std::coroutine_handle<> task) noexcept {
-    task_ = task;
-    scope_->suspend_in(*this);
-  }
-  /// Goes on with the task. The awaiter may be gone when it returns.
-  void resume() noexcept {
-    scope_->resumed();
-    task_.resume();
-  }
+  void suspended() noexcept { scope_->suspend_in(*this); }
+  /// Goes on with the task, soon.
+  void resume() noexcept { scope_->resume_soon(); }
 
  private:
   task_scope* scope_ = nullptr;
-  std::coroutine_handle<> task_;
 };
 
 }  // namespace loopbridge::detail

@@ -20,10 +20,10 @@ class uv_request : public task_awaiter {
   ~uv_request() = default;
 
   /// By await_suspend: `error` is what starting it came to. False: it has not started.
-  bool begun(int error, std::coroutine_handle<> task) noexcept {
+  bool begun(int error) noexcept {
     status_ = error;
     if (error != 0) return false;
-    suspended(task);
+    suspended();
     return true;
   }
   /// By the callback.

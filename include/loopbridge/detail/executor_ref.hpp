@@ -1,0 +1,37 @@
+#pragma once
+
+#include <utility>
+
+#include "loopbridge/bridge.hpp"
+
+namespace loopbridge::detail {
+
+/// Where something is to run: anything that has post(callable), which must outlive this.
+template <class Executor>
+class executor_ref {
+ public:
+  explicit executor_ref(Executor& to) noexcept : to_(&to) {}
+  template <class F>
+  void post(F&& f, place) const {
+    to_->post(std::forward<F>(f));
+  }
+
+ private:
+  Executor* to_;
+};
+
+/// A bridge need not: its core refuses when it has stopped, be it destroyed or not.
+template <>
+class executor_ref<bridge> {
+ public:
+  explicit executor_ref(bridge& to) : core_(to.core()) {}
+  template <class F>
+  void post(F&& f, place where) const {
+    post_to(*core_, {}, where, std::forward<F>(f));
+  }
+
+ private:
+  core_ptr core_;
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,294 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "loopbridge/deferred.hpp"
+#include "loopbridge/detail/calls.hpp"
+#include "loopbridge/eventual.hpp"
+
+/// What then(), when_all() and when_any() are made of: calls that wait for others.
+///
+/// A combination is a call like others. Its callable, which the loop runs in its turn, returns a
+/// gathering: a deferred that is settled when the calls that it waits for, its parts, are done. So
+/// a stop and a cancel find it as they find every call. One part's end leads to the next call by
+/// way of the loop's list, and never by nested calls, whatever hangs on what.
+namespace loopbridge::detail {
+
+/// An eventual that a combination owns: its destructor gives it up, in whatever state the
+/// combination is.
+template <class T>
+class part {
+ public:
+  part() noexcept = default;
+  explicit part(eventual<T>&& e) noexcept : e_(std::move(e)) {}
+  part(part&&) noexcept = default;
+  part& operator=(part&& other) noexcept {
+    part given_up(std::move(*this));
+    e_ = std::move(other.e_);
+    return *this;
+  }
+  ~part() {
+    if (e_) result_base::give_up_handle(*eventual_access::release(e_));
+  }
+
+  explicit operator bool() const noexcept { return static_cast<bool>(e_); }
+  result<T>& state() const { return eventual_access::state(e_); }
+  /// It is the caller's own from here.
+  eventual<T> take() noexcept { return std::move(e_); }
+
+ private:
+  eventual<T> e_;
+};
+
+class gathering_base;
+
+/// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
+/// its own, since parts that do not matter any more still look for their seats.
+///
+/// Counted: by its gathering, by each part until it has been told, and by the list. In default
+/// orders: `left` counts the parts that are not done; `over` is set once, by the thread that
+/// decides, which then writes `decided` and hands this to the loop.
+class round final : public node {
+ public:
+  enum class ends { one, all_or_failed };
+
+  /// Throws std::bad_alloc.
+  static round* make(core_base& core, std::size_t parts, ends how);
+  /// In their order, as many as make() was told.
+  void add(result_base& part) noexcept;
+  /// Is it over before it began? Else it begins, and tells `of`, on the loop.
+  bool begin(gathering_base& of) noexcept;
+  /// The same again, for one part that is another one.
+  bool begin_again(result_base& part, gathering_base& of) noexcept;
+  std::size_t decided() const noexcept { return decided_; }
+  /// By the gathering, which is not told any more.
+  void let_go() noexcept;
+
+  result_base* run(core_base& core) noexcept override;
+  result_base* refuse(core_base& core) noexcept override;
+  bool is_call() const noexcept override { return false; }
+
+ private:
+  struct seat final : watcher {
+    void notify() noexcept override;
+    round* of;
+    result_base* part;
+  };
+
+  round(core_base& core, std::size_t parts, ends how) noexcept;
+  ~round() = default;
+  bool is_over() noexcept;
+  void came(const seat& s) noexcept;
+  void release_ref() noexcept;
+  seat* seats() noexcept { return reinterpret_cast<seat*>(this + 1); }
+
+  const core_ptr core_;
+  const std::size_t size_;
+  const ends ends_;
+  gathering_base* of_ = nullptr;  ///< loop thread; null: it does not wait any more
+  std::size_t added_ = 0;
+  std::size_t decided_ = 0;
+  std::atomic<std::size_t> left_{0};
+  std::atomic<bool> over_{false};
+  std::atomic<std::size_t> refs_{1};
+};
+
+/// A gathering, whatever it gathers. Loop thread.
+class gathering_base {
+ public:
+  /// By the round: it is over.
+  void go_on() noexcept;
+
+ protected:
+  /// What is to be done next: nothing (it was cancelled), to pass the outcome on, or to wait for
+  /// one more part.
+  struct next {
+    bool settled;
+    result_base* part;
+  };
+
+  explicit gathering_base(deferred_base& answer) noexcept : answer_(answer) {}
+  gathering_base(const gathering_base&) = delete;
+  gathering_base& operator=(const gathering_base&) = delete;
+  ~gathering_base() = default;
+
+  virtual next when_over(std::size_t decided) noexcept = 0;
+
+  struct let_go {
+    void operator()(round* r) const noexcept { r->let_go(); }
+  };
+  std::unique_ptr<round, let_go> round_;
+
+ private:
+  deferred_base& answer_;
+};
+
+/// What `Body` gathers: parts, and what is to be made of them.
+///
+///   round* Body::make_round(core)              with its parts
+///   result_base* Body::finish(decided, o, ...) fills the outcome, or gives a part to wait for yet
+///   Body::may_wait_again                       whether that may be
+template <class T, class Body>
+class gathering final : public deferred_state<T>, public gathering_base {
+ public:
+  gathering(core_base& core, place where, Body&& body)
+      : deferred_state<T>(
+            core.memory(), this, sizeof(gathering),
+            [](deferred_base& d) noexcept { static_cast<gathering&>(d).empty_all(); }),
+        gathering_base(static_cast<deferred_base&>(*this)),
+        core_(core),
+        where_(where),
+        body_(std::move(body)) {}
+
+  void start() {
+    round_.reset(body_->make_round(core_));
+    this->set_cancel_hook(canceller_);
+    if (round_->begin(*this)) go_on();
+  }
+
+ private:
+  struct canceller final : cancel_hook {
+    explicit canceller(gathering& g) noexcept : of(g) {}
+    void operator()() override { of.give_up(); }
+    void destroy() noexcept override {}
+    gathering& of;
+  };
+
+  next when_over(std::size_t decided) noexcept override {
+    // Once the function runs it is too late to cancel, unless what it returns may be cancelled.
+    if (Body::may_wait_again ? this->is_cancelled() : !this->claim_as_resolved()) {
+      return {false, nullptr};
+    }
+    outcome<T> result;
+    if (result_base* const part = body_->finish(decided, result, core_, where_); part != nullptr) {
+      return {false, part};
+    }
+    give_up();  // what has not ended, and the function: before the answer is announced
+    if (Body::may_wait_again && !this->claim_as_resolved()) {
+      if (auto error = result.error(where_); error != nullptr && !tells_of_an_end(error)) {
+        core_.unhandled(std::move(error), where_);
+      }
+      return {false, nullptr};
+    }
+    this->own_outcome().take_over(std::move(result));
+    return {true, nullptr};
+  }
+  void give_up() noexcept {
+    body_.reset();
+    round_.reset();
+  }
+  void empty_all() noexcept {
+    give_up();
+    this->own_outcome().clear();
+  }
+
+  core_base& core_;  ///< held by the call that this answers
+  const place where_;
+  std::optional<Body> body_;
+  canceller canceller_{*this};
+};
+
+/// The callable of a combination's call.
+template <class T, class Body>
+struct combining {
+  core_base& core;
+  place where;
+  Body body;
+
+  deferred<T> operator()() {
+    auto* const g = make_in_block<gathering<T, Body>>(core.memory(), core, where, std::move(body));
+    deferred<T> answer = deferred_access::make<T>(*g);
+    g->start();
+    return answer;
+  }
+};
+
+/// A combination's call, before it is submitted: made without its parts, which it gets when nothing
+/// but the submission can fail any more.
+template <class T, class Body>
+class new_combination {
+  using call_type = submitted_call<bound_call<combining<T, Body>>>;
+
+ public:
+  new_combination(core_base& core, place where, Body&& body)
+      : core_(core),
+        where_(where),
+        call_(make_in_block<call_type>(core.memory(), core, where,
+                                       combining<T, Body>{core, where, std::move(body)})) {}
+  new_combination(const new_combination&) = delete;
+  new_combination& operator=(const new_combination&) = delete;
+  ~new_combination() {
+    if (call_ != nullptr) call_->undo();
+  }
+
+  Body& body() noexcept { return call_->callable().function().body; }
+  /// Throws like bridge::submit(); `take_back` gets the body then.
+  template <class TakeBack>
+  eventual<T> submit(TakeBack take_back) {
+    status s;
+    try {
+      s = core_.submit_call(*call_, {}, where_);
+    } catch (...) {
+      take_back(body());
+      throw;
+    }
+    if (s != status::accepted) {
+      take_back(body());
+      throw_unless_ok(s, where_);
+    }
+    return eventual_access::make<T>(*std::exchange(call_, nullptr));
+  }
+
+ private:
+  core_base& core_;
+  const place where_;
+  call_type* call_;
+};
+
+/// A call that has no callable of its own, for the inside of another one: in a block, as submitted
+/// ones are. Loop thread, in a turn.
+template <class T>
+class inner_call final : public result<T> {
+ public:
+  inner_call(core_base& core, place where) noexcept : result<T>(core, where) { core.add_ref(); }
+
+  /// Throws std::bad_alloc.
+  static inner_call* make(core_base& core, place where) {
+    return make_in_block<inner_call>(core.memory(), core, where);
+  }
+  /// Ends as what `bound` gives, which it runs.
+  template <class Bound>
+  eventual<T> run_now(Bound&& bound) noexcept {
+    (void)this->start();
+    this->run_callable(bound);
+    return begun();
+  }
+  /// Ends as `answer` does.
+  eventual<T> wait_for(deferred<T>&& answer) noexcept {
+    (void)this->start();
+    this->answered_by(deferred_access::release(answer));
+    return begun();
+  }
+
+  result_base* run(core_base&) noexcept override { return nullptr; }
+  result_base* refuse(core_base&) noexcept override { return nullptr; }
+
+ private:
+  eventual<T> begun() noexcept {
+    eventual<T> handle = eventual_access::make<T>(*this);
+    this->finish();
+    return handle;
+  }
+  void discard_callable() noexcept override {}
+  void destroy() noexcept override {
+    core_base& core = this->core_;
+    destroy_in_block(this, core.memory());
+    core.release_ref();
+  }
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,63 @@
+#include "loopbridge/detail/result.hpp"
+
+namespace loopbridge::detail {
+
+void deferred_base::deliver() noexcept {
+  // Pairs with attach(): release for the outcome, acquire for the call and core_.
+  const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
+  if (call == 0) return;  // the loop has yet to attach the call, and will pass it on
+  result_base& answered = *reinterpret_cast<result_base*>(call);
+  core_base& core = *core_;
+  answered.take_from(*this);
+  empty();
+  // On the loop's own thread nothing of this is left behind when the waiter has its answer.
+  const bool here = core.try_delist(*this);
+  answered.complete(completion::waiting);  // it may be gone now; the caller holds this
+  if (!here) core.delist_later(*this);
+}
+
+bool deferred_base::attach(result_base& call) noexcept {
+  std::uintptr_t none = 0;
+  // Pairs with deliver(): release for the call and core_, acquire for the outcome.
+  return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
+                                       std::memory_order_release, std::memory_order_acquire);
+}
+
+void deferred_base::fail_as_stopped() noexcept {
+  // Relaxed: attached in an earlier turn, and the caller has the turn.
+  reinterpret_cast<result_base*>(link_.load(std::memory_order_relaxed))
+      ->fail_waiting(failure::stopped);
+}
+
+void deferred_base::finish_cancel_hook() noexcept {
+  hook_is_due_ = is_cancelled();
+  const hook_ptr hook = std::move(hook_);
+  if (hook == nullptr || !hook_is_due_) return;
+  try {
+    (*hook)();
+  } catch (...) {
+    core_->unhandled(std::current_exception(), where_);
+  }
+}
+
+void deferred_base::destroy() noexcept {
+  empty();
+  std::pmr::memory_resource* const memory = memory_;
+  void* const block = block_;
+  const std::size_t size = size_;
+  this->~deferred_base();
+  release_block(block, size, memory);
+}
+
+result_base* deferred_base::delisting::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
+  return refuse(core);
+}
+
+result_base* deferred_base::delisting::refuse(core_base& core) noexcept {
+  core.delist(of_);
+  of_.release_ref();  // the list's
+  return nullptr;
+}
+
+}  // namespace loopbridge::detail

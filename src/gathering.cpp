@@ -1,0 +1,104 @@
+#include "loopbridge/detail/gathering.hpp"
+
+#include <new>
+
+namespace loopbridge::detail {
+
+round* round::make(core_base& core, std::size_t parts, ends how) {
+  void* const block = allocate_block(sizeof(round) + parts * sizeof(seat), nullptr);
+  return ::new (block) round(core, parts, how);
+}
+
+round::round(core_base& core, std::size_t parts, ends how) noexcept
+    : core_(core), size_(parts), ends_(how) {}
+
+void round::add(result_base& part) noexcept {
+  seat* const s = ::new (seats() + added_++) seat;
+  s->of = this;
+  s->part = &part;
+}
+
+bool round::is_over() noexcept {
+  std::size_t done = 0;
+  for (std::size_t n = 0; n < size_; ++n) {
+    const result_base& part = *seats()[n].part;
+    if (!part.is_ready()) continue;
+    decided_ = n;
+    if (ends_ == ends::one || !part.has_value()) return true;
+    ++done;
+  }
+  return done == size_;
+}
+
+bool round::begin(gathering_base& of) noexcept {
+  if (is_over()) return true;
+  of_ = &of;
+  left_.store(size_);
+  // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
+  refs_.fetch_add(size_);
+  for (std::size_t n = 0; n < size_; ++n) seats()[n].part->watch(seats()[n]);
+  return false;
+}
+
+bool round::begin_again(result_base& part, gathering_base& of) noexcept {
+  seats()[0].part = &part;
+  over_.store(false);
+  return begin(of);
+}
+
+void round::let_go() noexcept {
+  of_ = nullptr;
+  release_ref();
+}
+
+void round::release_ref() noexcept {
+  if (refs_.fetch_sub(1) != 1) return;
+  const std::size_t bytes = sizeof(round) + size_ * sizeof(seat);
+  this->~round();
+  release_block(this, bytes, nullptr);
+}
+
+void round::seat::notify() noexcept {
+  of->came(*this);
+}
+
+void round::came(const seat& s) noexcept {
+  const bool decides = ends_ == ends::one || !s.part->has_value();
+  const bool is_last = left_.fetch_sub(1) == 1;
+  if ((decides || is_last) && !over_.exchange(true)) {
+    decided_ = static_cast<std::size_t>(&s - seats());
+    // The seat's hold is the list's from here. Refused: the bridge stops, and ends the gathering.
+    if (core_->submit(*this) == status::accepted) return;
+  }
+  release_ref();
+}
+
+result_base* round::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
+  if (of_ != nullptr) of_->go_on();
+  release_ref();
+  return nullptr;
+}
+
+result_base* round::refuse(core_base&) noexcept {
+  release_ref();
+  return nullptr;
+}
+
+void gathering_base::go_on() noexcept {
+  for (std::size_t decided = round_->decided();; decided = 0) {
+    const next what = when_over(decided);
+    if (what.part != nullptr) {
+      if (!round_->begin_again(*what.part, *this)) return;
+      continue;
+    }
+    if (!what.settled) return;
+    answer_.forget_cancel_hook();
+    answer_.add_ref();
+    answer_.deliver();  // the last: what comes of it may be out of the program's library
+    answer_.release_ref();
+    return;
+  }
+}
+
+}  // namespace loopbridge::detail

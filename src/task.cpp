@@ -1,0 +1,114 @@
+#include "loopbridge/detail/eventual_awaiter.hpp"
+#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/task_scope.hpp"
+
+namespace loopbridge::detail {
+namespace {
+/// While the calling thread destroys tasks: where those go that it destroys by doing so.
+constinit thread_local task_promise_base** more_to_destroy = nullptr;
+/// The same for tasks that go on although their list is closed.
+constinit thread_local chain* more_to_resume = nullptr;
+}  // namespace
+
+void task_scope::go_on(task_promise_base& first) noexcept {
+  next_ = &first;
+  while (next_ != nullptr) {
+    innermost_ = std::exchange(next_, nullptr);
+    innermost_->frame_.resume();
+  }
+}
+
+void task_scope::resume() noexcept {
+  leaf_ = nullptr;
+  go_on(*innermost_);
+  if (!is_done_) return;
+  deferred_base& answer = starter_.answer();
+  // The last: what comes of it may be out of the library that the task was from.
+  if (deferred_base* const d = starter_.ended(); d != nullptr) d->deliver();
+  answer.release_ref();
+}
+
+void task_scope::resume_soon() noexcept {
+  leaf_ = nullptr;
+  if (core_.submit(in_list_) == status::accepted) return;
+  // The bridge stops, and nobody waits for this task any more. It ends here, and after it those
+  // that it lets go on.
+  if (more_to_resume != nullptr) return more_to_resume->append({&in_list_, &in_list_});
+  chain list{&in_list_, &in_list_};
+  in_list_.next = nullptr;
+  more_to_resume = &list;
+  while (node* const n = list.pop()) (void)n->refuse(core_);
+  more_to_resume = nullptr;
+}
+
+void task_scope::cancel() noexcept {
+  cancelled_ = true;
+  if (stop_) stop_->request_stop();
+  if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
+}
+
+result_base* task_scope::resumption::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
+  return refuse(core);
+}
+
+result_base* task_scope::resumption::refuse(core_base&) noexcept {
+  of_.resume();
+  return nullptr;
+}
+
+void task_holder::destroy(task_promise_base& promise) noexcept {
+  if (more_to_destroy != nullptr) {
+    promise.awaiting_ = std::exchange(*more_to_destroy, &promise);
+    return;
+  }
+  task_promise_base* list = &promise;
+  promise.awaiting_ = nullptr;
+  more_to_destroy = &list;
+  while (task_promise_base* const outer = list) {
+    list = outer->awaiting_;
+    // Begun, and waiting for others: what they refer to is in the frames that await them.
+    task_promise_base* inner =
+        outer->scope_ != nullptr && !outer->frame_.done() ? outer->scope_->innermost_ : outer;
+    while (inner != outer) {
+      task_promise_base* const awaiting = inner->awaiting_;
+      inner->holder_->promise_ = nullptr;
+      inner->frame_.destroy();
+      inner = awaiting;
+    }
+    outer->frame_.destroy();
+  }
+  more_to_destroy = nullptr;
+}
+
+void call_awaiter::await_suspend(std::coroutine_handle<>) {
+  back_.reset(make_in_block<way_back>(nullptr, scope().core(), *this));
+  suspended();
+  call_.watch(*back_);
+}
+
+void call_awaiter::cancel() noexcept {
+  given_up_ = true;
+  back_->give_up();
+  scope().resume();
+}
+
+void call_awaiter::way_back::notify() noexcept {
+  const core_ptr core(*core_);  // this may be gone before submit() returns
+  // Refused: the bridge stops, and cancels the task.
+  if (core->submit(*this) != status::accepted) release_ref();
+}
+
+result_base* call_awaiter::way_back::run(core_base& core) noexcept {
+  core.counts().not_calls.add_alone();
+  if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) a->scope().resume();
+  release_ref();
+  return nullptr;
+}
+
+result_base* call_awaiter::way_back::refuse(core_base&) noexcept {
+  release_ref();
+  return nullptr;
+}
+
+}  // namespace loopbridge::detail
