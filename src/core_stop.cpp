@@ -93,6 +93,8 @@ void core::end_turns() noexcept {
       if (!futex_wait(in_turn_, 2, no_deadline, process_)) return;  // a child: not its core
     }
     draining_ = true;
+    // The program has closed all handles, and perhaps the loop: nothing can run on it any more.
+    if (adopted_ && closed_by_the_program()) opts_.on_stop = queued_calls::refuse;
     drain();
     end_on_loop();
     draining_ = false;

@@ -152,7 +152,7 @@ TEST_CASE("on an adopted loop, in a callable or a callback of the program's") {
     uv_loop_t loop;
     REQUIRE(uv_loop_init(&loop) == 0);
     scene s(opts, &loop);
-    uv_run(&loop, UV_RUN_NOWAIT);
+    for (int turn = 0; turn < 20; ++turn) uv_run(&loop, UV_RUN_NOWAIT);
     struct {
       uv_timer_t timer;
       closings* c;

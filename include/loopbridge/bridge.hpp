@@ -214,7 +214,8 @@ class bridge {
   /// a callback of its own or none), has thereby stopped the bridge: that happens when its callable
   /// is over, or when the loop has nothing left. Adopted, outside callables: when the bridge next
   /// comes to do something on the loop's thread, at the latest in this function or the destructor
-  /// there; until then nobody is released. (With doorbell::uv_async nobody may submit meanwhile.)
+  /// there; until then nobody is released, and what is queued is refused then, as the loop may be
+  /// gone. (With doorbell::uv_async nobody may submit meanwhile.)
   void stop();
 
   /// Has `f` run at the stop, on the loop's thread, with a `loop_ref` if it takes one: after calls
