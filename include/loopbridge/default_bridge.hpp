@@ -44,7 +44,7 @@ bridge& default_bridge(adopt own, options opts = {});
 /// default_bridge() gives from now on. (References to the parent's go on refusing.) Throws like
 /// default_bridge(), and std::logic_error where the default bridge is this process's own. Not in
 /// the child of a process with several threads, where POSIX allows handlers' functions only, unless
-/// malloc and std::thread are known to work there, as glibc's do.
+/// malloc and pthread_create are known to work there, as glibc's do.
 bridge& restart_in_child();
 
 }  // namespace loopbridge
