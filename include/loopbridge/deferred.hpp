@@ -122,6 +122,8 @@ class completer {
   /// that was decided before, `make` does not run.
   template <class F>
   bool resolve_with(F&& make) {
+    static_assert(detail::makes<F, T>,
+                  "resolve_with() takes a function that returns what converts to the deferred's T");
     return state().settle([&](detail::outcome<T>& o) { o.capture(std::forward<F>(make)); });
   }
 
@@ -153,6 +155,7 @@ class completer {
   /// goes to the unhandled-error hook.
   template <class F>
   void on_cancel(F&& hook) {
+    static_assert(std::is_invocable_v<std::decay_t<F>&>, "a cancel hook is called with nothing");
     state().on_cancel(std::forward<F>(hook));
   }
 

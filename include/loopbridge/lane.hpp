@@ -96,9 +96,7 @@ class lane {
 template <class F>
 void lane::post(F&& f) {
   using posted = detail::lane_state::posted;
-  static_assert(!detail::is_later<typename bound<F>::result_type>,
-                "nobody waits for this call: what its deferred or task ends with would be lost; "
-                "use bridge::submit()");
+  detail::nobody_waits_for<typename bound<F>::result_type>();
   detail::lane_state& s = state();
   if (!s.core().is_this_process()) detail::throw_wrong_process(s.where());
   for (;;) {

@@ -43,6 +43,18 @@ void f(bridge& b, int& n) { b.call([&n]() -> int&& { return std::move(n); }); }
 //! calls the function with nothing
 task<> f() { co_await queue_work([](int) {}); }
 
+//! function takes nothing, or a loop_ref
+void f(bridge& b) { b.post([](int) {}); }
+//! function takes nothing, or a loop_ref
+void f(bridge& b) { b.call([](int) { return 1; }); }
+//! function takes nothing, or a loop_ref
+void f(bridge& b) { (void)b.submit_every(seconds(1), [](int) {}); }
+//! function takes nothing, or a loop_ref
+void f(bridge& b) { b.post(5); }
+//! pass the function, not what it has returned
+void f(bridge& b, task<int> t) { b.submit(std::move(t)); }
+//! function takes nothing, or a loop_ref
+void f(bridge& b) { wrap(b, [](int) {})("text"); }
 //! put arguments into the callable
 void f(bridge& b) { b.post([](int) {}, 1); }
 //! put arguments into the callable
@@ -85,6 +97,10 @@ void f(bridge& b) { b.post([]() -> task<> { co_return; }); }
 void f(bridge& b, completer<int>& c) { (void)b.try_post([&c] { return c.get_deferred(); }); }
 //! would be lost
 void f(bridge& b) { b.at_stop([]() -> task<> { co_return; }); }
+//! would be lost
+void f(bridge& b) { (void)b.post_reentrant([]() -> task<> { co_return; }); }
+//! would be lost
+void f(bridge& b) { reentrant_call c(b, []() -> task<> { co_return; }); }
 //! moves without throwing
 void f(bridge& b, const std::string& s) { (void)b.try_post([s] {}); }
 //! copies bytes
@@ -92,7 +108,24 @@ void f(bridge& b) { (void)b.post_reentrant([](std::string) {}, std::string()); }
 //! pass a pointer
 void f(bridge& b) { (void)b.post_reentrant([](std::array<char, 99>) {}, std::array<char, 99>()); }
 //! the callable must accept
+void f(bridge& b) { (void)b.post_reentrant([](int) {}); }
+//! the callable must accept
 void f(bridge& b) { reentrant_call c(b, [](std::string) {}); }
+
+//! without a cast
+void f(completer<int>& c) { c.resolve(std::string()); }
+//! without a cast
+void f(completer<int>& c) { c.resolve(1, 2); }
+//! without a cast
+void f(completer<void>& c) { c.resolve(1); }
+//! without a cast
+void f(completer<int&>& c) { c.resolve(1); }
+//! returns what converts
+void f(completer<int>& c) { c.resolve_with([] { return std::string(); }); }
+//! returns what converts
+void f(completer<int>& c) { c.resolve_with(5); }
+//! is called with nothing
+void f(completer<int>& c) { c.on_cancel([](int) {}); }
 
 //! put a pointer
 void f(reentrant_queue<std::string>& q) { (void)q.put_reentrant(std::string()); }

@@ -12,16 +12,13 @@ namespace loopbridge::detail {
 /// post: a block with the callable, no result. Destroyed on the loop thread once it has run.
 template <class Bound>
 class posted_call final : public node {
-  static_assert(!is_later<typename Bound::result_type>,
-                "nobody waits for this call: what its deferred or task ends with would be lost; "
-                "use submit()");
-
  public:
   template <class... A>
   explicit posted_call(place where, A&&... bound)
       : where_(where), callable_(std::forward<A>(bound)...) {}
 
   result_base* run(core_base& core) noexcept override {
+    nobody_waits_for<typename Bound::result_type>();
     try {
       const watched_call watched(core, where_);
       callable_(core.loop());

@@ -55,13 +55,49 @@ constexpr bool takes_loop() {
   }
 }
 
+template <class T>
+struct answer_of {
+  using type = T;
+  static constexpr bool is_deferred = false;  ///< it may come after the callable has returned
+  static constexpr bool is_task = false;
+};
+template <class T>
+struct answer_of<deferred<T>> {
+  using type = T;
+  static constexpr bool is_deferred = true;
+  static constexpr bool is_task = false;
+};
+template <class T>
+struct answer_of<task<T>> {
+  using type = T;
+  static constexpr bool is_deferred = true;
+  static constexpr bool is_task = true;
+};
+
+/// Does a result come after the callable has returned?
+template <class R>
+inline constexpr bool is_later = answer_of<std::remove_cv_t<R>>::is_deferred;
+
+/// By calls without a waiter.
+template <class R>
+consteval void nobody_waits_for() {
+  static_assert(
+      !is_later<R>,
+      "nobody waits for this call, and what its deferred or task ends with would be lost: "
+      "use submit(), here or in the callable");
+}
+
 /// A callable with its arguments, kept by value until the loop calls it, once, as an rvalue; so
 /// both may be move-only. The callable gets the loop first if it can take it.
 template <class F, class... Args>
 class bound_call {
   static constexpr bool takes_loop = detail::takes_loop<F, Args...>();
-  static_assert(takes_loop || std::is_invocable_v<F, Args...>,
-                "the callable must accept (args...) or (loopbridge::loop_ref, args...)");
+  static_assert(!is_later<F>,
+                "pass the function, not what it has returned: submit(f), not submit(f())");
+  static_assert(
+      is_later<F> || takes_loop || std::is_invocable_v<F, Args...>,
+      "a call's function takes nothing, or a loop_ref, and then what wrap() was given and "
+      "is called with: other arguments are put into a lambda");
 
  public:
   using result_type =
@@ -97,29 +133,6 @@ class bound_call {
 /// For a callable and its arguments, as they were passed.
 template <class... Bound>
 using bound_call_of = bound_call<std::decay_t<Bound>...>;
-
-template <class T>
-struct answer_of {
-  using type = T;
-  static constexpr bool is_deferred = false;  ///< it may come after the callable has returned
-  static constexpr bool is_task = false;
-};
-template <class T>
-struct answer_of<deferred<T>> {
-  using type = T;
-  static constexpr bool is_deferred = true;
-  static constexpr bool is_task = false;
-};
-template <class T>
-struct answer_of<task<T>> {
-  using type = T;
-  static constexpr bool is_deferred = true;
-  static constexpr bool is_task = true;
-};
-
-/// Does a result come after the callable has returned?
-template <class R>
-inline constexpr bool is_later = answer_of<std::remove_cv_t<R>>::is_deferred;
 
 /// What the waiter gets: the callable's result, or, of a deferred<T> or a task<T>, the T.
 template <class Bound>

@@ -41,6 +41,11 @@ constexpr bool is_makeable() {
 template <class T, class... Args>
 concept can_make = is_makeable<T, Args...>();
 
+/// Does a function give what a T can be made of?
+template <class F, class T>
+concept makes = std::is_invocable_v<F> &&
+    (std::is_void_v<T> || can_make<T, std::invoke_result_t<F>>);
+
 template <class T, class... Args>
 requires can_make<T, Args...>
 constexpr T make_value(Args&&... args) {

@@ -50,12 +50,17 @@ struct reentrant_closure;
 
 template <class F>
 struct reentrant_closure<F> {
-  static_assert(takes_loop<F>() || std::is_invocable_v<F>);
+  static_assert(
+      takes_loop<F>() || std::is_invocable_v<F>,
+      "the callable must accept nothing, or a loop_ref: post_reentrant(f, value) gives it "
+      "a value");
   F f;
   void operator()([[maybe_unused]] loop_ref loop) {
     if constexpr (takes_loop<F>()) {
+      nobody_waits_for<decltype(std::invoke(std::move(f), loop_ref(loop)))>();
       std::invoke(std::move(f), loop_ref(loop));
     } else {
+      nobody_waits_for<decltype(std::invoke(std::move(f)))>();
       std::invoke(std::move(f));
     }
   }
@@ -69,8 +74,10 @@ struct reentrant_closure<F, Value> {
   Value value;
   void operator()([[maybe_unused]] loop_ref loop) {
     if constexpr (takes_loop<F, Value>()) {
+      nobody_waits_for<decltype(std::invoke(std::move(f), loop_ref(loop), std::move(value)))>();
       std::invoke(std::move(f), loop_ref(loop), std::move(value));
     } else {
+      nobody_waits_for<decltype(std::invoke(std::move(f), std::move(value)))>();
       std::invoke(std::move(f), std::move(value));
     }
   }

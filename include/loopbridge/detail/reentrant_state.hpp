@@ -118,12 +118,16 @@ class reentrant_state_of final : public reentrant_state {
  private:
   void invoke([[maybe_unused]] loop_ref loop, [[maybe_unused]] std::uint64_t firings) override {
     if constexpr (takes_both) {
+      nobody_waits_for<decltype(f_(loop_ref(loop), firings))>();
       f_(loop_ref(loop), firings);
     } else if constexpr (takes_count) {
+      nobody_waits_for<decltype(f_(firings))>();
       f_(firings);
     } else if constexpr (takes_loop) {
+      nobody_waits_for<decltype(f_(loop_ref(loop)))>();
       f_(loop_ref(loop));
     } else {
+      nobody_waits_for<decltype(f_())>();
       f_();
     }
   }

@@ -39,7 +39,7 @@ struct no_place {
 
 /// By overloads for lvalues.
 template <class T>
-constexpr void must_be_moved() {
+consteval void must_be_moved() {
   static_assert(never<T>,
                 "this takes the eventual for good: std::move it, as in std::move(e).then(f)");
 }
