@@ -9,6 +9,7 @@
 #include "loopbridge/detail/outcome.hpp"
 #include "loopbridge/detail/result.hpp"
 #include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"
 
 namespace loopbridge {
@@ -67,6 +68,26 @@ class awaiting_promise : public task_promise_base {
       std::stop_token await_resume() noexcept { return std::move(token); }
     };
     return ready{scope_->stop_token()};
+  }
+  /// Whatever else, which is wrong, and says so.
+  template <class Any>
+  std::suspend_never await_transform(Any&&) {
+    if constexpr (answer_of<std::remove_cvref_t<Any>>::is_deferred) {
+      static_assert(never<Any>, "co_await takes a task, or a deferred, for good: std::move it");
+    } else if constexpr (requires(Any any) {
+                           any.get();
+                           any.valid();
+                         }) {
+      static_assert(never<Any>,
+                    "a std::future tells nobody when it is ready: wait for it on another thread, "
+                    "as in co_await queue_work([&] { return f.get(); })");
+    } else {
+      static_assert(
+          never<Any>,
+          "a task can await tasks, eventuals, deferreds and what is in loopbridge/async/: "
+          "wrap this in a call that returns one of them");
+    }
+    return {};
   }
 };
 
@@ -173,6 +194,16 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
     return static_cast<promise_type&>(*promise_);
   }
 };
+
+/// In a coroutine that is no task, which is wrong, and says so.
+template <class T>
+std::suspend_never operator co_await(task<T>&&) {
+  static_assert(
+      detail::never<T>,
+      "only a task can await a task: here, co_await bridge.submit(a function that returns "
+      "the task)");
+  return {};
+}
 
 /// `co_await stop_token_of_task()`, in a task: its std::stop_token, which is stopped when the task
 /// is cancelled. For what runs elsewhere on its behalf: a function of queue_work, say.

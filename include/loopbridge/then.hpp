@@ -25,7 +25,11 @@ struct then_result : std::invoke_result<F, T> {};
 template <class F>
 struct then_result<F, void, true> : std::invoke_result<F> {};
 template <class F, class T>
-struct then_result<F, T, false> : std::invoke_result<F, eventual<T>> {};
+struct then_result<F, T, false> : std::invoke_result<F, eventual<T>> {
+  static_assert(std::is_invocable_v<F, eventual<T>>,
+                "then() calls the function with what the eventual has, or with the eventual: this "
+                "one takes neither");
+};
 template <class F, class T>
 using then_result_t = typename then_result<F, T>::type;
 
@@ -169,7 +173,7 @@ struct then_elsewhere {
     shared->call.emplace(std::move(f), std::move(before));
     auto answer = shared->done.get_deferred();
     // Not kept here: an executor that loses it breaks the completer.
-    executor.post([shared = std::move(shared)] { shared->run(); }, where);
+    executor.post([kept = std::move(shared)] { kept->run(); }, where);
     return answer;
   }
 };

@@ -177,6 +177,24 @@ auto when_all(std::vector<eventual<T>>&& all, place where = place::current())
   return detail::combine_range<T, detail::round::ends::all_or_failed>(all, where);
 }
 
+// Wrong, and says so.
+template <class T, class... Any>
+auto when_all(const eventual<T>&, Any&&...) {
+  return detail::must_be_moved<T>();
+}
+template <class T>
+auto when_all(const std::vector<eventual<T>>&, place = {}) {
+  return detail::must_be_moved<T>();
+}
+template <class T, class... Any>
+auto when_any(const eventual<T>&, Any&&...) {
+  return detail::must_be_moved<T>();
+}
+template <class T>
+auto when_any(const std::vector<eventual<T>>&, place = {}) {
+  return detail::must_be_moved<T>();
+}
+
 /// The first that ends, be it in a value or in a failure; the others are cancelled.
 template <class T>
 auto when_any(std::vector<eventual<T>>&& all, place where = place::current())
@@ -185,6 +203,8 @@ auto when_any(std::vector<eventual<T>>&& all, place where = place::current())
 }
 template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
+  static_assert((std::is_same_v<Ts, eventual<T>> && ...),
+                "when_any() takes eventuals of one type, each for good: std::move it");
   const place where = detail::eventual_access::state(first).where();
   std::vector<eventual<T>> all;
   all.reserve(1 + sizeof...(rest));

@@ -18,14 +18,32 @@ struct foreign {
   };
 };
 
+//! this one takes neither
+void f(bridge& b) { b.submit([] { return 1; }).then([](std::string) {}); }
+//! this one takes neither
+void f(bridge& b) { b.submit([] {}).then([](int) {}); }
+//! this one takes neither
+void f(bridge& b) { b.submit([] { return 1; }).then(b, [] {}); }
 //! std::move it
 void f(eventual<int>& e) { e.then([](int) {}); }
 //! std::move it
 void f(const eventual<int>& e, bridge& b) { e.then(b, [](int) {}); }
 //! std::move it
+void f(eventual<int>& e, bridge& b) { when_all(e, b.submit([] {})); }
+//! std::move it
+void f(eventual<int>& e, bridge& b) { when_all(b.submit([] {}), e); }
+//! std::move it
+void f(std::vector<eventual<int>>& all) { when_all(all); }
+//! std::move it
+void f(std::vector<eventual<int>>& all) { when_any(all); }
+//! std::move it
 void f(eventual<int>& e) { (void)stash(e); }
 //! std::move it
 void f(eventual<int>& e) { (void)to_future(e); }
+//! eventuals of one type
+void f(bridge& b) { when_any(b.submit([] { return 1; }), b.submit([] {})); }
+//! an executor has post(callable)
+void f(bridge& b, int& n) { b.submit([] { return 1; }).then(n, [](int) {}); }
 //! a function that returns a value
 void f(bridge& b) { b.submit([] { return 1; }).then(b, [](int) -> task<int> { co_return 1; }); }
 
@@ -40,6 +58,20 @@ completer<fixed> f() { return {}; }
 //! return a value or an lvalue reference
 void f(bridge& b, int& n) { b.call([&n]() -> int&& { return std::move(n); }); }
 
+//! std::move it
+task<> f(task<int> t) { co_await t; }
+//! std::move it
+task<> f(deferred<int> d) { co_await d; }
+//! a std::future tells nobody
+task<> f(std::future<int> later) { co_await std::move(later); }
+//! a task can await
+task<> f() { co_await seconds(1); }
+//! a task can await
+task<> f() { co_await std::suspend_always(); }
+//! only a task can await
+foreign g(task<int> t) { co_await std::move(t); }
+//! only a task can await
+foreign g() { co_await delay(seconds(1)); }
 //! calls the function with nothing
 task<> f() { co_await queue_work([](int) {}); }
 

@@ -177,7 +177,7 @@ inline task<> stream::write(std::string_view bytes) {
   });
 }
 
-class stream::read_some final : public detail::task_awaiter, private detail::stream_reader {
+class stream::read_some final : public detail::users_awaiter, private detail::stream_reader {
  public:
   read_some(stream& from, char* buffer, std::size_t size) noexcept
       : state_(from.state_), buffer_(uv_buf_init(buffer, static_cast<unsigned>(size))) {}

@@ -125,8 +125,8 @@ class deferred_base {
  protected:
   /// In a block of `size` bytes of `memory`'s: the whole of the derived object.
   deferred_base(std::pmr::memory_resource* memory, void* block, std::size_t size,
-                empty_function* empty) noexcept
-      : memory_(memory), block_(block), size_(size), empty_(empty) {}
+                empty_function* how_to_empty) noexcept
+      : memory_(memory), block_(block), size_(size), empty_(how_to_empty) {}
   ~deferred_base() = default;
 
  private:

@@ -6,9 +6,17 @@
 
 namespace loopbridge::detail {
 
+template <class Executor, class F>
+concept can_post = requires(Executor& e, F f) {
+  e.post(f);
+};
+
 /// Where something is to run: anything that has post(callable), which must outlive this.
 template <class Executor>
 class executor_ref {
+  static_assert(can_post<Executor, void (*)()>,
+                "an executor has post(callable), as a bridge and a thread pool have");
+
  public:
   explicit executor_ref(Executor& to) noexcept : to_(&to) {}
   template <class F>

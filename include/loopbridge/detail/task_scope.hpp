@@ -7,6 +7,7 @@
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/coroutine.hpp"
+#include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/errors.hpp"
 
 /// How tasks run. A task and the tasks that it awaits are one line of execution, a scope. Its
@@ -197,6 +198,21 @@ class task_awaiter : public leaf {
 
  private:
   task_scope* scope_ = nullptr;
+};
+
+/// Such an awaitable that users write.
+class users_awaiter : public task_awaiter {
+ public:
+  /// In a coroutine that is no task: there is no scope.
+  template <class Foreign = void>
+  std::suspend_never operator co_await() const {
+    static_assert(never<Foreign>,
+                  "only a task can await this: here, co_await bridge.submit(a task that does)");
+    return {};
+  }
+
+ protected:
+  ~users_awaiter() = default;
 };
 
 }  // namespace loopbridge::detail

@@ -11,7 +11,7 @@ struct uv_timer_s;
 namespace loopbridge::detail {
 
 /// co_await of a timer: see loopbridge::delay. Nothing here needs libuv's header.
-class timer_wait : public task_awaiter {
+class timer_wait : public users_awaiter {
  public:
   explicit timer_wait(deadline::duration time) noexcept;
   virtual ~timer_wait() = default;

@@ -9,7 +9,7 @@ namespace loopbridge::detail {
 /// co_await of a request of libuv's, which lives in the task's frame. libuv calls back whatever
 /// becomes of it, and the task goes on only then: so the frame outlasts what libuv does with it.
 template <class Request>
-class uv_request : public task_awaiter {
+class uv_request : public users_awaiter {
  public:
   bool await_ready() const noexcept { return scope().is_cancelled(); }
 
