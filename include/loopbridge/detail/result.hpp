@@ -88,24 +88,22 @@ class result_base : public node {
   void finish() noexcept;
   /// By the core, for a deferred that it claimed: waiting -> done with this failure.
   void fail_waiting(failure f) noexcept;
+  /// By the deferred that answers this: takes its outcome, when it is settled ...
+  virtual void take_from(deferred_base& answer) noexcept = 0;
+  /// ... and `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
+  void complete(completion::phase from) noexcept;
 
  protected:
-  friend class deferred_base;
-
   result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}
   ~result_base() {
     if (source_ != nullptr) source_->release_ref();
   }
 
   bool wait_for_completion(deadline until, const interruption* by = nullptr) noexcept;
-  /// `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
-  void complete(completion::phase from) noexcept;
   /// For run() and refuse(): false if the call was cancelled while queued, and is let go.
   bool start() noexcept;
 
   virtual void set_failure(failure f) noexcept = 0;
-  /// Takes the outcome of the deferred that answers this, which is settled.
-  virtual void take_from(deferred_base& answer) noexcept = 0;
   virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
   virtual void discard_callable() noexcept = 0;
   virtual void destroy() noexcept = 0;
@@ -162,8 +160,8 @@ class deferred_state : public deferred_base {
 
  protected:
   deferred_state(std::pmr::memory_resource* memory, void* block, std::size_t size,
-                 empty_function* empty) noexcept
-      : deferred_base(memory, block, size, empty) {}
+                 empty_function* how_to_empty) noexcept
+      : deferred_base(memory, block, size, how_to_empty) {}
 
  private:
   outcome<T> outcome_;
