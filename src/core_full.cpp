@@ -171,7 +171,7 @@ status core::submit_when_room(node& n, const entry& how, place where, const when
                              "drop_oldest()");
       }
       std::optional<blocking_wait> waiting;
-      if (!how.announced) waiting.emplace(*this, where, &w.let_go);
+      if (!how.announced) waiting.emplace(*this, where, blocking_wait::how::timed, &w.let_go);
       counts_.blocks_begun.add();
       let_go = wait_for(w.let_go, std::min(patience, how.until), where);
       counts_.blocks_ended.add();

@@ -51,7 +51,7 @@ void core::stop() {
   wake();
   if (room_) room_->let_all_go();
   if (adopted_) return release_waiters_from_elsewhere();
-  const blocking_wait waiting(*this, {}, &ended_);
+  const blocking_wait waiting(*this, {}, blocking_wait::how::endless, &ended_);
   if (!ended_.wait(no_deadline, process_)) throw_wrong_process();  // forked by a handler
   const uncancellable joining;
   const std::lock_guard lock(joining_);
@@ -111,7 +111,7 @@ void core::end_on_loop() noexcept {
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
     // Not ours to claim: it is being resolved or cancelled by somebody, who completes the call.
-    if (d.claim_as_cancelled()) d.fail_as_stopped();
+    if (d.claim_as_cancelled()) d.fail(failure::stopped);
     delist(d);
   }
   run_stop_functions();
@@ -157,7 +157,7 @@ void core::release_waiters_from_elsewhere() noexcept {
   close_lanes(lane_ring::fate::refuse);
   end_firings();
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
-    if (d->claim_as_cancelled()) d->fail_as_stopped();  // the hook is for the loop's next turn
+    if (d->claim_as_cancelled()) d->fail(failure::stopped);  // the hook is for the loop's next turn
   }
   give_turn_back(std::memory_order_release);
 }

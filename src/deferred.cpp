@@ -1,4 +1,5 @@
 #include "loopbridge/detail/result.hpp"
+#include "wait_chain.hpp"
 
 namespace loopbridge::detail {
 
@@ -23,10 +24,31 @@ bool deferred_base::attach(result_base& call) noexcept {
                                        std::memory_order_release, std::memory_order_acquire);
 }
 
-void deferred_base::fail_as_stopped() noexcept {
-  // Relaxed: attached in an earlier turn, and the caller has the turn.
-  reinterpret_cast<result_base*>(link_.load(std::memory_order_relaxed))
-      ->fail_waiting(failure::stopped);
+void deferred_base::fail(failure f) noexcept {
+  // Relaxed: attached before, by the thread that has the turn, which is the caller's.
+  reinterpret_cast<result_base*>(link_.load(std::memory_order_relaxed))->fail_waiting(f);
+}
+
+void deferred_base::end_as(failure f) noexcept {
+  if (!claim_as_cancelled()) return;
+  core_->delist_later(*this);
+  fail(f);
+}
+
+void deferred_base::awaits(result_base& call) noexcept {
+  awaits_.store(&call);
+  // Before it is attached, nobody waits for this yet; attaching looks again.
+  if (link_.load() > settled_mark) end_if_circular();
+}
+
+void deferred_base::awaits_no_more() noexcept {
+  if (awaits_.load() == nullptr) return;
+  awaits_.store(nullptr);
+  wait_chain::until_nobody_looks();  // the call may go, then
+}
+
+void deferred_base::end_if_circular() noexcept {
+  if (awaits_.load() != nullptr && wait_chain::leads_back_to(*this)) end_as(failure::circular);
 }
 
 void deferred_base::finish_cancel_hook() noexcept {

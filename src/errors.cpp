@@ -43,6 +43,12 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
           "loopbridge: the bridge was full, and a call with when_full::drop_oldest() took the "
           "place of this one" +
           at(where) + "; raise options::capacity, or let that call refuse() or block()"));
+    case failure::circular:
+      return std::make_exception_ptr(would_deadlock(
+          "loopbridge: this call would never be answered" + at(where) +
+          ": it waits, in a task or a then(), for a loop whose own thread waits for this call, or "
+          "for another that waits for it; on a loop thread do not wait: submit(), and go on in a "
+          "callback"));
     case failure::rejected_with_null:
       return std::make_exception_ptr(broken(
           "loopbridge: the deferred of this call was rejected with a null std::exception_ptr" +

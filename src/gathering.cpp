@@ -33,6 +33,7 @@ bool round::is_over() noexcept {
 bool round::begin(gathering_base& of) noexcept {
   if (is_over()) return true;
   of_ = &of;
+  if (size_ == 1) of.answer_.awaits(*seats()[0].part);
   left_.store(size_);
   // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
   refs_.fetch_add(size_);
@@ -85,7 +86,13 @@ result_base* round::refuse(core_base&) noexcept {
   return nullptr;
 }
 
+void gathering_base::let_go() noexcept {
+  answer_.awaits_no_more();
+  round_.reset();
+}
+
 void gathering_base::go_on() noexcept {
+  answer_.awaits_no_more();
   for (std::size_t decided = round_->decided();; decided = 0) {
     const next what = when_over(decided);
     if (what.part != nullptr) {

@@ -97,7 +97,7 @@ bool lane_state::wait_for_room() {
     if (ring.has_room() || ring.is_closing()) return true;
     looks < pauses ? pause_cpu() : yield_cpu();
   }
-  const blocking_wait waiting(*core_, where_);
+  const blocking_wait waiting(*core_, where_, blocking_wait::how::timed);
   const auto* const word = ring.wait_for_room();
   return word == nullptr || futex_wait(*word, 1, no_deadline, core_->process());
 }

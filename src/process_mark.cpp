@@ -43,6 +43,8 @@ void process_mark::wipe_in_child() noexcept {
   if (page == nullptr) return;  // forked while another thread was about to publish it
   if (page->number.load(std::memory_order_relaxed) != forking.load()) return;
   page->number.store(0, std::memory_order_relaxed);
+  page->of_waits.waiting.store(0, std::memory_order_relaxed);
+  page->of_waits.looking.store(0, std::memory_order_relaxed);
   for (auto& lot : page->lots) lot.store(0, std::memory_order_relaxed);
 }
 
@@ -101,6 +103,10 @@ std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexc
   const auto place = std::bit_cast<std::uintptr_t>(address);
   // Relaxed: who sleeps or wakes has a mark, or a core that has one.
   return the_page_.load(std::memory_order_relaxed)->lots[spread(place) >> (32 - bits)];
+}
+
+process_mark::lookers& process_mark::looked_at() noexcept {
+  return the_page_.load()->of_waits;
 }
 
 std::size_t process_mark::number_of(const std::atomic<std::uint32_t>& lot) noexcept {

@@ -11,7 +11,9 @@ constinit thread_local result_base** more_to_give_up = nullptr;
 
 bool result_base::wait(deadline until, const interruption* by) {
   if (completion_.is_done()) return true;
-  const blocking_wait waiting(core_, where_, &completion_);
+  const auto lasts = until == no_deadline && by == nullptr ? blocking_wait::how::endless
+                                                           : blocking_wait::how::timed;
+  const blocking_wait waiting(core_, where_, lasts, &completion_, this);
   if (wait_for_completion(until, by)) return true;
   if (!core_.is_this_process()) throw_wrong_process(where_);
   return false;
@@ -129,9 +131,10 @@ void result_base::wait_for_answer() noexcept {
     take_from(answer);
     answer.empty();
     complete(completion::waiting);
-  } else if (cancel_asked && answer.claim_as_cancelled()) {
-    core.delist_later(answer);
-    fail_waiting(failure::cancelled);
+  } else if (cancel_asked) {
+    answer.end_as(failure::cancelled);
+  } else {
+    answer.end_if_circular();
   }
 }
 

@@ -84,12 +84,14 @@ void task_holder::destroy(task_promise_base& promise) noexcept {
 void call_awaiter::await_suspend(std::coroutine_handle<>) {
   back_.reset(make_in_block<way_back>(nullptr, scope().core(), *this));
   suspended();
+  scope().answer().awaits(call_);
   call_.watch(*back_);
 }
 
 void call_awaiter::cancel() noexcept {
   given_up_ = true;
   back_->give_up();
+  scope().answer().awaits_no_more();
   scope().resume();
 }
 
@@ -101,7 +103,10 @@ void call_awaiter::way_back::notify() noexcept {
 
 result_base* call_awaiter::way_back::run(core_base& core) noexcept {
   core.counts().not_calls.add_alone();
-  if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) a->scope().resume();
+  if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) {
+    a->scope().answer().awaits_no_more();
+    a->scope().resume();
+  }
   release_ref();
   return nullptr;
 }

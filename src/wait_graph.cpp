@@ -12,6 +12,7 @@
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/errors.hpp"
 #include "undisturbed.hpp"
+#include "wait_chain.hpp"
 
 namespace loopbridge::detail {
 
@@ -120,7 +121,17 @@ void wait_vertex::is_for(const completion& answer) noexcept {
   answer_.store(&answer, std::memory_order_release);  // pairs with is_over()
 }
 
+void wait_vertex::is_endless(result_base* call) noexcept {
+  call_.store(call);
+  if (!endless_.exchange(true)) process_mark::looked_at().waiting.fetch_add(1);
+}
+
 void wait_vertex::end_wait() noexcept {
+  if (endless_.load()) {
+    endless_.store(false);
+    process_mark::looked_at().waiting.fetch_sub(1);
+    wait_chain::until_nobody_looks();  // the call may go, then
+  }
   // answer_ stays: a look that still finds the old episode must find the old answer too.
   waits_for_.store(nullptr, std::memory_order_relaxed);
   episode_.fetch_add(1, std::memory_order_seq_cst);
@@ -206,8 +217,9 @@ core_base::~core_base() {
   if (stand_in_ != nullptr) stand_in_->give_back();
 }
 
-blocking_wait::blocking_wait(const core_base& target, place where, const completion* answer)
-    : waiter_(nullptr) {
+blocking_wait::blocking_wait(const core_base& target, place where, how lasts,
+                             const completion* answer, result_base* call)
+    : lasts_(lasts) {
   if (!target.is_this_process()) throw_wrong_process(where);
   if (target.on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: waiting for bridge '") + target.name() +
@@ -217,8 +229,10 @@ blocking_wait::blocking_wait(const core_base& target, place where, const complet
   wait_vertex* const own_vertex = wait_vertex::of_this_thread();
   if (own_vertex == nullptr) return;
   own_vertex->begin_wait(target, answer);
+  if (lasts == how::endless) own_vertex->is_endless(call);
   try {
     own_vertex->check_cycle(where);
+    if (lasts == how::endless) wait_chain::check(*own_vertex, where);
   } catch (...) {
     own_vertex->end_wait();
     throw;
@@ -226,8 +240,10 @@ blocking_wait::blocking_wait(const core_base& target, place where, const complet
   waiter_ = own_vertex;
 }
 
-void blocking_wait::is_for(const completion& answer) noexcept {
-  if (waiter_ != nullptr) waiter_->is_for(answer);
+void blocking_wait::is_for(const completion& answer, result_base& call) noexcept {
+  if (waiter_ == nullptr) return;
+  waiter_->is_for(answer);
+  if (lasts_ == how::endless) waiter_->is_endless(&call);
 }
 
 void blocking_wait::end() noexcept {

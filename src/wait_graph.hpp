@@ -9,6 +9,7 @@
 namespace loopbridge::detail {
 
 class completion;
+class result_base;
 
 /// One thread that runs a loop, as a vertex of the graph "this loop's thread waits for that loop".
 ///
@@ -54,11 +55,16 @@ class wait_vertex {
 
   void begin_wait(const core_base& target, const completion* answer) noexcept;
   void is_for(const completion& answer) noexcept;
+  /// Between begin_wait() and end_wait(): this wait is endless, for `call`, or, where that is null,
+  /// for the loop's turn.
+  void is_endless(result_base* call) noexcept;
   void end_wait() noexcept;
   /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
   void check_cycle(place where);
 
  private:
+  friend class wait_chain;
+
   struct edge {
     wait_vertex* from;
     std::uint64_t episode;
@@ -83,6 +89,9 @@ class wait_vertex {
   std::atomic<std::uint64_t> episode_{0};
   std::atomic<const completion*> answer_{nullptr};
   std::atomic<unsigned> lookers_{0};
+  /// These two for wait_chain, in default orders: written by the vertex's own thread.
+  std::atomic<bool> endless_{false};
+  std::atomic<result_base*> call_{nullptr};
   std::atomic<bool> in_use_{true};
   std::atomic<std::uint64_t> name_[name_words] = {};  ///< in words, since a walk may read it late
   at_thread_end of_ended_thread_;                     ///< gives it back

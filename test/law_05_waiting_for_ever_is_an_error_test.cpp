@@ -76,3 +76,74 @@ TEST_CASE("a loop may wait for another one that does not wait for it") {
   bridge b;
   CHECK(a.call_for(support::generous, [&] { return b.call([] { return 7; }); }) == 7);
 }
+
+TEST_CASE("an endless wait for a task, or a then(), that waits for the waiting loop is refused") {
+  using loopbridge::eventual;
+  using loopbridge::task;
+  bridge a;
+  bridge b;
+  const auto awaits_b = [&]() -> task<int> { co_return co_await b.submit([] { return 1; }); };
+  const auto within = [&]() -> task<int> { co_return co_await awaits_b(); };
+  const auto after_another = [&]() -> task<int> {
+    auto first = a.submit([] {});
+    co_await std::move(first);
+    co_return co_await within();
+  };
+  const auto behind = [](eventual<int> e) -> task<int> { co_return co_await std::move(e); };
+  const std::vector<std::function<eventual<int>()>> begin = {
+      [&] { return a.submit(awaits_b); },
+      [&] { return a.submit(after_another); },
+      [&] { return a.submit(awaits_b).then([](int n) { return n; }); },
+      [&] {
+        auto e = a.submit(awaits_b).then([](int n) { return n; });
+        return a.submit([&, before = std::move(e)]() mutable { return behind(std::move(before)); });
+      },
+      [&] { return a.submit([] {}).then([&] { return b.submit([] { return 1; }); }); },
+  };
+  for (const auto& begun : begin) {
+    // Whoever comes last finds it: the task, as it suspends, or the thread, as it waits.
+    CHECK_THROWS_AS(b.call_for(support::generous, [&] { return begun().get(); }), would_deadlock);
+    const auto waits_later = [&] {
+      auto e = begun();
+      for (int turns = 0; turns < 5; ++turns) a.call_for(support::generous, [] {});
+      return e.get();
+    };
+    CHECK_THROWS_AS(b.call_for(support::generous, waits_later), would_deadlock);
+  }
+}
+
+TEST_CASE("a circle through a third loop's plain wait is refused") {
+  using loopbridge::task;
+  bridge a;
+  bridge b;
+  bridge c;
+  CHECK_THROWS_AS(
+      b.call_for(support::generous,
+                 [&] { c.call([&] { a.call([&]() -> task<> { co_await b.submit([] {}); }); }); }),
+      would_deadlock);
+}
+
+TEST_CASE("waits for tasks that end by themselves, and waits with a deadline, are not refused") {
+  using loopbridge::task;
+  bridge a;
+  bridge b;
+  bridge c;
+  const auto elsewhere = [&]() -> task<int> { co_return co_await c.submit([] { return 3; }); };
+  CHECK(b.call_for(support::generous, [&] { return a.call(elsewhere); }) == 3);
+  CHECK(b.call_for(support::generous, [&] { return a.submit(elsewhere).get(); }) == 3);
+  loopbridge::completer<int> done;
+  const auto by_a_completer = [&]() -> task<int> {
+    auto e = b.submit([&] { return done.get_deferred(); });
+    co_return co_await std::move(e);
+  };
+  auto waiting = a.submit(by_a_completer);
+  a.call_for(support::generous, [] {});
+  b.call_for(support::generous, [] {});
+  done.resolve(4);
+  CHECK(b.call_for(support::generous, [&] { return waiting.get(); }) == 4);
+  const auto circle = [&]() -> task<int> { co_return co_await b.submit([] { return 5; }); };
+  b.call_for(support::generous, [&] {
+    auto e = a.submit(circle);
+    CHECK_THROWS_AS(e.get_for(std::chrono::milliseconds(20)), loopbridge::timed_out);
+  });
+}

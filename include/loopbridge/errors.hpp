@@ -59,7 +59,11 @@ class broken : public error {
   using error::error;
 };
 
-/// The wait could never end: it is on the loop's own thread, or closes a cycle of bridges.
+/// The wait could never end: it is on the loop's own thread, or closes a cycle of bridges. Where
+/// the cycle leads through a task, or a then(), that is suspended, waits without a deadline are
+/// refused: in the waiting thread, or, if that waits already, by ending the task's call so. (A
+/// when_all() or when_any() of several calls is in no cycle, as another of them may end it; nor is
+/// a wait with a deadline or an interruption, where a task is in between.)
 class would_deadlock : public error {
  public:
   using error::error;
@@ -112,7 +116,14 @@ namespace detail {
 /// A failure that is not an exception yet. Results keep this one byte and build the exception on
 /// the thread that asks, so that ending a call in failure neither allocates nor throws, on the
 /// loop or while a bridge stops.
-enum class failure : unsigned char { stopped, cancelled, broken, dropped, rejected_with_null };
+enum class failure : unsigned char {
+  stopped,
+  cancelled,
+  broken,
+  dropped,
+  rejected_with_null,
+  circular,
+};
 
 /// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
 /// message that is std::bad_alloc.

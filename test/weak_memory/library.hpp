@@ -92,6 +92,7 @@ using ::weak::weak_clock;
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
+#include "../../src/wait_chain.cpp"
 #include "../../src/wait_graph.cpp"
 #include "loopbridge/loopbridge.hpp"
 
@@ -165,6 +166,10 @@ process_mark::process_mark() {
   number_ = 0;
 }
 static std::array<std::atomic<std::uint32_t>, 64> lots;
+process_mark::lookers& process_mark::looked_at() noexcept {
+  static lookers of_waits;
+  return of_waits;
+}
 std::size_t process_mark::number_of(const std::atomic<std::uint32_t>& lot) noexcept {
   return static_cast<std::size_t>(&lot - lots.data());
 }

@@ -45,7 +45,7 @@ template <class Over>
 bool waits_for(const loop_in_name& target, Over&& over) {
   try {
     const auto answer = std::make_unique<completion>();  // no stack, whose reuse would hide more
-    const blocking_wait waiting(target, {}, answer.get());
+    const blocking_wait waiting(target, {}, blocking_wait::how::timed, answer.get());
     over();
     return true;
   } catch (const would_deadlock&) {
@@ -203,6 +203,28 @@ WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be 
   auto second = std::move(then).get();
   second.get();
   require(!refused, "refused, though the loop that it waits for goes on");
+}
+
+WEAK_SCENARIO("a loop that waits for a then() that waits for it is told, or the then() ends") {
+  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge b(weak::asleep());
+  bool refused = false;
+  b.call([&] {
+    auto e = a.submit([] {}).then([&] { return b.submit([] {}); });
+    try {
+      e.get();
+    } catch (const loopbridge::would_deadlock&) {
+      refused = true;
+    }
+  });
+  require(refused, "it ends, though it waits for the waiting loop");
+}
+
+WEAK_SCENARIO("a wait for a then() that another loop answers is not refused, and nothing is lost") {
+  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge b(weak::asleep());
+  loopbridge::bridge c(weak::asleep());
+  b.call([&] { a.submit([] {}).then([&] { return c.submit([] {}); }).get(); });
 }
 
 }  // namespace weak_waits

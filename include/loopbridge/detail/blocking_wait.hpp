@@ -5,6 +5,7 @@
 namespace loopbridge::detail {
 
 class completion;
+class result_base;
 
 /// Stands on the stack while a thread blocks on a bridge, and refuses waits that cannot end.
 ///
@@ -16,18 +17,26 @@ class completion;
 /// A wait whose answer has come counts in no cycle, though its thread may have yet to wake. So it
 /// names the `answer`, which must last until end(); null: it is named later, by is_for(), before
 /// the submission of what answers.
+///
+/// One that is `endless`, without a deadline and without an interruption, is refused too where the
+/// cycle leads through a task, or a then(), that is suspended: see wait_chain.hpp.
 class blocking_wait {
  public:
-  blocking_wait(const core_base& target, place where, const completion* answer = nullptr);
+  enum class how { timed, endless };
+
+  blocking_wait(const core_base& target, place where, how lasts, const completion* answer = nullptr,
+                result_base* call = nullptr);
   ~blocking_wait() { end(); }
   blocking_wait(const blocking_wait&) = delete;
   blocking_wait& operator=(const blocking_wait&) = delete;
 
-  void is_for(const completion& answer) noexcept;
+  void is_for(const completion& answer, result_base& call) noexcept;
   void end() noexcept;
 
  private:
-  wait_vertex* waiter_;  ///< null: this thread runs no loop, so nobody can be waiting for it
+  const how lasts_;
+  wait_vertex* waiter_ =
+      nullptr;  ///< null: this thread runs no loop, so nobody can be waiting for it
 };
 
 }  // namespace loopbridge::detail

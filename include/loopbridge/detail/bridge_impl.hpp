@@ -61,7 +61,8 @@ template <class F>
 auto bridge::do_call(detail::entry how, place where, F&& f)
     -> detail::answer_t<detail::bound_call_of<F>> {
   detail::core_base& c = core();
-  detail::blocking_wait waiting(c, where);  // throws before anything is submitted
+  using detail::blocking_wait;  // throws before anything is submitted
+  blocking_wait waiting(c, where, blocking_wait::how::endless);
   detail::stack_call_frame<detail::bound_call_of<F>> frame(c, where, std::forward<F>(f));
   auto& s = frame.call();
   s.announce(waiting);
@@ -85,7 +86,10 @@ auto bridge::do_call(detail::entry how, place where, F&& f)
 template <class... Bound>
 auto bridge::do_call_until(const detail::entry& how, place where, Bound&&... bound)
     -> detail::answer_t<detail::bound_call_of<Bound...>> {
-  { const detail::blocking_wait may_wait(core(), where); }  // throws before anything is submitted
+  {
+    using detail::blocking_wait;  // throws before anything is submitted
+    const blocking_wait may_wait(core(), where, blocking_wait::how::timed);
+  }
   auto answer = do_submit(how, where, std::forward<Bound>(bound)...);
   bool in_time = false;
   try {

@@ -38,7 +38,8 @@ class completion {
     return phase_of(word_.load(std::memory_order_acquire)) == done;  // pairs with publish()
   }
 
-  /// For messages: it may be further by now. Any thread.
+  /// It may be further by now: for messages, and for wait_chain, in whose seq_cst order it is. Any
+  /// thread.
   phase how_far() const noexcept { return phase_of(word_.load()); }
 
   /// Loop: queued -> running. False: it was cancelled meanwhile.
@@ -50,8 +51,9 @@ class completion {
   /// Loop: running -> waiting. True: somebody asked meanwhile to cancel.
   bool start_waiting() noexcept {
     // release: the canceller that reads `waiting` reads where the deferred is; pairs with
-    // request_cancel().
-    return (word_.fetch_add(waiting - running, std::memory_order_release) & cancel_mark) != 0;
+    // request_cancel(). seq_cst: it comes before the loop's look at who waits without end, and they
+    // look at this, by how_far(), after they have said so: see wait_chain.
+    return (word_.fetch_add(waiting - running, std::memory_order_seq_cst) & cancel_mark) != 0;
   }
 
   /// Canceller: leaves the wish to cancel, and says how far the call has come.

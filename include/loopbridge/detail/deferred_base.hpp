@@ -10,6 +10,7 @@
 
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/errors.hpp"
 
 namespace loopbridge::detail {
 
@@ -86,9 +87,17 @@ class deferred_base {
   bool is_settled() const noexcept { return link_.load() == settled_mark; }
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
   bool attach(result_base& call) noexcept;
-  /// After attach(): the call that this answers ends with `bridge_stopped`. By the core, having
-  /// claimed it.
-  void fail_as_stopped() noexcept;
+  /// After attach(): the call that this answers ends with `f`. Who has claimed it.
+  void fail(failure f) noexcept;
+  /// The same on the loop's thread for one that is not claimed yet: as if it were cancelled.
+  void end_as(failure f) noexcept;
+
+  /// Loop thread: a task, or a then(), that answers by this is suspended until `call` is done; it
+  /// holds that until awaits_no_more(). See wait_chain.
+  void awaits(result_base& call) noexcept;
+  void awaits_no_more() noexcept;
+  /// Ends the call that this answers, if it is part of a circle of endless waits.
+  void end_if_circular() noexcept;
   void set_call(core_base& core, place where) noexcept {
     core_ = core_ptr(core);
     where_ = where;
@@ -130,6 +139,8 @@ class deferred_base {
   ~deferred_base() = default;
 
  private:
+  friend class wait_chain;
+
   static constexpr std::uintptr_t settled_mark = 1;
   enum class claim_state : std::uint8_t { open, resolved, cancelled };
   struct destroy_hook {
@@ -143,6 +154,8 @@ class deferred_base {
   }
   void destroy() noexcept;
 
+  /// Home: set and reset by the loop, read by wait_chain; default orders, see there.
+  std::atomic<result_base*> awaits_{nullptr};
   std::atomic<std::uintptr_t> link_{0};
   core_ptr core_;  ///< this and the next: of the call, set before link_
   place where_;

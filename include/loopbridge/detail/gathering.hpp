@@ -118,12 +118,16 @@ class gathering_base {
 
   virtual next when_over(std::size_t decided) noexcept = 0;
 
-  struct let_go {
+  /// It does not wait any more, and is not told.
+  void let_go() noexcept;
+
+  struct let_go_of {
     void operator()(round* r) const noexcept { r->let_go(); }
   };
-  std::unique_ptr<round, let_go> round_;
+  std::unique_ptr<round, let_go_of> round_;
 
  private:
+  friend class round;
   deferred_base& answer_;
 };
 
@@ -178,8 +182,8 @@ class gathering final : public deferred_state<T>, public gathering_base {
     return {true, nullptr};
   }
   void give_up() noexcept {
+    this->let_go();
     body_.reset();
-    round_.reset();
   }
   void empty_all() noexcept {
     give_up();

@@ -37,9 +37,18 @@ class process_mark {
   static std::size_t number_of(const std::atomic<std::uint32_t>& lot) noexcept;
   static std::atomic<std::uint32_t>& lot_at(std::size_t number) noexcept;
 
+  /// Of this process, for wait_chain: threads that run loops and wait without a deadline, and those
+  /// that look at what others wait for. After some mark was made.
+  struct lookers {
+    std::atomic<std::uint32_t> waiting{0};
+    std::atomic<std::uint32_t> looking{0};
+  };
+  static lookers& looked_at() noexcept;
+
  private:
   struct wiped_page {
     std::atomic<std::uint64_t> number{0};
+    lookers of_waits;
     std::array<std::atomic<std::uint32_t>, 512> lots{};
   };
   static wiped_page* make_page();

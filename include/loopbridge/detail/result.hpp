@@ -54,7 +54,7 @@ class result_base : public node {
   missing what_is_missing() const noexcept;
   /// The same in two steps, for a wait that was checked before there was a call: announce() before
   /// the submission ...
-  void announce(blocking_wait& waiting) const noexcept { waiting.is_for(completion_); }
+  void announce(blocking_wait& waiting) noexcept { waiting.is_for(completion_, *this); }
   /// ... and this after it, which also ends `waiting`. False: forked meanwhile, see completion.
   bool wait_to_the_end(blocking_wait& waiting) noexcept {
     const bool answered = wait_for_completion(no_deadline);
@@ -92,6 +92,10 @@ class result_base : public node {
   virtual void take_from(deferred_base& answer) noexcept = 0;
   /// ... and `from` -> done; frees the call if the handle is gone. Touch nothing of it afterwards.
   void complete(completion::phase from) noexcept;
+
+  /// For wait_chain: how far it is, and, where it is `waiting`, the deferred that answers it.
+  completion::phase how_far() const noexcept { return completion_.how_far(); }
+  const deferred_base& answer() const noexcept { return *source_; }
 
  protected:
   result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}

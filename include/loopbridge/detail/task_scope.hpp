@@ -114,6 +114,7 @@ class task_scope {
   /// Of the call that started it.
   place where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
+  deferred_base& answer() const noexcept { return starter_.answer(); }
 
   /// Runs the line's first task, up to its first wait, or to its end: true.
   bool start(task_promise_base& first) noexcept {

@@ -1,0 +1,78 @@
+#include "wait_chain.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "loopbridge/detail/spin.hpp"
+#include "undisturbed.hpp"
+
+namespace loopbridge::detail {
+
+void wait_chain::until_nobody_looks() noexcept {
+  while (process_mark::looked_at().looking.load() != 0) yield_cpu();
+}
+
+/// From a thread or a call: how many steps it is to the end; 0: it leads elsewhere.
+unsigned wait_chain::walk(wait_vertex* thread, result_base* call, const goal& end,
+                          step (&path)[longest]) noexcept {
+  for (unsigned length = 0; length < longest;) {
+    step& here = path[length++];
+    if (call != nullptr) {
+      here = {call, 0};
+      const completion::phase how_far = call->how_far();
+      if (how_far == completion::waiting) {
+        // Read after `waiting` was seen; held by the call.
+        const deferred_base* const answer = &call->answer();
+        if (answer == end.answer) return length;
+        call = answer->awaits_.load();
+        if (call == nullptr) return 0;
+        continue;
+      }
+      if (how_far != completion::queued && how_far != completion::running) return 0;
+      thread = wait_vertex::behind(call->core().vertex());
+    } else {
+      here = {thread, thread->episode_.load()};
+      if (!thread->endless_.load()) return 0;
+      call = thread->call_.load();
+      if (call != nullptr) continue;
+      thread = wait_vertex::behind(thread->waits_for_.load());
+    }
+    if (thread == nullptr) return 0;
+    if (thread == end.thread) return length;
+    call = nullptr;
+  }
+  return 0;
+}
+
+bool wait_chain::is_circle(wait_vertex* thread, result_base* call, const goal& end) noexcept {
+  // While it looks, its thread must not be interrupted: a handler might wait for a loop that waits
+  // for this to be over.
+  const undisturbed by_handlers;
+  auto& looking = process_mark::looked_at().looking;
+  looking.fetch_add(1);
+  step once[longest];
+  step again[longest];
+  const unsigned length = walk(thread, call, end, once);
+  const bool found = length != 0 && walk(thread, call, end, again) == length &&
+                     std::equal(once, once + length, again);
+  looking.fetch_sub(1);
+  return found;
+}
+
+void wait_chain::check(wait_vertex& own, place where) {
+  if (!is_circle(&own, nullptr, {&own, nullptr})) return;
+  char name[wait_vertex::name_words * 8 + 1];
+  own.get_name(name);
+  throw would_deadlock(std::string("loopbridge: this wait would never end, because what it waits "
+                                   "for is in a task, or a then(), that waits in turn for the "
+                                   "loop of '") +
+                       name + "', which is the caller's" + submitted_at(where) +
+                       "; on a loop thread do not wait: submit(), and go on in a callback");
+}
+
+bool wait_chain::leads_back_to(deferred_base& d) noexcept {
+  if (process_mark::looked_at().waiting.load() == 0) return false;
+  return is_circle(nullptr, d.awaits_.load(), {nullptr, &d});
+}
+
+}  // namespace loopbridge::detail

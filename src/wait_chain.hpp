@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+
+#include "loopbridge/detail/deferred_base.hpp"
+#include "loopbridge/detail/result.hpp"
+#include "wait_graph.hpp"
+
+namespace loopbridge::detail {
+
+/// What an endless wait waits for in the end, where tasks are in between: a walk from a call to
+/// what must happen before it can be answered.
+///
+///   a call that is queued, or runs        its loop's thread must go on
+///   one that a suspended task answers     the call that the task awaits
+///   the same of a then()                  the call before it
+///   a thread that waits without end       the call that it waits for, or the loop's turn
+///
+/// It ends where something else may bring the answer: a completer; a thread that does not wait, or
+/// only for a time; a when_all() or when_any() of several calls, which another of them may end.
+///
+/// All that a walk looks at is held by whoever waits for it, and whoever waits no more says so, and
+/// lets go when nobody walks. So during a walk waits may end, but none comes back, and a walk that
+/// finds the same twice, with nothing of it done, has seen a circle that stood whole in between.
+/// Each side says that it waits before it looks: of those who close a circle, the last one finds
+/// it. All that for which the accesses are in the default order: seq_cst.
+class wait_chain {
+ public:
+  /// Throws would_deadlock if the endless wait of `own`, the calling thread's, is part of a circle.
+  static void check(wait_vertex& own, place where);
+  /// Is what answers by `d`, suspended on the calling thread, part of a circle?
+  static bool leads_back_to(deferred_base& d) noexcept;
+  /// By who has said that it does not wait any more.
+  static void until_nobody_looks() noexcept;
+
+ private:
+  static constexpr unsigned longest = 64;
+  struct step {
+    const void* at;
+    std::uint64_t episode;
+    bool operator==(const step&) const = default;
+  };
+  struct goal {
+    const wait_vertex* thread;
+    const deferred_base* answer;
+  };
+
+  static bool is_circle(wait_vertex* thread, result_base* call, const goal& end) noexcept;
+  static unsigned walk(wait_vertex* thread, result_base* call, const goal& end,
+                       step (&path)[longest]) noexcept;
+};
+
+}  // namespace loopbridge::detail
