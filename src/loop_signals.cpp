@@ -2,8 +2,6 @@
 
 #include <pthread.h>
 
-#include <utility>
-
 namespace loopbridge::detail {
 namespace {
 
@@ -27,7 +25,11 @@ void loop_signals::begin() noexcept {
 
 void loop_signals::open(const uv_loop_t& loop) noexcept {
   if (!minds_) return;
-  if (std::exchange(looked_at_, uv_now(&loop)) != uv_now(&loop)) unhandled_ = without_handler();
+  const std::uint64_t now = uv_now(&loop);
+  if (now - looked_at_ >= look_interval) {
+    looked_at_ = now;
+    unhandled_ = without_handler();
+  }
   set(unhandled_ | (has_children(loop) ? sigchld : 0));
 }
 

@@ -28,8 +28,8 @@ class loop_signals {
 
   // Loop thread. All do nothing without begin().
 
-  /// Callables may run. Looks at what handlers there are when the loop's clock has moved, which is
-  /// in whole milliseconds: it takes a system call for each signal.
+  /// Callables may run. Looks at what handlers there are if it has not lately: it takes a system
+  /// call for each signal, which a loop that is woken every 300 us would feel.
   void open(const uv_loop_t& loop) noexcept;
   /// The loop will sleep.
   void close(const uv_loop_t& loop) noexcept;
@@ -38,6 +38,8 @@ class loop_signals {
   static constexpr std::array<int, 6> numbers{SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM, SIGCHLD};
   static constexpr unsigned sigchld = 1u << (numbers.size() - 1);
 
+  static constexpr std::uint64_t look_interval = 10;  ///< milliseconds
+
   unsigned without_handler() const noexcept;
   void set(unsigned wanted) noexcept;
 
@@ -45,7 +47,7 @@ class loop_signals {
   unsigned may_open_ = 0;   ///< those that the maker has open: bits, by their place in `numbers`
   unsigned unhandled_ = 0;  ///< those of them that had no handler when it last looked
   unsigned open_ = 0;
-  std::uint64_t looked_at_ = ~std::uint64_t{0};
+  std::uint64_t looked_at_ = 0 - look_interval;  ///< by the loop's clock
 };
 
 }  // namespace loopbridge::detail

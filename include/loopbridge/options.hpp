@@ -147,8 +147,8 @@ struct options {
   ///
   /// What a callable starts by popen(), system(), posix_spawn() or fork and exec inherits the mask.
   /// So that such children can be ended, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM and SIGCHLD are
-  /// open while the loop is awake, each if the program has no handler for it (a change counts from
-  /// the loop's next millisecond on) and the thread that made the bridge did not block it. A
+  /// open while the loop is awake, each if the program has no handler for it (a change counts after
+  /// 10 ms at the latest) and the thread that made the bridge did not block it. A
   /// program that fetches one of them by sigwait or a signalfd blocks it before it makes the
   /// bridge, as before it starts any thread, or has it in a set given here. What children get of
   /// the others, and how to give them another mask: docs/children.md.
