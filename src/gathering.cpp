@@ -33,7 +33,7 @@ bool round::is_over() noexcept {
 bool round::begin(gathering_base& of) noexcept {
   if (is_over()) return true;
   of_ = &of;
-  if (size_ == 1) of.answer_.awaits(*seats()[0].part);
+  if (size_ == 1) of.awaits(*seats()[0].part);
   left_.store(size_);
   // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
   refs_.fetch_add(size_);

@@ -100,7 +100,8 @@ class round final : public node {
 /// A gathering, whatever it gathers. Loop thread.
 class gathering_base {
  public:
-  /// By the round: it is over.
+  /// By the round: it waits for `part` alone; and it is over.
+  void awaits(result_base& part) noexcept { answer_.awaits(part); }
   void go_on() noexcept;
 
  protected:
@@ -127,7 +128,6 @@ class gathering_base {
   std::unique_ptr<round, let_go_of> round_;
 
  private:
-  friend class round;
   deferred_base& answer_;
 };
 
