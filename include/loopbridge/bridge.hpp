@@ -66,10 +66,13 @@ struct log_state;
 ///
 /// All of it works while the dynamic linker holds its lock: in static objects of a library that is
 /// loaded by dlopen(), or destroyed by dlclose(), and in threads that these wait for. A library
-/// with calls whose code is its own on somebody else's bridge may be unloaded when they have run;
-/// its own bridges end in their destructors. This library itself is never unloaded; if it is linked
-/// statically into one that is, that must have ended its bridges, on other threads than their
-/// loops', and uses no default_bridge().
+/// with calls whose code is its own on somebody else's bridge may be unloaded as soon as it has
+/// their answers: no code of a call's runs on the loop after that. (Not so after a timeout or a
+/// cancel, when the call may still run or be in the list; while an exception that it threw is
+/// alive; of a post, before a later call has returned; nor where a callback of its own resolved a
+/// completer, which must return first.) Its own bridges end in their destructors. This library
+/// itself is never unloaded; if it is linked statically into one that is, that must have ended its
+/// bridges, on other threads than their loops', and uses no default_bridge().
 ///
 /// After stop() every function refuses: with `bridge_stopped` or status::stopped. In a forked
 /// child all refuse with `wrong_process`, and nothing of the parent's is touched.
