@@ -79,7 +79,7 @@ TEST_CASE("a callable that throws on its way in is refused, whatever the call; n
       });
     }
     support::catch_up(b);
-    CHECK(refused >= 6);  // at least the first copy of each
+    CHECK(refused >= 5);  // at least the first copy of each, but for the hook's, which is in a call
     CHECK(memory.bytes_in_use() == before);
     CHECK(b.call([] { return 7; }) == 7);
   }
