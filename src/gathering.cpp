@@ -4,9 +4,9 @@
 
 namespace loopbridge::detail {
 
-round* round::make(core_base& core, std::size_t parts, ends how) {
+round_ptr round::make(core_base& core, std::size_t parts, ends how) {
   void* const block = allocate_block(sizeof(round) + parts * sizeof(seat), nullptr);
-  return ::new (block) round(core, parts, how);
+  return round_ptr(::new (block) round(core, parts, how));
 }
 
 round::round(core_base& core, std::size_t parts, ends how) noexcept

@@ -7,6 +7,7 @@
 
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
+#include "support/memory.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -165,4 +166,16 @@ TEST_CASE("nothing to wait for, and an empty eventual, are errors that say so") 
   CHECK_THROWS_AS((void)when_any(std::vector<eventual<int>>()), std::invalid_argument);
   CHECK_THROWS_AS((void)when_all(b.submit([] {}), eventual<int>()), loopbridge::no_state);
   CHECK_THROWS_AS((void)when_any(eventual<int>()), loopbridge::no_state);
+}
+
+TEST_CASE("an eventual that is given twice fails the whole, and what was made for that is freed") {
+  support::counting_memory memory;
+  {
+    loopbridge::options own;
+    own.memory = &memory;
+    bridge b(own);
+    auto e = b.submit([] { return 1; });
+    CHECK_THROWS_AS(when_all(std::move(e), std::move(e)).get_for(generous), loopbridge::no_state);
+  }
+  CHECK(memory.bytes_in_use() == 0);
 }

@@ -253,7 +253,7 @@ MUTATIONS = [
      "src/task.cpp", "  scope().answer().awaits(call_);\n", "",
      ["law_05_waiting_for_ever_is_an_error"]),
     ("a then() is in no circle of waits",
-     "src/gathering.cpp", "  if (size_ == 1) of.answer_.awaits(*seats()[0].part);\n", "",
+     "src/gathering.cpp", "  if (size_ == 1) of.awaits(*seats()[0].part);\n", "",
      ["law_05_waiting_for_ever_is_an_error"]),
     ("what begins to wait while its first part runs does not look for a circle",
      "src/result.cpp", "    answer.end_if_circular();\n", "",

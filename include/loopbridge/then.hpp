@@ -95,8 +95,8 @@ struct then_body {
   part<T> before{};
   part<type> inner{};
 
-  round* make_round(core_base& core) const {
-    round* const r = round::make(core, 1, round::ends::one);
+  round_ptr make_round(core_base& core) const {
+    round_ptr r = round::make(core, 1, round::ends::one);
     r->add(before.state());
     return r;
   }

@@ -55,9 +55,9 @@ struct all_of {
 
   std::tuple<part<Ts>...> parts{};
 
-  round* make_round(core_base& core) const {
-    round* const r = round::make(core, sizeof...(Ts), round::ends::all_or_failed);
-    std::apply([r](const auto&... each) { (r->add(each.state()), ...); }, parts);
+  round_ptr make_round(core_base& core) const {
+    round_ptr r = round::make(core, sizeof...(Ts), round::ends::all_or_failed);
+    std::apply([&r](const auto&... each) { (r->add(each.state()), ...); }, parts);
     return r;
   }
   result_base* finish(std::size_t decided, outcome<type>& out, core_base&, place) noexcept {
@@ -88,8 +88,8 @@ struct range_of {
 
   std::vector<part<T>> parts;
 
-  round* make_round(core_base& core) const {
-    round* const r = round::make(core, parts.size(), how);
+  round_ptr make_round(core_base& core) const {
+    round_ptr r = round::make(core, parts.size(), how);
     for (const part<T>& p : parts) r->add(p.state());
     return r;
   }

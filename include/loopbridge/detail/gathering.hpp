@@ -45,6 +45,12 @@ class part {
 };
 
 class gathering_base;
+class round;
+struct let_go_of {
+  void operator()(round* r) const noexcept;
+};
+/// A gathering's hold.
+using round_ptr = std::unique_ptr<round, let_go_of>;
 
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
 /// its own, since parts that do not matter any more still look for their seats.
@@ -57,7 +63,7 @@ class round final : public node {
   enum class ends { one, all_or_failed };
 
   /// Throws std::bad_alloc.
-  static round* make(core_base& core, std::size_t parts, ends how);
+  static round_ptr make(core_base& core, std::size_t parts, ends how);
   /// In their order, as many as make() was told.
   void add(result_base& part) noexcept;
   /// Is it over before it began? Else it begins, and tells `of`, on the loop.
@@ -97,6 +103,10 @@ class round final : public node {
   std::atomic<std::size_t> refs_{1};
 };
 
+inline void let_go_of::operator()(round* r) const noexcept {
+  r->let_go();
+}
+
 /// A gathering, whatever it gathers. Loop thread.
 class gathering_base {
  public:
@@ -122,10 +132,7 @@ class gathering_base {
   /// It does not wait any more, and is not told.
   void let_go() noexcept;
 
-  struct let_go_of {
-    void operator()(round* r) const noexcept { r->let_go(); }
-  };
-  std::unique_ptr<round, let_go_of> round_;
+  round_ptr round_;
 
  private:
   deferred_base& answer_;
@@ -133,7 +140,7 @@ class gathering_base {
 
 /// What `Body` gathers: parts, and what is to be made of them.
 ///
-///   round* Body::make_round(core)              with its parts
+///   round_ptr Body::make_round(core)           with its parts
 ///   result_base* Body::finish(decided, o, ...) fills the outcome, or gives a part to wait for yet
 ///   Body::may_wait_again                       whether that may be
 template <class T, class Body>
@@ -149,7 +156,7 @@ class gathering final : public deferred_state<T>, public gathering_base {
         body_(std::move(body)) {}
 
   void start() {
-    round_.reset(body_->make_round(core_));
+    round_ = body_->make_round(core_);
     this->set_cancel_hook(canceller_);
     if (round_->begin(*this)) go_on();
   }
