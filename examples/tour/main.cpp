@@ -79,6 +79,7 @@ std::uint64_t work(loopbridge::bridge& client, file_server& server, job_list& jo
 }
 
 int run(const command_line& wanted) {
+  const signal_submitter::blocked until_asked_for;
   tallies t;  // outlives all that counts in it
   // More slots for handlers and finalizers than usual: they come faster than usual, too.
   loopbridge::bridge client({.name = "client", .reentrant_slots = 1024});

@@ -42,7 +42,6 @@ signal_submitter::signal_submitter(loopbridge::bridge& b, tallies& t)
       tallies_(t),
       fired_(b, [&t](std::uint64_t firings) { t.fired.ran(firings); }),
       awaited_(b, [&t](std::uint64_t firings) { t.awaited.ran(firings); }) {
-  change_mask(SIG_BLOCK, &mask_before_);
   current_ = this;
   struct sigaction action {};
   action.sa_handler = [](int) { current_.load()->submit(); };
@@ -54,7 +53,13 @@ signal_submitter::signal_submitter(loopbridge::bridge& b, tallies& t)
 signal_submitter::~signal_submitter() {
   set_timer(0);
   signal(timer_signal, SIG_IGN);  // drops what is pending, which the default action would die of
-  pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+}
+
+signal_submitter::blocked::blocked() {
+  change_mask(SIG_BLOCK, &before_);
+}
+signal_submitter::blocked::~blocked() {
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 /// At an arbitrary instruction: nothing here allocates, locks or throws. errno is kept by the

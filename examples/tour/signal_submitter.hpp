@@ -16,10 +16,22 @@ namespace tour {
 /// same bridge. Now and then it also waits for the answer there.
 ///
 /// One at a time, since it takes the process's timer and its handler of SIGALRM, and ignores that
-/// signal afterwards. Make it before the threads: they start with the signal blocked, as the
-/// maker's is meanwhile.
+/// signal afterwards. While a `blocked` stands.
 class signal_submitter {
  public:
+  /// While it exists, the thread that made it has the signal blocked, and so have the threads that
+  /// it starts. Make it before there are any, bridges' and libuv's too.
+  class blocked {
+   public:
+    blocked();
+    ~blocked();
+    blocked(const blocked&) = delete;
+    blocked& operator=(const blocked&) = delete;
+
+   private:
+    sigset_t before_;
+  };
+
   signal_submitter(loopbridge::bridge& b, tallies& t);
   ~signal_submitter();
   signal_submitter(const signal_submitter&) = delete;
@@ -47,7 +59,6 @@ class signal_submitter {
   std::atomic<std::uint64_t> signals_{0};
   loopbridge::reentrant_call fired_;
   loopbridge::reentrant_call awaited_;
-  sigset_t mask_before_;
 };
 
 }  // namespace tour

@@ -89,12 +89,12 @@ class bridge {
   /// loop's first turn shows which thread runs it, the calling thread counts as that thread, and a
   /// blocking call there throws `would_deadlock` rather than wait for a loop nobody runs. Calls run
   /// while the loop runs. Our handles do not keep it alive, except while accepted calls wait to
-  /// run; those accepted before its first turn run in that. On the loop's thread a call keeps it
-  /// alive wherever it is accepted, in a callback that is the last thing uv_run does too. A call of
-  /// another thread's, or of a handler's, that is accepted after the loop's last check phase waits
-  /// if nothing else is alive by then, as uv_run has returned or will: until the loop turns again,
-  /// or the bridge stops. (A thread that has run the loop, and lets another one run it, submits
-  /// again when it has turned there.) Throws like the constructor, and
+  /// run; those accepted before its first turn run from that on. On the loop's thread a call keeps
+  /// it alive wherever it is accepted, in a callback that is the last thing uv_run does too. A call
+  /// of another thread's, or of a handler's, that is accepted after the loop's last check phase
+  /// waits if nothing else is alive by then, as uv_run has returned or will: until the loop turns
+  /// again, or the bridge stops. (A thread that has run the loop, and lets another one run it,
+  /// submits again when it has turned there.) Throws like the constructor, and
   /// std::invalid_argument for a null loop or options that need a thread of ours.
   ///
   /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
