@@ -138,6 +138,30 @@ TEST_CASE("an executor that refuses does not lose the coroutine") {
   CHECK(done.wait());
 }
 
+TEST_CASE("a bridge that is to go on with a coroutine does so as it stops, too") {
+  loopbridge::options opts;
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  std::optional<bridge> to(std::move(opts));
+  bridge b;
+  gate begun;
+  gate held;
+  int done = 0;
+  to->post([&] {
+    begun.open();
+    (void)held.wait();
+  });
+  REQUIRE(begun.wait());
+  const auto run = [&]() -> foreign {
+    done = co_await loopbridge::resume_on(*to, b.submit([] { return 1; }));
+  };
+  run();
+  b.call([] {});
+  to->stop_reentrant();
+  held.open();
+  to.reset();
+  CHECK(done == 1);
+}
+
 TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
   gate done;
   bool refused_late = false;
@@ -184,6 +208,18 @@ TEST_CASE("what a coroutine lets through on the loop is reported, not lost") {
     co_await b.schedule();
     throw std::runtime_error("out of it");
   };
+  const leaky coroutine = run();
+  CHECK(reported.wait());
+  b.call([] {});
+  coroutine.frame.destroy();
+}
+
+TEST_CASE("so is what it lets through when it goes on after a call") {
+  gate reported;
+  loopbridge::options opts;
+  opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { reported.open(); };
+  bridge b(std::move(opts));
+  const auto run = [&]() -> leaky { co_await b.submit([] { throw std::runtime_error("no"); }); };
   const leaky coroutine = run();
   CHECK(reported.wait());
   b.call([] {});

@@ -89,11 +89,15 @@ class named_executor {
  public:
   explicit named_executor(Executor& to) : to_(to) {}
   bool submit(resumable& r) const noexcept {
-    try {
-      to_.post([&r] { r.go_on(); }, {});
-      return true;
-    } catch (...) {
-      return false;
+    if constexpr (std::is_same_v<Executor, bridge>) {
+      return to_.submit(r);
+    } else {
+      try {
+        to_.post([&r] { r.go_on(); }, {});
+        return true;
+      } catch (...) {
+        return false;
+      }
     }
   }
 
@@ -139,7 +143,16 @@ class foreign_awaiter final : public watcher, public resumable {
     return nullptr;
   }
   bool is_call() const noexcept override { return false; }
-  void go_on() noexcept override { coroutine_.resume(); }
+  void go_on() noexcept override {
+    const result_base& call = eventual_access::state(answer_);
+    const core_ptr core(call.core());  // this is gone when the coroutine has gone on
+    const place where = call.where();
+    try {
+      coroutine_.resume();
+    } catch (...) {  // its promise lets exceptions through
+      core->unhandled(std::current_exception(), where);
+    }
+  }
 
  private:
   held answer_;
@@ -153,7 +166,8 @@ class foreign_awaiter final : public watcher, public resumable {
 /// does; one that is awaited as an rvalue is the coroutine's own. It comes back to the loop on
 /// whose own thread it was; if it was on no bridge's thread, if that bridge has stopped, or if the
 /// loop was adopted, it goes on on the loop of the call (see resume_on); and where that has
-/// stopped, on the thread that ends the call. The frame must not be destroyed meanwhile.
+/// stopped, on the thread that ends the call. The frame must not be destroyed meanwhile. What the
+/// coroutine lets through as it goes on is reported, with the call's place.
 template <class T>
 auto operator co_await(eventual<T>&& e) {
   return detail::foreign_awaiter<T, true, detail::same_loop>(std::move(e));
@@ -165,7 +179,8 @@ auto operator co_await(const eventual<T>& e) {
 
 /// The same, but the coroutine goes on on `executor`: a bridge, or anything else that has
 /// post(callable), which must outlive the wait unless it is a bridge. If post() throws, on the loop
-/// of the call.
+/// of the call. A bridge takes it whatever its capacity; where that stops meanwhile, the coroutine
+/// goes on as it ends. Any other executor must run what it has taken.
 template <class Executor, class T>
 auto resume_on(Executor& executor, eventual<T>&& e) {
   using where = detail::named_executor<Executor>;

@@ -37,6 +37,9 @@ class executor_ref<bridge> {
   void post(F&& f, place where) const {
     post_to(*core_, {}, where, std::forward<F>(f));
   }
+  /// For what is no call, and goes on in any case: refused when the bridge stops, too. False: it
+  /// has stopped.
+  bool submit(node& n) const noexcept { return core_->submit(n) == status::accepted; }
 
  private:
   core_ptr core_;
