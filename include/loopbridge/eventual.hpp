@@ -138,9 +138,11 @@ class [[nodiscard(
   /// an eventual for what f returns. A failure passes f by and ends the new eventual; an `f` that
   /// takes an `eventual<T>` gets that in either case, ready. Where f returns a deferred, a task or
   /// an eventual, what that ends with is the result. This eventual is empty then; cancelling the
-  /// new one cancels both. `f` is destroyed on that loop before the new one is ready; of a call
-  /// that was cancelled before it began, by the thread that cancels. Throws like bridge::submit(),
-  /// also if the result is there already; this eventual is as it was then, with its result.
+  /// new one cancels both. `f` is destroyed on that loop before the new one is ready; if
+  /// that is cancelled while it waits, or its bridge stops, also there, but perhaps after; of a
+  /// call that was cancelled before it began, by the thread that cancels. Throws like
+  /// bridge::submit(), also if the result is there already; this eventual is as it was then, with
+  /// its result.
   template <class F>
   auto then(F && f, place where = place::current())&&;
   /// The same on `executor`: anything that has post(callable), which must outlive the call; or a
