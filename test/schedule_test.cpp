@@ -219,8 +219,15 @@ TEST_CASE("so is what it lets through when it goes on after a call") {
   loopbridge::options opts;
   opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { reported.open(); };
   bridge b(std::move(opts));
-  const auto run = [&]() -> leaky { co_await b.submit([] { throw std::runtime_error("no"); }); };
+  gate suspended;
+  const auto run = [&]() -> leaky {
+    co_await b.submit([&] {
+      (void)suspended.wait();
+      throw std::runtime_error("no");
+    });
+  };
   const leaky coroutine = run();
+  suspended.open();
   CHECK(reported.wait());
   b.call([] {});
   coroutine.frame.destroy();
