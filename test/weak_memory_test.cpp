@@ -55,7 +55,19 @@ constexpr const char* handle_was_held =
     "handle, and to handlers' waits, whose slot is claimed again by a handler of another run";
 constexpr const char* default_order =
     "acquire and release would do; seq_cst is the default, and this is not on a path of every call";
+constexpr const char* walked_upon =
+    "keeps what a walk along waits looks at from being freed meanwhile, or lets it see a wait "
+    "twice: "
+    "the executor checks what is written and read, but not what is freed";
 constexpr kept not_seen[] = {
+    {"gathering.cpp:", default_order},
+    {"wait_chain.cpp:", walked_upon},
+    {"seq_cst -> acq_rel: awaits_.store(nullptr)", walked_upon},
+    {"seq_cst -> acq_rel: if (awaits_.load()", default_order},
+    {"seq_cst -> acq_rel: if (link_.load() > settled_mark)", default_order},
+    {"seq_cst -> acq_rel: if (endless_.load())", default_order},
+    {"seq_cst -> acq_rel: endless_.store(false)", walked_upon},
+    {"seq_cst -> acq_rel: process_mark::looked_at().waiting.fetch_sub(1)", default_order},
     {"seq_cst -> acq_rel: bool mark_watched()", default_order},
     {"seq_cst -> acq_rel: bool is_settled()", default_order},
     {"seq_cst -> acq_rel: watcher* last = watchers_", default_order},

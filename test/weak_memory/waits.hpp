@@ -220,6 +220,28 @@ WEAK_SCENARIO("a loop that waits for a then() that waits for it is told, or the 
   require(refused, "it ends, though it waits for the waiting loop");
 }
 
+WEAK_SCENARIO(
+    "a then() that waits again, now for a loop that waits for it, is found by one of them") {
+  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge b(weak::asleep());
+  loopbridge::completer<int> first;
+  bool refused = false;
+  auto e = a.submit([d = first.get_deferred()]() mutable { return std::move(d); }).then([&](int) {
+    return b.submit([] {});
+  });
+  a.call([] {});
+  auto waits = b.submit([&] {
+    try {
+      e.get();
+    } catch (const loopbridge::would_deadlock&) {
+      refused = true;
+    }
+  });
+  first.resolve(1);
+  waits.get();
+  (void)refused;  // not where the first part was answered, and its answer run, before b waited
+}
+
 WEAK_SCENARIO("a wait for a then() that another loop answers is not refused, and nothing is lost") {
   loopbridge::bridge a(weak::asleep());
   loopbridge::bridge b(weak::asleep());
