@@ -83,6 +83,7 @@ TEST_CASE("work that is cancelled before it begins never runs; what runs is wait
   support::counts counts;
   std::vector<loopbridge::eventual<void>> busy;
   bool token_seen = false;
+  bool went_on = false;
   for (int i = 0; i < 4; ++i) {  // libuv has four threads
     busy.push_back(b.submit([&, i, t = support::token(counts)]() -> task<> {
       const auto stop = co_await loopbridge::stop_token_of_task();
@@ -92,6 +93,7 @@ TEST_CASE("work that is cancelled before it begins never runs; what runs is wait
         if (i == 0) token_seen = stop.stop_requested();
       };
       co_await queue_work(std::move(work));
+      if (i == 0) went_on = true;
     }));
   }
   REQUIRE(support::comes_true([&] { return running == 4; }));
@@ -111,6 +113,7 @@ TEST_CASE("work that is cancelled before it begins never runs; what runs is wait
   REQUIRE(support::comes_true([&] { return b.call([&] { return counts.alive() == 0; }); }));
   CHECK_FALSE(ran);
   CHECK(token_seen);
+  CHECK_FALSE(went_on);  // it ended where it waited, once that was over
 }
 
 TEST_CASE("a stop waits for what a worker is at, and leaves nothing") {

@@ -199,6 +199,15 @@ TEST_CASE("a full bridge refuses then(), and the eventual is as it was") {
     CHECK_THROWS_AS((void)std::move(e).then([](int) {}), loopbridge::bridge_full);
   }
   CHECK(e.get() == 1);
+  opts.when_full = loopbridge::when_full::block();
+  bridge waits(opts);
+  auto other = waits.submit([] { return 2; });
+  other.wait();
+  waits.call_for(generous, [&] {
+    waits.post([] {});
+    CHECK_THROWS_AS((void)std::move(other).then([](int) {}), loopbridge::would_deadlock);
+  });
+  CHECK(other.get() == 2);
 }
 
 TEST_CASE(
