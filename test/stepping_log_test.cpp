@@ -160,6 +160,7 @@ TEST_CASE("a handler's log() may be interrupted by another that logs and flushes
   const path way = path_of(operation);
   l.settle(r);
   const auto visit = [&](const boundary& at) {
+    expect_progress(scenario);  // all pairs take more than its minute
     const unsigned before = r.points;
     for_each_boundary(
         r, inner_way,
