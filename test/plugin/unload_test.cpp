@@ -95,11 +95,15 @@ TEST_CASE("a plugin is unloaded as soon as its answer is there, whatever the way
 TEST_CASE("a plugin is unloaded as soon as its call was refused by a stop") {
   const support::watchdog watch;
   for (int times = 0; times < 100; ++times) {
-    loopbridge::options opts;
+    loopbridge::options opts = never_spins();
     opts.on_stop = loopbridge::queued_calls::refuse;
+    const one_cpu together;
     bridge b(opts);
     const support::held_loop held(b);
-    std::thread caller([&]() noexcept { CHECK(answer_and_unload(b, answer_by::refusal) == 1); });
+    std::thread caller([&]() noexcept {
+      one_cpu::first();
+      CHECK(answer_and_unload(b, answer_by::refusal) == 1);
+    });
     support::until_waiting(b, 1);
     b.stop_reentrant();
     held.release();
