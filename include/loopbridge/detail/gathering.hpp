@@ -240,16 +240,11 @@ class new_combination {
   /// Throws like bridge::submit(); `take_back` gets the body then.
   template <class TakeBack>
   eventual<T> submit(TakeBack take_back) {
-    status s;
     try {
-      s = core_.submit_call(*call_, {}, where_);
+      throw_unless_ok(core_.submit_call(*call_, {}, where_), where_);
     } catch (...) {
       take_back(body());
       throw;
-    }
-    if (s != status::accepted) {
-      take_back(body());
-      throw_unless_ok(s, where_);
     }
     return eventual_access::make<T>(*std::exchange(call_, nullptr));
   }
