@@ -7,12 +7,10 @@ namespace {
 // What the goals are about.
 constexpr const char* ours = "loopbridge";  // spins adaptively: the default
 constexpr const char* blocking = "loopbridge, no spin";
-constexpr const char* lane = "loopbridge, lane";
 constexpr const char* naive = "naive";
 constexpr const char* epoll_floor = "floor: epoll + futex";
 constexpr const char* yield_floor = "floor: yield";
 constexpr const char* spin_floor = "floor: spin";
-constexpr const char* moodycamel = "moodycamel";
 
 // Where they are measured.
 constexpr const char* same_cpu = "call, same CPU";
@@ -48,12 +46,8 @@ std::vector<target> all_targets() {
        epoll_floor},
       {"post", ours, held, "median", at_most, 0.4, naive},
       {"post: no allocation", ours, held, "allocations", at_most, none},
-      {"lane post", lane, held, "median", at_most, 6},
-      {"lane post", lane, held, "median", at_most, 0.2, naive},
       {"burst by post", ours, burst, "median", at_most, 0.5, naive},
       {"burst by post: writes", ours, burst, "writes", at_most, 5},
-      {"burst by lane", lane, burst, "median", at_most, 0.2, naive},
-      {"burst by lane: writes", lane, burst, "writes", at_most, 5},
       {"from a handler", ours, handler, "loop held", at_most, 60},
       {"from a handler: no allocation", ours, handler, "allocations", at_most, none},
       {"submit over call", ours, "submit().get(), same CPU", "median", at_most, 1.3, ours, nullptr,
@@ -75,10 +69,8 @@ std::vector<target> all_targets() {
       // Bounded: 2 M queued calls would be 140 MB.
       {"peak memory with a capacity", "loopbridge, capacity",
        "peak memory, 5 M posts (quick: 2 M), 4 producers", "growth", at_most, 16},
-      {"memory of a lane", lane, "memory of a producer", "memory", at_most, 64},
       {"I/O while flooded, over idle", ours, io, "flooded p99", at_most, 2, ours, "idle p99"},
       {"idle", ours, idle, "CPU", at_most, 1},
-      {"idle", lane, idle, "CPU", at_most, 1},
   };
   for (const char* const measure : {"throughput, 1 producer", "throughput, 2 producers",
                                     "throughput, 4 producers", "throughput, 8 producers"}) {
@@ -86,13 +78,6 @@ std::vector<target> all_targets() {
     all.push_back({"post", ours, measure, "throughput", at_least, alone ? 2 : 1.2, naive});
     all.push_back({"post: no allocation", ours, measure, "allocations", at_most, none});
     all.push_back({"post: writes", ours, measure, "writes", at_most, 20});
-    all.push_back({"lanes", lane, measure, "throughput", at_least, 3, moodycamel});
-    all.push_back({"lanes", lane, measure, "throughput", at_least, 4, naive});
-    all.push_back({"lanes: no allocation", lane, measure, "allocations", at_most, none});
-    all.push_back({"lanes: writes", lane, measure, "writes", at_most, 20});
-    if (alone) continue;
-    all.push_back({"lanes: no fall", lane, measure, "throughput", at_least, 1, lane, nullptr,
-                   "throughput, 1 producer"});
   }
   for (const char* const measure :
        {"call, same CPU, busy neighbours", "call, across CPUs, busy neighbours",

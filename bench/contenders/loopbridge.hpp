@@ -8,9 +8,6 @@
 #include <utility>
 
 #include "../contender.hpp"
-#if __has_include(<loopbridge/lane.hpp>)
-#include <loopbridge/lane.hpp>
-#endif
 #if __has_include(<loopbridge/schedule.hpp>)
 #include <loopbridge/schedule.hpp>
 #include <loopbridge/task.hpp>
@@ -79,7 +76,6 @@ class loopbridge_as {
     return o;
   }
 
- protected:
   loopbridge::bridge bridge_{options()};
 };
 
@@ -106,18 +102,6 @@ class loopbridge_capacity : public loopbridge_as<by_capacity> {
   static constexpr bool bounded = true;
   static constexpr bool only_posts = true;  ///< calls are by_default's
 };
-
-#if __has_include(<loopbridge/lane.hpp>)
-/// Through lanes: one for each producer, and nothing but posting.
-class loopbridge_lane : public loopbridge_as<by_default> {
- public:
-  static constexpr std::string_view name = "loopbridge, lane";
-  static constexpr bool bounded = true;
-  static constexpr bool only_posts = true;
-
-  loopbridge::lane producer() { return bridge_.lane(); }
-};
-#endif
 
 /// A group of two loops. Each producer keeps to one of them, calls go to them in turn.
 class loopbridge_group {

@@ -49,7 +49,7 @@ struct memory_per_call {
   }
 };
 
-/// What a thread's way to post occupies, once it is used: a lane, a token.
+/// What a thread's way to post occupies, once it is used: a token.
 struct memory_per_producer {
   static constexpr std::size_t rounds = 3;
 
@@ -68,7 +68,7 @@ struct memory_per_producer {
   template <class C>
   std::vector<double> run_in_child(effort) const {
     constexpr std::size_t producers = 64;
-    constexpr std::size_t posts = 10'000;  // through all of a ring, several times
+    constexpr std::size_t posts = 10'000;  // through all of its memory, several times
     C c;
     c.call([] {});
     total counted;

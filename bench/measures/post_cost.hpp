@@ -41,7 +41,7 @@ struct batches {
 /// What post() costs the thread that posts, while the loop takes nothing: it is inside a callable.
 /// No other thread competes for anything, and no wake-up is needed.
 struct post_loop_held {
-  static constexpr std::size_t each = 998;  // with the two that hold the loop, 1000: fits a lane
+  static constexpr std::size_t each = 998;  // with the two that hold the loop, 1000
 
   std::string name() const { return "post, loop held in a callable"; }
   std::vector<figure> figures() const {

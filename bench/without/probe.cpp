@@ -72,18 +72,17 @@ double paced_call() {
 }
 
 /// Nanoseconds of one post while the loop is held; the median of batches.
-template <class Producer>
-double post_held(Producer& p) {
-  constexpr int held_posts = 998;  // with the two others, 1000: they fit into a lane
+double post_held(bridge& b) {
+  constexpr int held_posts = 1000;
   std::vector<double> times(400);
   total counted;
   for (double& t : times) {
-    bench::held_loop held(p);
+    bench::held_loop held(b);
     const auto start = clock::now();
-    for (int n = 0; n < held_posts; ++n) p.post(add_one{&counted.sum});
+    for (int n = 0; n < held_posts; ++n) b.post(add_one{&counted.sum});
     t = nanoseconds_since(start) / held_posts;
     std::atomic<bool> done{false};
-    p.post([&done] {
+    b.post([&done] {
       done = true;
       done.notify_all();
     });
@@ -94,18 +93,16 @@ double post_held(Producer& p) {
 }
 
 /// Millions of posts a second, by so many threads.
-template <class Producer>
-double throughput(bridge& b, unsigned threads, Producer make) {
+double throughput(bridge& b, unsigned threads) {
   constexpr std::size_t posts = 4'000'000;
   const auto start = clock::now();
   std::vector<std::thread> producers;
   for (unsigned t = 0; t < threads; ++t) {
     producers.emplace_back([&] {
-      auto&& p = make();
       total counted;
-      for (std::size_t n = 0; n < posts / threads; ++n) p.post(add_one{&counted.sum});
+      for (std::size_t n = 0; n < posts / threads; ++n) b.post(add_one{&counted.sum});
       std::atomic<bool> done{false};
-      p.post([&done] {
+      b.post([&done] {
         done = true;
         done.notify_all();
       });
@@ -113,7 +110,6 @@ double throughput(bridge& b, unsigned threads, Producer make) {
     });
   }
   for (std::thread& t : producers) t.join();
-  (void)b;
   return static_cast<double>(posts) / nanoseconds_since(start) * 1e3;
 }
 
@@ -122,20 +118,12 @@ double measure(const std::string& what) {
   if (what == "spinning call") return call(loopbridge::spinning::adaptive);
   if (what == "paced call") return paced_call();
   bridge b;
-  const auto through_bridge = [&]() -> bridge& { return b; };
-  const auto through_lane = [&] { return b.lane(); };
   if (what == "post held") return post_held(b);
-  if (what == "lane held") {
-    auto lane = b.lane();
-    return post_held(lane);
-  }
-  if (what == "posts") return throughput(b, 1, through_bridge);
-  if (what == "posts of 4") return throughput(b, 4, through_bridge);
-  if (what == "lanes") return throughput(b, 1, through_lane);
+  if (what == "posts") return throughput(b, 1);
+  if (what == "posts of 4") return throughput(b, 4);
   stay_on_one_cpu();  // and so do the threads that start now
   bridge beside;
-  if (what == "posts on 1 CPU") return throughput(beside, 1, [&]() -> bridge& { return beside; });
-  if (what == "lanes on 1 CPU") return throughput(beside, 1, [&] { return beside.lane(); });
+  if (what == "posts on 1 CPU") return throughput(beside, 1);
   return -1;
 }
 
