@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Plots and tables of a run of the bench: plot.py RUN.json DIRECTORY
 
-Writes DIRECTORY/NAME.svg and .png for each of the plots below, and DIRECTORY/figures.md: the
-targets with their verdicts, one line for each measure, and all figures. RUN.json is what
-`tools/bench --json RUN.json` leaves.
+Writes DIRECTORY/NAME.png for each of the plots below, and DIRECTORY/figures.md: the targets with
+their verdicts, one line for each measure, and all figures. RUN.json is what `tools/bench --json
+RUN.json` leaves.
 """
 import json
 import pathlib
@@ -15,9 +15,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-# The same run gives the same files.
-plt.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "axes.spines.top": False,
-                     "axes.spines.right": False, "figure.constrained_layout.use": True})
+plt.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+                     "figure.constrained_layout.use": True})
 COLOURS = {"floor": "#8a8a8a", "baseline": "#c44e52", "ours": "#2a7f62", "peer": "#9db7d5"}
 SHADES = ["#2a7f62", "#66b399", "#0f4d3a", "#a6d8c5", "#7a9a01"]  # ours, mode by mode
 
@@ -208,7 +207,6 @@ def main():
     for name, plot in plots(run):
         if plot is None:
             continue
-        plot.savefig(directory / f"{name}.svg", metadata={"Date": None})
         plot.savefig(directory / f"{name}.png", dpi=130)
         plt.close(plot)
     text = [f"# Figures of {run.date}\n", *run.remarks, "", *targets_table(run),
