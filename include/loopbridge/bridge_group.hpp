@@ -49,7 +49,7 @@ class bridge_group {
   bridge& operator[](std::size_t n) noexcept;
 
   /// Each in turn. All callers share one counter: where many threads submit by the million, let
-  /// each keep one bridge instead, by_key(std::this_thread::get_id()); see docs/scale.md.
+  /// each keep one bridge instead, by_key(std::this_thread::get_id()).
   bridge& next() noexcept;
 
   /// One that sleeps, if any; else the one with the fewest calls outstanding, by an estimate: a
