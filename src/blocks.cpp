@@ -88,13 +88,14 @@ class depot {
     slab* head = slabs_.load(std::memory_order_relaxed);
     do {
       last->next = head;
+      // release: the links; pairs with take_all().
     } while (!slabs_.compare_exchange_weak(head, first, std::memory_order_release,
                                            std::memory_order_relaxed));
   }
   bool has_any() const noexcept { return slabs_.load(std::memory_order_relaxed) != nullptr; }
   slab* take_all() noexcept {
-    if (!has_any()) return nullptr;
-    return slabs_.exchange(nullptr, std::memory_order_acquire);
+    if (!has_any()) return nullptr;  // relaxed: what it misses is found the next time
+    return slabs_.exchange(nullptr, std::memory_order_acquire);  // pairs with put()
   }
 
  private:
@@ -111,6 +112,7 @@ void free_oversized() noexcept {
 }
 
 void count_released(slab* s, std::size_t c, std::uint32_t blocks) noexcept {
+  // acq_rel: see slab; pairs with count_released(), of the others.
   if (s->released.fetch_add(blocks, std::memory_order_acq_rel) + blocks == blocks_in_slab(c)) {
     depots[c].put(s, s);
   }

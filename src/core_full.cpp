@@ -202,8 +202,9 @@ status core::run_inline(node& n) noexcept {
   if (result_base* const ended = n.run(*this); ended != nullptr) ended->finish();
   inline_ = false;
   if (takes_turn && is_this_process()) {
+    // It was a turn, and ends like one: a stop() elsewhere that found it taken relies on the look
+    // that follows; pairs with try_take_turn().
     give_turn_back(std::memory_order_seq_cst);
-    // It was a turn, and ends like one: a stop() elsewhere that found it taken relies on this look.
     if (list_.closed()) end_turns();
   }
   return status::accepted;

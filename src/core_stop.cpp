@@ -88,7 +88,8 @@ void core::end_turns() noexcept {
   list_.close();
   if (!turns_ended_) {
     // Another thread may be releasing the waiters of an adopted loop: when this returns, that is
-    // done too, and the handles are closed.
+    // done too, and the handles are closed. acquire: the register; pairs with
+    // release_waiters_from_elsewhere().
     while (in_turn_.exchange(2, std::memory_order_acquire) != 0) {
       if (!futex_wait(in_turn_, 2, no_deadline, process_)) return;  // a child: not its core
     }
@@ -98,7 +99,7 @@ void core::end_turns() noexcept {
     drain();
     end_on_loop();
     draining_ = false;
-    give_turn_back(std::memory_order_release);
+    give_turn_back(std::memory_order_release);  // pairs with try_take_turn()
   }
   if (!adopted_) close_program_handles();
 }
@@ -159,7 +160,7 @@ void core::release_waiters_from_elsewhere() noexcept {
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail(failure::stopped);  // the hook is for the loop's next turn
   }
-  give_turn_back(std::memory_order_release);
+  give_turn_back(std::memory_order_release);  // pairs with try_take_turn() and end_turns()
 }
 
 void core::enroll(reentrant_state& s) noexcept {

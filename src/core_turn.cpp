@@ -129,19 +129,22 @@ void core::run_turn() noexcept {
     if (closed_by_the_program()) list_.close();
     if (list_.closed()) end_on_loop();
     draining_ = false;
+    // seq_cst: a stop() on another thread that found the turn taken relies on the second look,
+    // which follows; pairs with try_take_turn() there.
     give_turn_back(std::memory_order_seq_cst);
-    // A stop() on another thread that found the turn taken relies on this second look.
   } while (list_.closed() && !turns_ended_);
 }
 
 bool core::try_take_turn() noexcept {
   std::uint32_t free = 0;
   // seq_cst on behalf of release_waiters_from_elsewhere(), after its close() in the single order:
-  // if the loop has the turn, its look at closed() after giving it back comes later still.
+  // if the loop has the turn, its look at closed() after giving it back comes later still; pairs
+  // with run_turn(). (Success would do with acquire, but compilers warn of a stronger failure.)
   return in_turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst,
                                           std::memory_order_seq_cst);
 }
 
+/// An exchange, since the loop's thread may fall asleep for the turn at any moment: end_turns().
 void core::give_turn_back(std::memory_order order) noexcept {
   if (in_turn_.exchange(0, order) == 2) futex_wake_all(in_turn_);
 }

@@ -54,6 +54,8 @@ class self_pipe final : public doorbell_base {
       if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);
       if (status < 0) end_as_broken();
       if (self.edge_triggered_) return;  // there is nothing to silence
+      // Before the list is taken: an adopted loop may sleep in another loop right after its turn,
+      // and a ring that is read after the list was taken would be forgotten. (Our own looks again.)
       self.read_all();
       self.trigger_by_edges();
     });

@@ -15,16 +15,17 @@ namespace {
 ///
 /// uv_async_send must not meet a handle that is closed, so senders count themselves in, and close()
 /// waits until none is inside. Home of `ringers_` and `open_`, all seq_cst: a sender adds itself,
-/// then reads `open_`; close() clears `open_`, then reads `ringers_`. One of them sees the other.
-/// (close() waits here for a sender that is suspended between the two: one more reason why this is
-/// not the doorbell for handlers that wait.)
+/// then reads `open_`; close() clears `open_`, then reads `ringers_`. One of them sees the other:
+/// no send begins after the closing, and those that had begun are over. (close() waits here for a
+/// sender that is suspended between the two: one more reason why this is not the doorbell for
+/// handlers that wait.)
 class uv_async_doorbell final : public doorbell_base {
  public:
   int open(uv_loop_t* loop) noexcept override {
     const int error = uv_async_init(loop, &async_, [](uv_async_t*) {});
     initialized_ = error == 0;
     async_.data = static_cast<doorbell_base*>(this);
-    open_.store(initialized_, std::memory_order_seq_cst);
+    open_.store(initialized_, std::memory_order_seq_cst);  // pairs with ring()
     return error;
   }
 
@@ -35,7 +36,7 @@ class uv_async_doorbell final : public doorbell_base {
   void ring() noexcept override {
     const int saved_errno = errno;
     const uncancellable sending;  // it writes, and who is cancelled in there leaves it shut for all
-    ringers_.fetch_add(1, std::memory_order_seq_cst);
+    ringers_.fetch_add(1, std::memory_order_seq_cst);  // this and the next two: pairs with close()
     if (open_.load(std::memory_order_seq_cst) && process_.is_this_process()) {
       uv_async_send(&async_);
     }
@@ -44,7 +45,7 @@ class uv_async_doorbell final : public doorbell_base {
   }
 
   void close(uv_close_cb on_closed) noexcept override {
-    open_.store(false, std::memory_order_seq_cst);
+    open_.store(false, std::memory_order_seq_cst);  // this and the next: pairs with ring()
     while (ringers_.load(std::memory_order_seq_cst) != 0) sched_yield();
     close_own(handle(), theirs, on_closed);
   }

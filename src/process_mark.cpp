@@ -70,10 +70,11 @@ process_mark::wiped_page* process_mark::make_page() {
 }
 
 process_mark::process_mark() {
+  // acquire and release: whoever finds the page finds what is in it made. Between threads that come
+  // here: pairs with process_mark(), and so does the number.
   wiped_page* page = the_page_.load(std::memory_order_acquire);
   if (page == nullptr) {
     wiped_page* const made = make_page();
-    // release: whoever finds the page finds what is in it made; pairs with both acquiring loads.
     if (the_page_.compare_exchange_strong(page, made, std::memory_order_release,
                                           std::memory_order_acquire)) {
       page = made;
@@ -81,7 +82,7 @@ process_mark::process_mark() {
       munmap(made, page_size());  // another thread was first
     }
   }
-  // acquire: who finds the number finds the lots filled; pairs with the exchange below.
+  // acquire and release: who finds the number finds the lots filled.
   std::uint64_t number = page->number.load(std::memory_order_acquire);
   if (number == 0) {
     const std::uint64_t next = last_number.fetch_add(1, std::memory_order_relaxed) + 1;

@@ -57,7 +57,7 @@ status reentrant_state::fire() noexcept {
       return status::stopped;
     }
     // release: the run that counts this firing sees what was done before it. acquire: who finds the
-    // node free has it for itself, the loop having read its `next`; pairs with run().
+    // node free has it for itself, the loop having read its `next`; pairs with run_callable().
   } while (!word_.compare_exchange_weak(word, (word | queued_mark) + 1, std::memory_order_acq_rel,
                                         std::memory_order_relaxed));
   if ((word & queued_mark) != 0) {

@@ -25,11 +25,13 @@ wait_vertex* wait_vertex::of_this_thread() noexcept {
   return own;
 }
 
-/// One that nobody uses, or a new one.
+/// One that nobody uses, or a new one. all_vertices is pushed with release and walked with acquire:
+/// between threads that come here pairs with claim().
 wait_vertex* wait_vertex::claim() noexcept {
   for (wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr; v = v->next_) {
     bool in_use = false;
-    // acquire, release: the owners' stores to name_ come one after the other.
+    // acquire, release: the owners' stores to name_ come one after the other; pairs with
+    // give_back().
     if (!v->in_use_.compare_exchange_strong(in_use, true, std::memory_order_acquire,
                                             std::memory_order_relaxed)) {
       continue;
@@ -66,13 +68,15 @@ wait_vertex* wait_vertex::make_stand_in() noexcept {
 }
 
 void wait_vertex::stand_for(wait_vertex* v) noexcept {
-  stands_for_.store(v, std::memory_order_seq_cst);
+  stands_for_.store(v, std::memory_order_seq_cst);  // pairs with behind()
 }
 
 void wait_vertex::give_back() noexcept {
-  in_use_.store(false, std::memory_order_release);
+  in_use_.store(false, std::memory_order_release);  // pairs with claim()
 }
 
+/// seq_cst: pairs with stand_for(). Who begins to run an adopted loop leads its stand-in on before
+/// it waits: who looks at itself later than that in the single order sees that thread here.
 wait_vertex* wait_vertex::behind(wait_vertex* v) noexcept {
   return v != nullptr ? v->stands_for_.load(std::memory_order_seq_cst) : nullptr;
 }
@@ -96,7 +100,8 @@ void wait_vertex::get_name(char (&name)[name_words * 8 + 1]) const noexcept {
 }
 
 /// Does somebody still wait for the thread that had this vertex before? Its bridge has ended, so
-/// not for long; but until then the edge must not seem to lead to the next thread.
+/// not for long; but until then the edge must not seem to lead to the next thread. acquire: pairs
+/// with claim(). seq_cst: pairs with begin_wait().
 bool wait_vertex::is_awaited() const noexcept {
   for (const wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
        v = v->next_) {
@@ -109,7 +114,8 @@ bool wait_vertex::is_awaited() const noexcept {
 void wait_vertex::begin_wait(const core_base& target, const completion* answer) noexcept {
   answer_.store(answer, std::memory_order_relaxed);  // published by the edge
   // Looked at again after the edge stands: a loop that has ended meanwhile took its name off the
-  // vertex before the next thread asks is_awaited(). All four are seq_cst, so one of them sees.
+  // vertex before the next thread asks is_awaited(). All four are seq_cst, so one of them sees;
+  // pairs with is_awaited() and forget_loop_thread().
   for (wait_vertex* v = target.vertex();; v = target.vertex()) {
     waits_for_.store(v, std::memory_order_seq_cst);
     if (target.vertex() == v) break;
@@ -133,12 +139,14 @@ void wait_vertex::end_wait() noexcept {
     wait_chain::until_nobody_looks();  // the call may go, then
   }
   // answer_ stays: a look that still finds the old episode must find the old answer too.
+  // Relaxed: until it is seen the edge seems to stand, with an episode that is no more.
   waits_for_.store(nullptr, std::memory_order_relaxed);
-  episode_.fetch_add(1, std::memory_order_seq_cst);
+  episode_.fetch_add(1, std::memory_order_seq_cst);  // this and the next: pairs with is_over()
   while (lookers_.load(std::memory_order_seq_cst) != 0) sched_yield();
 }
 
-/// Has this wait, seen on a walk, ended, or has its answer come?
+/// Has this wait, seen on a walk, ended, or has its answer come? seq_cst and release: pairs with
+/// end_wait(). acquire: pairs with is_for().
 bool wait_vertex::is_over(const edge& wait) noexcept {
   // While it looks its thread must not be interrupted: the handler might wait for the very loop
   // that waits in end_wait() for this to be over.
@@ -153,6 +161,7 @@ bool wait_vertex::is_over(const edge& wait) noexcept {
   return over;
 }
 
+/// seq_cst: as the home comment says; pairs with begin_wait() and end_wait().
 wait_vertex::edge wait_vertex::look() noexcept {
   const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
   // acquire: with a new edge comes the new answer_; the old one may be gone.
@@ -204,7 +213,7 @@ void core_base::note_loop_thread() noexcept {
 }
 
 void core_base::forget_loop_thread() noexcept {
-  vertex_.store(nullptr, std::memory_order_seq_cst);
+  vertex_.store(nullptr, std::memory_order_seq_cst);  // pairs with vertex(): see begin_wait()
   if (stand_in_ != nullptr) stand_in_->stand_for(nullptr);
   loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
 }

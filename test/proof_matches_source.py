@@ -1,81 +1,89 @@
 #!/usr/bin/env python3
-"""docs/proof.md, proof_of_orders.md and proof_of_lanes.md speak of the sources as they are.
+"""Each memory order names its partner, each inline of the models its source, each variant is there.
 
-Each `file`, `function` there is followed by a block of that file's lines, which must be found in it
-after the function's name, in their order. Each line of include/ and src/ that names a memory order
-must be quoted, as often as it stands there. Each inline of the models must be mentioned, and each
-unsafe variant that is mentioned must be one of theirs.
+In include/ and src/, each order but relaxed has a comment with "pairs with f()": on its line, above
+it in its function, or over that function. Each such f is a function of the sources that names an
+order, too. In test/model each inline's comment names functions of the sources that it stands for,
+or calls it the model's own. docs/proof.md names unsafe variants that the models have.
 """
-import collections
 import pathlib
 import re
 import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
-page = "".join((root / "docs" / p).read_text() for p in ("proof.md", "proof_of_orders.md", "proof_of_lanes.md"))
+order = re.compile(r"memory_order_(?!relaxed)\w+")
+partners = re.compile(r"(?i)\bpairs\s+with\s+((?:[\w:]+\(\)(?:,\s+|\s+and\s+)?)+)")
+head = re.compile(r"(~?\w+)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)[\s\w&]*\{")
+keywords = {"if", "for", "while", "switch", "catch"}
+
+
+def block_at(text, opening):
+    """Where the block ends that begins there."""
+    depth = 0
+    for brace in re.compile(r"[{}]").finditer(text, opening):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.end()
+    return len(text)
+
+
+def comments_in(text):
+    return " ".join(re.findall(r"//[/<]*(.*)", text))
+
+
+class function:
+    def __init__(self, path, text, found):
+        self.path, self.name, self.start = path, found[1], found.start()
+        self.end = block_at(text, found.end() - 1)
+        # Its comment is what stands right over its first line.
+        above = text[:text.rfind("\n", 0, self.start) + 1]
+        self.comment = re.search(r"(?:^[ ]*//.*\n)*(?:^[ ]*template.*\n)?\Z", above, re.M)[0]
+        self.text = text[self.start:self.end]
+
+
+sources = {path: path.read_text() for folder in ("include", "src")
+           for path in sorted((root / folder).rglob("*.[hc]pp")) if not path.name.startswith("lane")}
+functions = [function(path, text, found) for path, text in sources.items()
+             for found in head.finditer(text) if found[1] not in keywords]
+orders_of = {f.name for f in functions if order.search(f.text)}
 complaints = []
+count = 0
 
+for path, text in sources.items():
+    for access in order.finditer(text):
+        line = text.count("\n", 0, access.start()) + 1
+        where = f"{path.relative_to(root)}:{line}: {text.splitlines()[line - 1].strip()}"
+        around = [f for f in functions if f.path == path and f.start < access.start() < f.end]
+        if not around:
+            continue  # passes an order on: a parameter's type
+        f = min(around, key=lambda f: f.end - f.start)
+        count += 1
+        rest_of_line = text.find("\n", access.start())
+        named = partners.findall(comments_in(f.comment + text[f.start:rest_of_line]))
+        if not named:
+            complaints.append(where + ": pairs with what?")
+        for name in re.findall(r"(\w+)\(\)", " ".join(named)):
+            if name not in orders_of:
+                complaints.append(f"{where}: {name}() has no order to pair with")
 
-def code(line):
-    """The line without its comment and indentation."""
-    return re.sub(r"\s*//.*", "", line).strip()
-
-
-def lines_of(name):
-    return [code(line) for line in (root / name).read_text().splitlines()]
-
-
-quoted = collections.defaultdict(collections.Counter)
-entry = re.compile(r"^\*\*`([^`]+)`, `([^`]+)`\*\*[^*]*?```cpp\n(.*?)^```$", re.S | re.M)
-entries = list(entry.finditer(page))
-if len(entries) != page.count("```cpp\n"):
-    complaints.append("a block of code has no **`file`, `function`** of its own before it")
-for name, function, block in (e.groups() for e in entries):
-    if not (root / name).is_file():
-        complaints.append(f"{name} is no file")
+known = {f.name for f in functions}
+for path in sorted((root / "test" / "model").glob("*.pml")):
+    if path.name.startswith("lane"):
         continue
-    source = lines_of(name)
-    word = re.compile(r"\b" + re.escape(function.split("::")[-1]) + r"\b")
-    starts = [n for n, line in enumerate(source) if word.search(line)]
-    wanted = [code(line) for line in block.splitlines()]
-    quoted[name].update(line for line in wanted if "memory_order_" in line)
+    for comment, inline in re.findall(r"^(?:/\*((?:[^*]|\*(?!/))*)\*/\n)?inline (\w+)",
+                                      path.read_text(), re.M):
+        comment = re.sub(r"\s+\*?\s*", " ", comment)
+        named = [name for name in re.findall(r"::(\w+)", comment) if name in known]
+        if not named and "the model's own" not in comment:
+            complaints.append(f"{path.relative_to(root)}: {inline} stands for what?")
 
-    def found_after(start):
-        """Do the lines stand there, in this order, before the function is too far away?"""
-        at = start
-        for line in wanted:
-            at = next((n for n in range(at, min(start + 60, len(source))) if source[n] == line),
-                      None)
-            if at is None:
-                return line
-            at += 1
-        return None
+runs = (root / "test" / "model" / "run").read_text()
+for variant in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", (root / "docs" / "proof.md").read_text()):
+    if variant not in runs:
+        complaints.append(f"docs/proof.md: no unsafe variant is {variant}")
 
-    missing = [found_after(start) for start in starts]
-    if not starts:
-        complaints.append(f"{name} has no {function}")
-    elif None not in missing:
-        complaints.append(f"{name}: after {function} there is no line, or not in this order: "
-                          f"{max(missing, key=lambda line: wanted.index(line))}")
-
-for folder in ("include", "src"):
-    for path in sorted((root / folder).rglob("*.[hc]pp")):
-        name = str(path.relative_to(root))
-        for line, count in collections.Counter(
-                line for line in lines_of(name) if "memory_order_" in line).items():
-            if quoted[name][line] != count:
-                complaints.append(f"{name}: stands there {count} times, with an argument in the "
-                                  f"pages {quoted[name][line]} times: {line}")
-
-words = set(re.findall(r"`([^`\n]+)`", page))
-models = "".join(p.read_text() for p in (root / "test" / "model").glob("*.pml"))
-for inline in sorted(set(re.findall(r"^inline (\w+)", models, re.M))):
-    if inline not in words:
-        complaints.append(f"the models' {inline} is not mentioned")
-for variant in sorted(w for w in words if re.fullmatch(r"[A-Z]+(_[A-Z]+)+", w)):
-    if variant not in (root / "test" / "model" / "run").read_text():
-        complaints.append(f"no unsafe variant is {variant}")
-
+if count == 0:
+    complaints.append("no memory orders were found")
 if complaints:
-    sys.exit("docs/proof*.md:\n" + "\n".join(complaints))
-print(f"{len(entries)} places, {sum(sum(c.values()) for c in quoted.values())} lines with orders")
+    sys.exit("\n".join(complaints))
+print(f"{count} orders with partners")

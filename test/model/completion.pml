@@ -3,7 +3,7 @@
  * Who completes, and who frees?
  *
  * That an accepted call is delivered exactly once is what wakeup.pml shows; here the loop begins
- * with it. docs/proof.md says which line of the source each inline stands for.
+ * with it. Each inline says which function of the source it stands for.
  *
  * Configurations:
  *   USERS      1 or 2 threads that use the handle at once; the first one drops it at last
@@ -29,18 +29,20 @@ byte users = USERS;
 #include "completion_word.pml"
 #include "completion_deferred.pml"
 
+/* result::set_failure, or what else writes the outcome */
 inline set_outcome()
 {
   atomic { touch(); assert(phase(word) != DONE); writers++; assert(writers == 1) };
   atomic { touch(); assert(phase(word) != DONE); writers--; outcome = true }
 }
 
+/* call_with_result::discard_callable */
 inline discard_callable()
 {
   atomic { touch(); assert(callable); callable = false }
 }
 
-/* The call's destructor lets go of the deferred. */
+/* call_with_result::destroy: the call's destructor lets go of the deferred. */
 inline destroy()
 {
   atomic { touch(); assert(phase(word) == DONE); freed = true };
@@ -102,7 +104,8 @@ inline cancel()
   was = 0
 }
 
-/* What the users of a handle may do, a deadline being over whenever that is worst. */
+/* What the users of a handle may do, a deadline being over whenever that is worst; the
+ * model's own */
 inline use_handle(u)
 {
   if

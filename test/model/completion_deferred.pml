@@ -17,6 +17,7 @@ bool posted;        /* the deferred is in the submission list, as a node */
 
 #define touch_deferred() assert(deferred_refs > 0)
 
+/* deferred_base::release_ref */
 inline release_deferred()
 {
   atomic { touch_deferred(); deferred_refs-- }
@@ -58,7 +59,7 @@ inline delist_later()
   fi
 }
 
-/* deferred_base::delisting, run and refuse */
+/* deferred_base::delisting::run and refuse */
 inline run_posted_deferred()
 {
   posted = false;

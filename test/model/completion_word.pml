@@ -99,9 +99,9 @@ inline wait(u, limit, in_time)
   w = 0
 }
 
+/* detail::futex_wait: that the kernel compares and falls asleep in one step is argued there */
 inline futex_wait(u, limit)
 {
-  /* The kernel compares and falls asleep in one. */
 #ifdef SLEEP_WITHOUT_COMPARING
   asleep[u] = true;
 #else

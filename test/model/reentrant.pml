@@ -2,7 +2,7 @@
  * threads and in handlers on them; the loop that runs them; the stop; the end of the call.
  *
  * That an accepted node is delivered exactly once and in order is what wakeup.pml shows; here the
- * list is a channel. docs/proof.md says which line of the source each inline stands for.
+ * list is a channel. Each inline says which function of the source it stands for.
  *
  * Configurations:
  *   THREADS    1 or 2, the first with a handler that may interrupt it; each fires once, and may
@@ -39,6 +39,7 @@ byte firing = THREADS + 1; /* who is yet to fire */
 
 #include "completion_word.pml"
 
+/* core_base::submit */
 inline submit_node(node, ok)
 {
   atomic {
@@ -87,6 +88,7 @@ inline fire()
   fi
 }
 
+/* slot_bits::release */
 inline release_slot()
 {
   atomic { assert(used && !in_flight); used = false; waiter = 0 }
@@ -122,6 +124,7 @@ inline fire_and_wait(me, u, limit)
 #endif
 }
 
+/* the model's own */
 inline fire_somehow(me, u)
 {
   if
@@ -237,6 +240,7 @@ inline finish()
   release_ref()
 }
 
+/* completion::publish, and the account */
 inline publish_and_land()
 {
   in_flight = false;

@@ -1,8 +1,8 @@
 /* Submitting, waking and stopping: the list, the bell, the doorbell and the loop's turn, with
  * threads that submit and handlers that interrupt them.
  *
- * One step is one access to shared memory, one system call, or one callable run. docs/proof.md
- * says which line of the source each inline stands for.
+ * One step is one access to shared memory, one system call, or one callable run. Each inline
+ * says which function of the source it stands for.
  *
  * A handler is a process of its own that stands on its thread: while it runs, the code that it
  * interrupted, which may be a handler too, cannot step (`provided`). It begins between any two
@@ -51,7 +51,7 @@ byte ringing; /* senders that hold an episode */
 #include "wakeup_submit.pml"
 #include "wakeup_loop.pml"
 
-/* A thread: what it posts and what it calls. */
+/* A thread: what it posts and what it calls; the model's own */
 inline thread_body(posted, called)
 {
 #ifndef CALL_ONLY
@@ -78,7 +78,7 @@ active proctype thread2() provided (depth[2] == 0)
 }
 #endif
 
-/* What a handler does; on the loop's thread it must not wait. */
+/* What a handler does; on the loop's thread it must not wait; the model's own */
 inline handler_body(thread, level, own, may_wait)
 {
   do

@@ -18,6 +18,7 @@ end_of_stores:
 #define flush_first() skip
 #endif
 
+/* bell::arm */
 inline arm()
 {
   be = own_episode;
@@ -36,7 +37,7 @@ inline arm()
   fi
 }
 
-/* Two steps: a silence() may come between, and writes the same. */
+/* bell::disarm. Two steps: a silence() may come between, and writes the same. */
 inline disarm()
 {
   flush_first();
@@ -77,7 +78,8 @@ inline take(chain)
   };
 }
 
-/* One node runs, or is refused: to the list it is the same, it ends and is not touched again. */
+/* chain::pop, and one node runs, or is refused: to the list it is the same, it ends and is not
+ * touched again. */
 inline end_next(chain)
 {
 #ifdef NEXT_AFTER_RUN
@@ -88,6 +90,7 @@ inline end_next(chain)
 #endif
 }
 
+/* the model's own: the account */
 inline end_node(m)
 {
   atomic {
@@ -99,6 +102,7 @@ inline end_node(m)
   }
 }
 
+/* core::drain */
 inline drain()
 {
   if
@@ -111,6 +115,7 @@ inline drain()
   od
 }
 
+/* core::before_poll, without stay_awake(), in which the loop is still in its turn */
 inline before_poll()
 {
 #ifdef LOOK_BEFORE_ARMING
@@ -129,6 +134,7 @@ inline before_poll()
 #endif
 }
 
+/* self_pipe::read_all, before the list is taken */
 inline read_doorbell()
 {
 #ifdef DOORBELL_NEVER_READ
@@ -145,6 +151,7 @@ inline read_doorbell()
 #endif
 }
 
+/* core::end_on_loop: its list */
 inline end_on_loop()
 {
   drain();
@@ -153,7 +160,7 @@ inline end_on_loop()
 }
 
 #ifndef ADOPTED
-/* Nobody else takes the turn of a loop of our own. */
+/* core::after_poll. Nobody else takes the turn of a loop of our own. */
 inline after_poll()
 {
   disarm();
@@ -164,6 +171,7 @@ inline after_poll()
   fi
 }
 #else
+/* core::after_poll, with core::run_turn and core::try_take_turn */
 inline after_poll()
 {
   disarm();
@@ -213,6 +221,7 @@ inline release_waiters_from_elsewhere()
   fi
 }
 
+/* core::give_turn_back */
 inline give_turn_back()
 {
 #ifdef TURN_GIVEN_BACK_UNSEEN
@@ -241,7 +250,7 @@ inline end_turns()
 }
 
 /* What an application may do with an adopted loop between its turns: go on, sleep in another loop
- * that polls its descriptor, be done with it, or stop the bridge there. */
+ * that polls its descriptor, be done with it, or stop the bridge there; the model's own */
 inline out_of_our_hands()
 {
   if

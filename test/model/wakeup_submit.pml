@@ -4,6 +4,7 @@
 /* Exchange, then link, as Vyukov's queues do. The taker, which begins with the oldest node, waits
  * for those that are not linked yet. */
 byte unlinked;
+/* instead of submission_list::push */
 inline push(n, ok)
 {
   atomic {
@@ -19,6 +20,7 @@ inline push(n, ok)
   fi
 }
 #else
+/* submission_list::push */
 inline push(n, ok)
 {
 #ifdef REFUSE_OUTSIDE_CAS
@@ -53,6 +55,7 @@ inline push(n, ok)
 }
 #endif
 
+/* the model's own: the account */
 inline account_accepted(n)
 {
   assert(!accepted[n]);
@@ -79,6 +82,7 @@ inline wake()
 #endif
 }
 
+/* core::ring */
 inline ring()
 {
 #ifdef MARK_BEFORE_WRITE
@@ -90,6 +94,7 @@ inline ring()
 #endif
 }
 
+/* bell::silence */
 inline silence()
 {
 #ifdef NO_EPISODE_NUMBER
@@ -108,7 +113,7 @@ inline silence()
 }
 
 /* Episodes are only ever compared for equality with those that senders hold, so while nobody holds
- * one they may start again from 0, which keeps their number small. */
+ * one they may start again from 0, which keeps their number small; the model's own */
 inline renumber()
 {
   if
@@ -150,6 +155,7 @@ inline submit(n, ok)
 }
 
 #ifdef WAKE_IF_EMPTY
+/* the model's own, of an unsafe variant */
 inline push_and_see(n, ok, was_empty)
 {
   atomic {

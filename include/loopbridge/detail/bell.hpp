@@ -26,9 +26,11 @@ class bell {
  public:
   /// Loop: about to sleep. Look at the list once more after this.
   void arm() noexcept {
+    // Relaxed: only the loop makes it odd. A silence() that this misses has rung already, and the
+    // arming of before still stands.
     const std::uint64_t e = episode_.load(std::memory_order_relaxed);
     // seq_cst: before the loop's submission_list::has_news() in the single order; pairs with
-    // episode_to_ring(). Already odd: an arming that nobody has answered yet still stands.
+    // episode_to_ring().
     if ((e & 1) == 0) episode_.store(e + 1, std::memory_order_seq_cst);
   }
 

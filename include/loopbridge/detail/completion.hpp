@@ -29,7 +29,8 @@ namespace loopbridge::detail {
 ///   watched      somebody is to be told of `done`, instead of sleeping for it: see watcher
 ///
 /// The one who completes writes the outcome, then adds `done` with release; readers of `done`
-/// acquire, so they see the outcome and everything done before it on the completing thread.
+/// acquire, so they see the outcome and everything done before it on the completing thread. All
+/// writes but reset() are read-modify-writes, so that this holds whatever marks were set since.
 class completion {
  public:
   enum phase : std::uint32_t { queued = 0, running = 1, waiting = 2, settling = 3, done = 4 };
@@ -67,8 +68,10 @@ class completion {
   /// may be gone by the time this returns.
   bool publish(phase from, bool releases_loop) noexcept {
     // Additions, because nobody else changes the phase now and the marks must survive.
-    // release: publishes the outcome to is_done() and wait(). acquire: if the handle is gone, what
-    // its last user did to the call happens before it is freed here.
+    // release: publishes the outcome; pairs with is_done() and wait(). acquire: if the handle is
+    // gone, what its last user did to the call happens before it is freed here; pairs with
+    // release_handle(). Sleepers are learned from the same operation: afterwards the call may be
+    // gone.
     const std::uint32_t old = word_.fetch_add((done - from) + (releases_loop ? loop_gone_mark : 0),
                                               std::memory_order_acq_rel);
     wake_sleepers(old);
@@ -84,6 +87,7 @@ class completion {
   published publish_or_hold(phase from) noexcept {
     std::uint32_t old = word_.load(std::memory_order_relaxed);
     // Not an addition, as in publish(): whether it is watched must hold at the moment of `done`.
+    // The order is that of publish(): pairs with is_done(), wait() and release_handle().
     while (!word_.compare_exchange_weak(
         old, old + (done - from) + ((old & watched_mark) != 0 ? 0 : loop_gone_mark),
         std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish()
@@ -102,11 +106,13 @@ class completion {
 
   /// Loop: found a cancelled call in its list. True: the caller must free it.
   bool release_loop() noexcept {
-    // acq_rel: the second of the two to let go frees, after all that the first one did.
+    // acq_rel: the second of the two to let go frees, after all that the first one did; pairs with
+    // release_handle().
     return (word_.fetch_or(loop_gone_mark, std::memory_order_acq_rel) & handle_gone_mark) != 0;
   }
 
-  /// Handle: gone. True: the caller must free the call, which has ended. Orders as release_loop().
+  /// Handle: gone. True: the caller must free the call, which has ended. acq_rel: pairs with
+  /// release_loop() and publish().
   bool release_handle() noexcept {
     return (word_.fetch_or(handle_gone_mark, std::memory_order_acq_rel) & loop_gone_mark) != 0;
   }

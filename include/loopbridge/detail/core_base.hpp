@@ -96,7 +96,8 @@ class core_base {
   }
   /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
   bool is_asleep() const noexcept { return bell_.episode_to_ring() != 0; }
-  /// seq_cst: for wait_vertex::begin_wait(), see there.
+  /// seq_cst: for wait_vertex::begin_wait(), see there; pairs with note_loop_thread() and
+  /// forget_loop_thread().
   wait_vertex* vertex() const noexcept { return vertex_.load(std::memory_order_seq_cst); }
 
   /// The pool behind bridge::post_reentrant.
@@ -151,7 +152,7 @@ class core_base {
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
-    // acq_rel: the last one out destroys, after all that the others did.
+    // acq_rel: the last one out destroys, after all that the others did; pairs with release_ref().
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 

@@ -110,7 +110,7 @@ class deferred_base {
   core_base& core() const noexcept { return *core_; }
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // as in core_base
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // pairs with release_ref()
   }
 
   /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.

@@ -56,7 +56,7 @@ class reentrant_state : public node {
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) end();  // as in core_base
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) end();  // pairs with release_ref()
   }
 
  protected:

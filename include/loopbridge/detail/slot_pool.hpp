@@ -20,6 +20,7 @@ namespace loopbridge::detail {
 ///
 /// Home of `used_`: bit i is set while slot i is claimed, or does not exist. Set by claim() with
 /// acquire, cleared by release() with release: a claimer sees the slot as the last user left it.
+/// (Claims and releases of other slots in between continue the release sequence.)
 class slot_bits {
  public:
   static constexpr unsigned none = 64;

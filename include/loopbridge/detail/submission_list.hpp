@@ -43,7 +43,8 @@ struct basic_chain {
 /// Home of `head_`: the youngest node, with bit 0 set once the list is closed for good. Accepted
 /// or refused is thereby decided in the one word that publishes the node. Pushers and close()
 /// write it, the taker clears the pointer. The accesses that matter to sleeping are seq_cst and
-/// pair with bell: see there.
+/// pair with bell: see there. All writes are read-modify-writes: each push continues the release
+/// sequences of those before it, so take() synchronizes with every push in the chain.
 template <class Node>
 class basic_submission_list {
  public:
@@ -52,12 +53,13 @@ class basic_submission_list {
 
   bool push(node& n) noexcept {
     static_assert(alignof(node) > closed_bit);
+    // Relaxed: a guess, which the exchange checks. The closed bit, once seen, stays.
     std::uintptr_t head = head_.load(std::memory_order_relaxed);
     do {
       if ((head & closed_bit) != 0) return false;
       n.next = reinterpret_cast<node*>(head);
-      // seq_cst: publishes the node to take() (acquire), and comes before the pusher's look at the
-      // bell in the single order that bell::arm() and has_news() are part of.
+      // seq_cst: before the pusher's bell::episode_to_ring() in the single order; pairs with
+      // has_news(). release: publishes the node; pairs with take().
     } while (!head_.compare_exchange_weak(head, reinterpret_cast<std::uintptr_t>(&n),
                                           std::memory_order_seq_cst, std::memory_order_relaxed));
     return true;
@@ -65,10 +67,13 @@ class basic_submission_list {
 
   /// Refuses every later push. True for the one call that closed it.
   bool close() noexcept {
-    // seq_cst: like push(), so that a sleeping loop is seen and rung.
+    // seq_cst: as push(), so that a sleeping loop is seen and rung; pairs with has_news(). And
+    // before a stop elsewhere tries to take the turn; pairs with closed(), see core's in_turn_.
     return (head_.fetch_or(closed_bit, std::memory_order_seq_cst) & closed_bit) == 0;
   }
 
+  /// seq_cst, for the loop, which asks after it has given the turn back: pairs with close(). Once
+  /// this was true its take() misses nothing that was accepted.
   bool closed() const noexcept { return (head_.load(std::memory_order_seq_cst) & closed_bit) != 0; }
 
   /// Is there anything for the loop to do: a node, or the news that the list was closed?
@@ -79,6 +84,7 @@ class basic_submission_list {
 
   /// Adds to `count` how many that is.
   chain take(std::size_t& count) noexcept {
+    // Relaxed: what a late value misses, has_news() sees before the loop sleeps.
     std::uintptr_t head = head_.load(std::memory_order_relaxed);
     while ((head & ~closed_bit) != 0 &&
            !head_.compare_exchange_weak(head, head & closed_bit,
