@@ -1,4 +1,5 @@
-// What bench/without/run builds, with and without each mechanism: one figure, as the argument says.
+// What `tools/mutate --measure` builds, with and without each mechanism: one figure, as the argument
+// says, and the memory that it took.
 #include <sched.h>
 #include <sys/resource.h>
 
