@@ -1,5 +1,5 @@
 """What `tools/mutate --measure` takes out: what it is called, where it stands, the text and what it
-becomes, and what is measured: by bench/without/probe.cpp, in which unit, and which of the two
+becomes, and what is measured: by bench/harness/probe.cpp, in which unit, and which of the two
 figures that it prints."""
 
 MECHANISMS = [

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "replying.hpp"
 
 namespace bench {

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "replying.hpp"
 
 namespace bench {

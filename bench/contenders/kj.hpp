@@ -7,7 +7,7 @@
 #include <thread>
 #include <type_traits>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "replying.hpp"
 
 namespace bench {

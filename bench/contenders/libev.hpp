@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "locked_queue.hpp"
 #include "replying.hpp"
 

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #if __has_include(<loopbridge/schedule.hpp>)
 #include <loopbridge/schedule.hpp>
 #include <loopbridge/task.hpp>
 
-#include "../coroutine.hpp"
+#include "harness/coroutine.hpp"
 #endif
 
 namespace bench {

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "locked_queue.hpp"
 #include "uv_loop_thread.hpp"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "uv_loop_thread.hpp"
 
 namespace bench {

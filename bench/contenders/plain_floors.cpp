@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "echo.hpp"
-#include "entry.hpp"
+#include "harness/echo.hpp"
+#include "harness/entry.hpp"
 
 namespace bench {
 namespace {

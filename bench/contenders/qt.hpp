@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 
 namespace bench {
 

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "../futex.hpp"
+#include "harness/futex.hpp"
 
 namespace bench {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "../contender.hpp"
+#include "harness/contender.hpp"
 #include "uv_loop_thread.hpp"
 
 namespace bench {

@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "bench/contenders/naive.hpp"
-#include "bench/measure.hpp"
-#include "bench/measures/burst.hpp"
-#include "bench/report.hpp"
-#include "bench/statistics.hpp"
-#include "bench/targets.hpp"
+#include "contenders/naive.hpp"
+#include "measure.hpp"
+#include "measures/burst.hpp"
+#include "report.hpp"
+#include "statistics.hpp"
+#include "targets.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
-// What `tools/mutate --measure` builds, with and without each mechanism: one figure, as the argument
-// says, and the memory that it took.
+// What `tools/mutate --measure` builds, with and without each mechanism: one figure, as the
+// argument says, and the memory that it took.
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "../held_loop.hpp"
+#include "held_loop.hpp"
 
 namespace {
 

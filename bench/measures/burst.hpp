@@ -4,10 +4,10 @@
 #include <thread>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../futex.hpp"
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/costs.hpp"
+#include "harness/futex.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../echo.hpp"
-#include "../futex.hpp"
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/costs.hpp"
+#include "harness/echo.hpp"
+#include "harness/futex.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -6,10 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../held_loop.hpp"
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/costs.hpp"
+#include "harness/held_loop.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -5,9 +5,9 @@
 #include <thread>
 #include <vector>
 
-#include "../child.hpp"
-#include "../costs.hpp"
-#include "../measure.hpp"
+#include "harness/child.hpp"
+#include "harness/costs.hpp"
+#include "harness/measure.hpp"
 
 namespace bench {
 

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/costs.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -5,10 +5,10 @@
 #include <thread>
 #include <vector>
 
-#include "../child.hpp"
-#include "../futex.hpp"
-#include "../held_loop.hpp"
-#include "../measure.hpp"
+#include "harness/child.hpp"
+#include "harness/futex.hpp"
+#include "harness/held_loop.hpp"
+#include "harness/measure.hpp"
 
 namespace bench {
 

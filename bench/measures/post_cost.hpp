@@ -4,11 +4,11 @@
 #include <thread>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../futex.hpp"
-#include "../held_loop.hpp"
-#include "../measure.hpp"
-#include "../statistics.hpp"
+#include "harness/costs.hpp"
+#include "harness/futex.hpp"
+#include "harness/held_loop.hpp"
+#include "harness/measure.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

@@ -7,11 +7,11 @@
 #include <thread>
 #include <vector>
 
-#include "../busy_neighbours.hpp"
-#include "../costs.hpp"
-#include "../measure.hpp"
-#include "../placement.hpp"
-#include "../statistics.hpp"
+#include "harness/busy_neighbours.hpp"
+#include "harness/costs.hpp"
+#include "harness/measure.hpp"
+#include "harness/placement.hpp"
+#include "harness/statistics.hpp"
 
 namespace bench {
 

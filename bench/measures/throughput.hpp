@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "../costs.hpp"
-#include "../futex.hpp"
-#include "../measure.hpp"
+#include "harness/costs.hpp"
+#include "harness/futex.hpp"
+#include "harness/measure.hpp"
 
 namespace bench {
 

@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "command.hpp"
-#include "entry.hpp"
+#include "harness/command.hpp"
+#include "harness/entry.hpp"
 #include "measures/round_trip.hpp"
 
 namespace bench {
 namespace {
 
-const std::string script = "/usr/bin/python3 " + quoted(BENCH_SOURCE_DIR "/peers.py");
+const std::string script = "/usr/bin/python3 " + quoted(BENCH_PEERS);
 
 /// The figures that peers.py has: an object of numbers, by the names of the columns.
 std::vector<double> read_figures(const std::string& json, const std::vector<figure>& figures) {
