@@ -4,7 +4,7 @@
 In include/ and src/, each order but relaxed has a comment with "pairs with f()": on its line, above
 it in its function, or over that function. Each such f is a function of the sources that names an
 order, too. In test/model each inline's comment names functions of the sources that it stands for,
-or calls it the model's own. docs/proof.md names unsafe variants that the models have.
+or calls it the model's own. docs/internals/proof.md names unsafe variants that the models have.
 """
 import pathlib
 import re
@@ -78,9 +78,10 @@ for path in sorted((root / "test" / "model").glob("*.pml")):
             complaints.append(f"{path.relative_to(root)}: {inline} stands for what?")
 
 runs = (root / "test" / "model" / "run").read_text()
-for variant in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", (root / "docs" / "proof.md").read_text()):
+page = "docs/internals/proof.md"
+for variant in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", (root / page).read_text()):
     if variant not in runs:
-        complaints.append(f"docs/proof.md: no unsafe variant is {variant}")
+        complaints.append(f"{page}: no unsafe variant is {variant}")
 
 if count == 0:
     complaints.append("no memory orders were found")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each line of docs/where.md, and of the tables of Crochet's tests, names a test case that exists."""
+"""Each line of docs/reference/where.md, and of the tables of Crochet's tests, names a test case
+that exists; and each link of the pages leads to a file."""
 import pathlib
 import re
 import sys
@@ -47,7 +48,14 @@ def check(page, heading, fewest):
     return [page + ": " + w for w in wrong]
 
 
-wrong = check("where.md", "shown by", 20)
-wrong += check("crochet.md", "here", 90)
+wrong = check("reference/where.md", "shown by", 20)
+wrong += check("coming_from/crochet.md", "here", 90)
 if wrong:
     sys.exit("docs/ names tests that do not exist:\n" + "\n".join(wrong))
+
+link = re.compile(r"\]\(([\w./-]+)(?:#[\w-]*)?\)")
+for page in [root / "README.md", *(root / "docs").rglob("*.md")]:
+    wrong += [f"{page.relative_to(root)}: {to}" for to in link.findall(page.read_text())
+              if re.search("[./]", to) and not (page.parent / to).exists()]
+if wrong:
+    sys.exit("links lead nowhere:\n" + "\n".join(wrong))

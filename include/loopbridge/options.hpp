@@ -151,7 +151,7 @@ struct options {
   /// 10 ms at the latest) and the thread that made the bridge did not block it. A
   /// program that fetches one of them by sigwait or a signalfd blocks it before it makes the
   /// bridge, as before it starts any thread, or has it in a set given here. What children get of
-  /// the others, and how to give them another mask: docs/children.md.
+  /// the others, and how to give them another mask: docs/reference/children.md.
   std::optional<sigset_t> blocked_signals = {};
 
   /// The stack of the loop's thread, in bytes, and of the watchdog's if there is one: of those that
