@@ -1,5 +1,5 @@
-// Steps of the clock that shows the time of day: here it jumps by a year each time anybody looks at
-// it. Deadlines are on the monotonic clock, and do not care.
+// The clock that shows the time of day jumps by a year here each time anybody looks at it.
+// Deadlines are on the monotonic clock, and do not care. The monotonic clock can be moved by hand.
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <linux/futex.h>
@@ -10,7 +10,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdarg>
+#include <cstdint>
 #include <loopbridge/loopbridge.hpp>
+#include <vector>
 
 #include "support/doorbells.hpp"
 #include "support/libc_throw.hpp"
@@ -21,6 +23,7 @@ namespace {
 
 constexpr time_t year = 31'557'600;
 std::atomic<long> looks_at_the_day{0};
+std::atomic<std::int64_t> monotonic_stands_at{0};  ///< in nanoseconds; 0: it goes
 std::atomic<long> timed_sleeps{0};
 std::atomic<long> timed_sleeps_by_day{0};
 
@@ -38,6 +41,9 @@ extern "C" int clock_gettime(clockid_t clock, timespec* now) __THROW {
   static constinit std::atomic<int (*)(clockid_t, timespec*)> real{nullptr};
   if (real.load() == nullptr) real = next<int(clockid_t, timespec*)>("clock_gettime");
   const int result = real.load()(clock, now);
+  if (const std::int64_t at = monotonic_stands_at; at != 0 && clock == CLOCK_MONOTONIC) {
+    *now = {static_cast<time_t>(at / 1'000'000'000), static_cast<long>(at % 1'000'000'000)};
+  }
   if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) {
     now->tv_sec += (++looks_at_the_day % 2 == 0 ? -1 : 1) * year * looks_at_the_day;
   }
@@ -106,4 +112,24 @@ TEST_CASE("deadlines hold while the time of day jumps by years, and nothing look
   CHECK(looks_at_the_day == looks);
   CHECK(timed_sleeps > 0);
   CHECK(timed_sleeps_by_day == 0);
+}
+
+TEST_CASE("a loop that is held up for periods leaves those out, and keeps the beat" *
+          doctest::skip(support::has_tsan)) {
+  loopbridge::manual_bridge manual;  // its loop turns on this thread only
+  const auto begun = std::chrono::steady_clock::now().time_since_epoch();
+  const auto pass = [](std::chrono::nanoseconds time) { monotonic_stands_at += time.count(); };
+  pass(begun);
+  std::vector<std::chrono::nanoseconds> runs;
+  auto every = manual.bridge().submit_every(20ms, [&] {
+    runs.push_back(std::chrono::steady_clock::now().time_since_epoch() - begun);
+    if (runs.size() == 1) pass(110ms);  // no multiple of the period
+  });
+  manual.run_until_idle();
+  for (int i = 0; i < 75; ++i) {
+    pass(1ms);
+    manual.advance(1ms);
+  }
+  monotonic_stands_at = 0;
+  CHECK(runs == std::vector<std::chrono::nanoseconds>{20ms, 140ms, 160ms, 180ms});
 }

@@ -84,6 +84,22 @@ TEST_CASE("a full doorbell counts as rung: nobody blocks, and every call is answ
   }
 }
 
+TEST_CASE("a ring wakes a loop that has seen the doorbell full, and went on to sleep") {
+  const support::watchdog no_hang;
+  adopted a;
+  uv_loop_t* const loop = &a.app.loop;
+  a.app.keep_alive();
+  int ran = 0;
+  a.b.post([&ran] { ++ran; });
+  while (ran == 0) uv_run(loop, UV_RUN_NOWAIT);  // an eventfd is asked for its edges from now on
+  REQUIRE(fill(a.doorbell()));
+  while (a.app.is_rung()) uv_run(loop, UV_RUN_NOWAIT);
+  a.b.post([&ran] { ++ran; });
+  CHECK(a.app.is_rung());
+  while (ran == 1) uv_run(loop, UV_RUN_NOWAIT);
+  a.app.let_go();
+}
+
 TEST_CASE("threads call through it, and a stop ends it") {
   bridge b;
   std::atomic<long> sum{0};

@@ -213,6 +213,25 @@ TEST_CASE("an adopted loop may run on in a child, without its parent's bridge") 
   CHECK(*ran == 10);
 }
 
+TEST_CASE("a child that runs an adopted loop on leaves the parent's doorbell rung") {
+  support::app_loop app;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
+  app.keep_alive();
+  do uv_run(&app.loop, UV_RUN_NOWAIT);  // libuv registers descriptors when it first polls
+  while (app.is_rung());
+  bool ran = false;
+  b.post([&ran] { ran = true; });
+  CHECK(in_child([&] {
+          if (uv_loop_fork(&app.loop) != 0) return 1;
+          for (int turn = 0; turn < 3; ++turn) uv_run(&app.loop, UV_RUN_NOWAIT);
+          return ran ? 2 : 0;
+        }) == 0);
+  CHECK(app.is_rung());
+  uv_run(&app.loop, UV_RUN_NOWAIT);
+  CHECK(ran);
+  app.let_go();
+}
+
 // (The leak check at exit misses the stacks of the threads that the child does not have.)
 TEST_CASE("a child that exits destroys its copies of the parent's static bridges, and ends" *
           doctest::skip(support::has_asan || support::has_tsan)) {

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 #include <errno.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include <atomic>
@@ -11,6 +13,7 @@
 #include "support/app_loop.hpp"
 #include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
+#include "support/libc_throw.hpp"
 #include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("spin");
@@ -46,7 +49,21 @@ void sleep_through(std::chrono::nanoseconds time) {
   nanosleep(&t, nullptr);
 }
 
+/// What else is done by a side that spins, where it lets others have the CPU. While there is
+/// something, all threads count as on one CPU, and so do that.
+std::atomic<void (*)()> at_yield{nullptr};
+
 }  // namespace
+
+extern "C" int sched_yield() __THROW {
+  if (const auto hook = at_yield.load()) hook();
+  return static_cast<int>(syscall(SYS_sched_yield));
+}
+extern "C" int sched_getcpu() __THROW {
+  unsigned cpu = 0;
+  if (at_yield.load() == nullptr) syscall(SYS_getcpu, &cpu, nullptr, nullptr);
+  return static_cast<int>(cpu);
+}
 
 TEST_CASE("a side spins once its sleeps have been short, and no longer when they are long") {
   spinner s;
@@ -135,6 +152,31 @@ TEST_CASE("calls are answered in order where both sides spin, by several threads
   call_often();
   other.join();
   CHECK(wrong == 0);
+}
+
+TEST_CASE("a loop that spins takes what comes meanwhile, and has not slept in between") {
+  bridge b;
+  static bridge* loops;
+  static std::atomic<bool> posted;
+  static std::uint64_t sleeps;
+  static std::atomic<int> slept;
+  loops = &b;
+  posted = false;
+  slept = -1;
+  at_yield = [] {
+    if (!loops->on_loop_thread() || posted.exchange(true)) return;
+    sleeps = loops->stats().sleeps;
+    loops->post([] { slept = static_cast<int>(loops->stats().sleeps - sleeps); });
+  };
+  const bool spun = support::comes_true([&b] {
+    trust(b);
+    b.call([] {});
+    return posted.load();
+  });
+  at_yield = nullptr;
+  REQUIRE(spun);
+  REQUIRE(support::comes_true([] { return slept != -1; }));
+  CHECK(slept == 0);
 }
 
 TEST_CASE("a loop that is kept from sleeping serves its timers meanwhile") {

@@ -375,7 +375,7 @@ MUTATIONS = [
     ("a repeated call that is late stays late",
      "include/loopbridge/timed.hpp",
      "wait = period - (late > late.zero() ? late % period : late.zero());", "wait = period;",
-     ["timed"]),
+     ["faults_clock"]),
     ("a repeated call that is stopped goes on waiting in its run",
      "include/loopbridge/timed.hpp",
      "    if (task_) task_.cancel();\n", "", ["timed"]),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <uv.h>
 
 namespace support {
@@ -40,6 +41,11 @@ class app_loop {
           call();
         },
         0, 0);
+  }
+  /// Would a program be woken that sleeps on the loop's descriptor?
+  bool is_rung() const {
+    pollfd fd{uv_backend_fd(&loop), POLLIN, 0};
+    return poll(&fd, 1, 0) == 1;
   }
   int open_handles() {
     int n = 0;
