@@ -1,7 +1,7 @@
 #pragma once
 
+#include <coroutine>
 #include <exception>
-#include <loopbridge/detail/coroutine.hpp>
 
 namespace bench {
 

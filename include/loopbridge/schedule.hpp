@@ -1,10 +1,10 @@
 #pragma once
 
+#include <coroutine>
 #include <type_traits>
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/coroutine.hpp"
 #include "loopbridge/detail/executor_ref.hpp"
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <concepts>
+#include <coroutine>
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/coroutine.hpp"
 #include "loopbridge/detail/eventual_awaiter.hpp"
 #include "loopbridge/detail/outcome.hpp"
 #include "loopbridge/detail/result.hpp"

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -50,7 +51,6 @@
 #include "../../src/place.cpp"  // its labels are read where errors are made, and are no part of this
 #include "atomic.hpp"
 #include "kernel.hpp"
-#include "loopbridge/detail/coroutine.hpp"
 
 namespace std {
 using ::weak::weak_future;
@@ -115,6 +115,7 @@ void own_thread::join() noexcept {
 void own_thread::detach() noexcept {
   joinable_ = false;
 }
+void own_thread::ended_in_its_main(void*) noexcept {}
 void reserve_stop_at_thread_end() {}
 void stop_at_thread_end(core_base&) noexcept {}
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <coroutine>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "loopbridge/deferred.hpp"
 #include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/coroutine.hpp"
 #include "loopbridge/detail/gathering.hpp"
 #include "loopbridge/detail/result.hpp"
 #include "loopbridge/detail/task_scope.hpp"

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <coroutine>
 #include <optional>
 #include <stop_token>
 #include <utility>
 
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/coroutine.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/errors.hpp"
 

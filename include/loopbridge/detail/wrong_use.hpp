@@ -20,8 +20,8 @@ inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
 
 /// Anything but a duration, where that is wanted.
 struct no_duration {
-  template <class T, std::enable_if_t<!is_duration<std::decay_t<T>>, int> = 0>
-  no_duration(T&&) {  // NOLINT: implicit
+  template <class T>
+  requires(!is_duration<std::decay_t<T>>) no_duration(T&&) {  // NOLINT: implicit
     static_assert(never<T>,
                   "a time comes first, and with its unit: std::chrono::seconds(5), or 5s");
   }
