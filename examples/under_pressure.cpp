@@ -1,9 +1,11 @@
-// More work than the loop can do: bounded memory, a choice for each call, and a look inside.
+// More work than the loop can do: bounded memory, values of which only the newest counts, and a
+// look inside.
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -13,7 +15,7 @@ using namespace std::chrono_literals;
 loopbridge::options bounded() {
   loopbridge::options opts;
   opts.capacity = 1000;  // calls that wait for the loop; posting the next one waits for room
-  opts.when_full = loopbridge::when_full::block_for(5s);  // and then throws bridge_full
+  opts.patience = 5s;    // and then throws bridge_full; try_post() never waits
   opts.watchdog.callback = 100ms;  // tell of a callable that is stuck, while it is
   opts.watchdog.on_overdue = [](const loopbridge::overdue& o) {
     std::fprintf(stderr, "%s:%u blocks the loop\n", o.where.file, o.where.line);
@@ -21,15 +23,26 @@ loopbridge::options bounded() {
   return opts;
 }
 
-void measure(loopbridge::bridge& loop, std::atomic<double>& shown, double value) {
-  // Old samples are worth nothing: this one takes the place of the oldest, rather than wait.
-  loop.with(loopbridge::when_full::drop_oldest()).post([&shown, value] { shown = value; });
-}
+/// Old samples are worth nothing, so they do not queue: the loop shows the newest that there is.
+class gauge {
+ public:
+  gauge(loopbridge::bridge& loop, std::atomic<double>& shown)
+      : show_(loop, [newest = newest_, &shown] { shown = newest->load(); }) {}
+
+  void measure(double value) {  // any thread, any handler; never refused while the bridge runs
+    *newest_ = value;
+    (void)show_.post();  // however often: it is queued once
+  }
+
+ private:
+  std::shared_ptr<std::atomic<double>> newest_ = std::make_shared<std::atomic<double>>(0);
+  loopbridge::reentrant_call show_;
+};
 
 void report(const loopbridge::bridge& loop) {
   const loopbridge::statistics s = loop.stats();  // from any thread, at any time
-  std::printf("run %llu, dropped %llu, queued %llu (at most %llu)\n",
-              static_cast<unsigned long long>(s.run), static_cast<unsigned long long>(s.dropped),
+  std::printf("run %llu, refused %llu, queued %llu (at most %llu)\n",
+              static_cast<unsigned long long>(s.run), static_cast<unsigned long long>(s.refused),
               static_cast<unsigned long long>(s.queued),
               static_cast<unsigned long long>(s.most_queued));
 }
@@ -38,9 +51,8 @@ void report(const loopbridge::bridge& loop) {
 int main() {
   std::atomic<double> shown{0};
   std::atomic<int> counted{0};
-  loopbridge::options opts = bounded();
-  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};  // of dropped samples
-  loopbridge::bridge loop(std::move(opts));
+  loopbridge::bridge loop(bounded());
+  gauge temperature(loop, shown);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&]() noexcept {
@@ -50,7 +62,7 @@ int main() {
   for (std::thread& t : threads) t.join();
   loop.call([] {});
   if (counted != 20'000) return 1;  // whoever waited for room has got it
-  for (int n = 1; n <= 5000; ++n) measure(loop, shown, n);
+  for (int n = 1; n <= 5000; ++n) temperature.measure(n);
   loop.call([] {});
   report(loop);
   return shown == 5000 ? 0 : 1;

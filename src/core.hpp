@@ -122,8 +122,7 @@ class core final : public core_base {
   friend class core_base;
   status submit_if_room(node& n, const entry& how, place where);
   void keep_alive_from_inside() noexcept;
-  status submit_when_room(node& n, const entry& how, place where, const when_full& policy);
-  status run_inline(node& n) noexcept;
+  bool wait_for_room(room::waiter& w, deadline until, const entry& how, place where);
 
   options opts_;
   const std::unique_ptr<room> room_;  ///< null: no capacity
@@ -145,7 +144,6 @@ class core final : public core_base {
   uv_prepare_t prepare_{};
   uv_check_t check_{};
   uv_idle_t idle_{};            ///< active: there is work, so the poll must not block
-  bool inline_ = false;         ///< in a callable that when_full::run_inline() lets run
   bool has_rest_ = false;       ///< the last turn's budget did not suffice
   turn_budget budget_;          ///< since the last look at I/O
   bool draining_ = false;       ///< in a callable of ours, perhaps in a uv_run that it nested

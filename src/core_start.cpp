@@ -85,6 +85,12 @@ core::core(options&& opts, uv_loop_t* adopted)
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)) {
+  if (opts_.patience < opts_.patience.zero()) {
+    throw std::invalid_argument(
+        "loopbridge: options::patience is less than nothing; zero refuses the calls of a full "
+        "bridge "
+        "at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
+  }
   is_special_ = room_ != nullptr || adopted_;
   const watchdog_options& w = opts_.watchdog;
   if (w.callback > w.callback.zero() || w.wait > w.wait.zero()) {

@@ -41,10 +41,10 @@ void core::stop() {
   if (!is_this_process()) throw_wrong_process();
   list_.close();
   if (on_loop_thread()) {
-    if (adopted_ && !draining_ && !inline_) {
+    if (adopted_ && !draining_) {
       end_turns();
     } else {
-      wake();  // rings only if this is a prepare callback that runs after ours, or inline
+      wake();  // rings only if this is a prepare callback that runs after ours
     }
     return;
   }

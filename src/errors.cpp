@@ -38,11 +38,6 @@ std::exception_ptr make_error(failure f, place where) noexcept try {
       return std::make_exception_ptr(broken(
           "loopbridge: the deferred of this call was dropped unresolved" + at(where) +
           "; resolve or reject its completer on every path, also where the work is given up"));
-    case failure::dropped:
-      return std::make_exception_ptr(bridge_full(
-          "loopbridge: the bridge was full, and a call with when_full::drop_oldest() took the "
-          "place of this one" +
-          at(where) + "; raise options::capacity, or let that call refuse() or block()"));
     case failure::circular:
       return std::make_exception_ptr(would_deadlock(
           "loopbridge: this call would never be answered" + at(where) +
@@ -81,9 +76,7 @@ void throw_full(place where, std::chrono::nanoseconds waited) {
   throw bridge_full(
       "loopbridge: this bridge is full: as many calls as options::capacity allows are queued" +
       (waited > waited.zero() ? ", and there was no room within " + text_of(waited) : "") +
-      at(where) +
-      "; wait for room with bridge::with(when_full::block_for(...)), raise the capacity, or submit "
-      "less");
+      at(where) + "; raise options::capacity or options::patience, or submit less");
 }
 
 void throw_wrong_process(place where) {

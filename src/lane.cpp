@@ -199,7 +199,7 @@ bool core::is_there_work() const noexcept {
 /// loop's takes the turn, and ends them. True: it does so just now, or `look` says so.
 template <class Look>
 bool core::look_at_lanes(Look look) noexcept {
-  if (!adopted_ || draining_ || inline_) return look();
+  if (!adopted_ || draining_) return look();
   if (!try_take_turn()) return true;  // its news keeps the loop turning until it is done
   const bool found = look();
   give_turn_back(std::memory_order_seq_cst);

@@ -12,8 +12,8 @@
 
 namespace loopbridge::detail {
 
-/// What a bridge with a capacity has beside its submission list: how many places there are, who
-/// waits for one, and how the oldest call is taken out of the middle of everything.
+/// What a bridge with a capacity has beside its submission list: how many places there are, and who
+/// waits for one.
 ///
 /// Places belong to calls from claim() until the loop takes them, all at once: so the loop pays for
 /// all this once a turn, and not for each call. Whoever finds a place without ado takes no lock.
@@ -24,7 +24,7 @@ namespace loopbridge::detail {
 /// capacity, taken from under the mutex. Relaxed: it admits, and orders nothing; a call is
 /// published by its push, and the waiters' sleep depends on the mutex alone. A frame that is left
 /// by siglongjmp between its claim and its push leaves a place in use that no call has: see
-/// is_stale().
+/// claim_or_wait().
 class room {
  public:
   explicit room(std::size_t capacity) noexcept : capacity_(capacity) {}
@@ -54,27 +54,15 @@ class room {
   /// All that is queued, oldest first; their places are free. Who holds the turn. Adds how many.
   chain take(submission_list& list, std::size_t& count) noexcept;
 
-  /// Pushes `n` in place of the oldest call that has a place. That one is for the caller to drop()
-  /// then; null: none has been pushed yet that has one. False: the list is closed. `wake` is called
-  /// under the lock too: a frame that stops before it would owe a wake-up for all it has set aside.
-  template <class Wake>
-  bool exchange_oldest(submission_list& list, node& n, node*& oldest, Wake&& wake) noexcept;
-
  private:
-  bool is_stale(const submission_list& list) const noexcept;
-  node** oldest_with_a_place() noexcept;
   void let_go_under_lock() noexcept;
 
   const std::size_t capacity_;
   alignas(64) std::atomic<std::size_t> claimed_{0};
   counter all_taken_;  ///< not 0: the list was closed, and then taken
 
-  alignas(64) std::mutex mutex_;  ///< for all below
-  waiter* waiters_ = nullptr;
-  /// Taken off the list by who looked for the oldest: older than all that is in the list. The loop
-  /// hears of them because the same holder of the mutex pushes, and rings.
-  chain aside_;
-  std::size_t count_aside_ = 0;
+  alignas(64) std::mutex mutex_;
+  waiter* waiters_ = nullptr;  ///< under the mutex
 };
 
 }  // namespace loopbridge::detail

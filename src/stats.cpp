@@ -20,10 +20,9 @@ statistics core::stats() const noexcept {
   const std::uint64_t taken = c.taken.get();
   const std::uint64_t unseen = room_ ? room_->queued() : 0;
   s.cancelled = c.cancelled.get();
-  s.dropped = c.dropped.get();
   s.stopped = c.stopped.get();
   s.refused = c.refused.get();
-  s.accepted = difference(taken, c.not_calls.get()) + s.dropped + unseen;
+  s.accepted = difference(taken, c.not_calls.get()) + unseen;
   s.run = difference(ended, c.not_calls.get() + c.husks.get() + s.stopped);
   s.queued = difference(taken, ended) + unseen;
   s.most_queued = std::max(c.most_taken.get(), s.queued);

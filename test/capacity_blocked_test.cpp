@@ -21,7 +21,6 @@ using loopbridge::bridge_stopped;
 using loopbridge::options;
 using loopbridge::status;
 using loopbridge::timed_out;
-using loopbridge::when_full;
 using loopbridge::would_deadlock;
 using namespace std::chrono_literals;
 using support::generous;
@@ -81,20 +80,28 @@ TEST_CASE("a hundred producers of a bridge with one place all get it in turn") {
   CHECK(ran == 101);
 }
 
-TEST_CASE("patience ends: block_for refuses as full, call_for's own deadline is timed_out") {
-  bridge b(with_capacity(1));
+TEST_CASE("patience ends: the call is refused as full; call_for's own deadline is timed_out") {
+  options opts = with_capacity(1);
   support::counts counts;
+  const auto callable = [&counts] { return [t = support::token(counts)] {}; };
+  {
+    bridge patient(opts);
+    const support::held_loop held(patient);
+    patient.post([] {});
+    CHECK_THROWS_AS(patient.call_for(1ms, callable()), timed_out);
+    CHECK(patient.stats().refused == 1);
+  }
+  opts.patience = 1ms;
+  bridge b(opts);
   const support::held_loop held(b);
   b.post([] {});
-  CHECK_THROWS_AS(b.with(when_full::block_for(1ms)).post([t = support::token(counts)] {}),
-                  bridge_full);
-  CHECK_THROWS_AS(b.with(when_full::block_for(1ms)).call([t = support::token(counts)] {}),
-                  bridge_full);
-  CHECK_THROWS_AS(b.with(when_full::block_for(1ms)).call_for(generous, [] {}), bridge_full);
-  CHECK_THROWS_AS(b.call_for(1ms, [t = support::token(counts)] {}), timed_out);
-  CHECK_THROWS_AS(b.with(when_full::block_for(std::chrono::hours::max())).call_for(1ms, [] {}),
-                  timed_out);
+  CHECK_THROWS_AS(b.post(callable()), bridge_full);
+  CHECK_THROWS_AS((void)b.submit(callable()), bridge_full);
+  CHECK_THROWS_AS(b.call(callable()), bridge_full);
+  CHECK_THROWS_AS(b.call_for(generous, callable()), bridge_full);
+  CHECK(counts.made == 5);
   CHECK(counts.alive() == 0);
+  CHECK(b.stats().refused == 4);
   CHECK(b.stats().queued == 1);
   CHECK(b.stats().blocked == 0);
 }
@@ -155,11 +162,11 @@ TEST_CASE("on the loop's thread nobody waits for room, and the error names the w
       message = e.what();
     }
     CHECK_THROWS_AS((void)b.submit([] {}), would_deadlock);
-    b.with(when_full::run_inline()).post([] {});
+    CHECK(b.try_post([] {}) == status::full);
   });
-  CHECK(message.find("run_inline") != std::string::npos);
+  CHECK(message.find("try_post") != std::string::npos);
   b.call([] {});
-  CHECK(b.stats().refused == 2);
+  CHECK(b.stats().refused == 3);
 }
 
 TEST_CASE("loops that would wait for room in each other are told so, not hung") {

@@ -20,7 +20,6 @@ TEST_SUITE_BEGIN("capacity: floods");
 using loopbridge::bridge;
 using loopbridge::options;
 using loopbridge::status;
-using loopbridge::when_full;
 
 namespace {
 
@@ -46,14 +45,11 @@ struct flood {
   std::atomic<unsigned long> ran{0};
   std::atomic<long> most_bytes{0};
 
-  void post(bridge& b, when_full policy, const support::counting_memory& memory) {
-    const auto call = [this, data = std::array<char, 100>{}] { ran += data[0] == 0 ? 1 : 0; };
-    if (policy.what() == when_full::kind::block) {  // which try_post does not do
-      b.with(policy).post(call);
-      ++accepted;
-    } else {
-      ++(b.with(policy).try_post(call) == status::accepted ? accepted : refused);
-    }
+  auto call() {
+    return [this, data = std::array<char, 100>{}] { ran += data[0] == 0 ? 1 : 0; };
+  }
+  void count(bool was_accepted, const support::counting_memory& memory) {
+    ++(was_accepted ? accepted : refused);
     for (long now = memory.bytes_in_use(), most = most_bytes;
          now > most && !most_bytes.compare_exchange_weak(most, now);) {
     }
@@ -65,29 +61,20 @@ struct flood {
 TEST_CASE(
     "a flood on a loop that is stuck takes no more memory than the capacity, and is counted") {
   const support::watchdog no_hang;
-  const auto policy_of = [](when_full::kind k) {
-    return k == when_full::kind::refuse ? when_full::refuse() : when_full::drop_oldest();
-  };
-  auto kind = when_full::kind::refuse;
-  SUBCASE("refused") {}
-  SUBCASE("the oldest dropped") {
-    kind = when_full::kind::drop_oldest;
-  }
   support::counting_memory memory;
-  std::atomic<unsigned long> reported{0};
   flood f;
   {
     options opts;
     opts.capacity = capacity;
     opts.memory = &memory;
-    opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { ++reported; };
     bridge b(opts);
     support::held_loop held(b);
     const long before = memory.bytes_in_use();
     std::vector<std::thread> producers;
     for (unsigned t = 0; t < threads; ++t) {
       producers.emplace_back([&]() noexcept {
-        for (unsigned long n = 0; n < each; ++n) f.post(b, policy_of(kind), memory);
+        for (unsigned long n = 0; n < each; ++n)
+          f.count(b.try_post(f.call()) == status::accepted, memory);
       });
     }
     for (std::thread& t : producers) t.join();
@@ -99,14 +86,11 @@ TEST_CASE(
     CHECK(now.refused == f.refused);
     CHECK(now.queued >= capacity);
     CHECK(now.queued <= capacity + threads);
-    CHECK(now.dropped == reported);
-    CHECK(f.accepted == now.queued + now.dropped);
-    if (kind == when_full::kind::refuse) CHECK(now.dropped == 0);
-    if (kind == when_full::kind::drop_oldest) CHECK(f.refused == 0);
+    CHECK(f.accepted == now.queued);
     // A handler's calls find their own slots free.
     for (int n = 0; n < 256; ++n) CHECK(b.post_reentrant([] {}) == status::accepted);
   }
-  CHECK(f.ran + reported == f.accepted);
+  CHECK(f.ran == f.accepted);
   CHECK(memory.bytes_in_use() == 0);
 }
 
@@ -120,7 +104,7 @@ TEST_CASE("when a turn is too short for all that it takes, twice the capacity is
   for (unsigned t = 0; t < threads; ++t) {
     producers.emplace_back([&]() noexcept {
       for (int n = 0; n < 500; ++n) {
-        b.with(when_full::block()).post([&] {
+        b.post([&] {
           most = std::max(most, accepted - ran);
           ++ran;
           const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
@@ -155,7 +139,10 @@ TEST_CASE("producers that wait for room flood the loop, and its I/O and timers g
   std::vector<std::thread> producers;
   for (unsigned n = 0; n < threads; ++n) {
     producers.emplace_back([&]() noexcept {
-      while (!enough) f.post(b, when_full::block(), memory);
+      while (!enough) {
+        b.post(f.call());
+        f.count(true, memory);
+      }
     });
   }
   CHECK(support::comes_true([&] { return t.ticks >= before + 5; }));

@@ -175,7 +175,7 @@ TEST_CASE("options are for its making, and later an error that says so") {
   CHECK(in_child([] {
           options opts;
           opts.capacity = 1;
-          opts.when_full = loopbridge::when_full::refuse();
+          opts.patience = std::chrono::nanoseconds(0);
           bridge& b = default_bridge(opts);
           if (&default_bridge() != &b) return 1;
           const bool bounded = b.call([&b] {

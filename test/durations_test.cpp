@@ -22,7 +22,6 @@ namespace {
 using loopbridge::bridge;
 using loopbridge::status;
 using loopbridge::timed_out;
-using loopbridge::when_full;
 using loopbridge::detail::for_ever;
 using loopbridge::detail::in_nanoseconds;
 using std::chrono::duration;
@@ -134,12 +133,7 @@ TEST_CASE("who waits for room, or for the log, takes them so too") {
   {
     const support::held_loop held(b);
     b.post([] {});
-    with_each_nothing([&](auto d) {
-      CHECK_THROWS_AS(b.with(when_full::block_for(d)).post([] {}), loopbridge::bridge_full);
-    });
-    with_each_for_ever([&](auto d) {
-      CHECK_THROWS_AS(b.with(when_full::block_for(d)).call_for(1ms, [] {}), timed_out);
-    });
+    with_each_nothing([&](auto d) { CHECK_THROWS_AS(b.call_for(d, [] {}), timed_out); });
   }
   loopbridge::log_options opts;
   opts.writer.write = [](const loopbridge::log_line&) {};

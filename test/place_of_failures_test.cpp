@@ -158,18 +158,16 @@ TEST_CASE("without a place given it is that of the caller, handlers' calls and g
 }
 
 TEST_CASE("calls that are refused say where they were made") {
-  options opts = support::with_capacity(1);
-  opts.when_full = loopbridge::when_full::refuse();
-  bridge b(opts);
   const auto names_it = [](auto&& call) { CHECK(thrown_by(call) == Contains("here.cpp:7")); };
-  {
+  options opts = support::with_capacity(1);
+  for (const std::chrono::milliseconds patience : {0ms, 1ms}) {
+    opts.patience = patience;
+    bridge b(opts);
     const support::held_loop held(b);
     b.post([] {});
     for_each_call(b, names_it);
-    auto impatient = b.with(loopbridge::when_full::block_for(1ms));
-    names_it([&] { impatient.post([] {}, here); });
-    names_it([&] { impatient.call([] {}, here); });
   }
+  bridge b;
   b.stop();
   for_each_call(b, names_it);
   names_it([&] {

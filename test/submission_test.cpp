@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <string>
@@ -25,7 +26,6 @@ using loopbridge::eventual;
 using loopbridge::options;
 using loopbridge::status;
 using loopbridge::submission;
-using loopbridge::when_full;
 using support::generous;
 using support::with_capacity;
 
@@ -83,53 +83,31 @@ TEST_CASE("without memory it is exhausted, in a child of wrong_process") {
         }) == 0);
 }
 
-TEST_CASE("no try_ waits for room, on no thread and by no policy") {
+TEST_CASE("no try_ waits for room, on no thread, whatever the patience") {
+  using std::chrono::nanoseconds;
   const support::watchdog no_hang;
-  bridge b(with_capacity(1));  // whose policy is to wait
-  support::counts counts;
-  const auto each = [&](bridge& to) {
-    const auto f = [&counts] { return [t = support::token(counts)] {}; };
-    CHECK(to.try_post(f()) == status::full);
-    CHECK(to.try_submit(f()).status() == status::full);
-    for (const when_full p :
-         {when_full::block(), when_full::block_for(std::chrono::hours(1)), when_full::refuse()}) {
-      CHECK(to.with(p).try_post(f()) == status::full);
-      CHECK(to.with(p).try_submit(f()).status() == status::full);
-    }
-    CHECK(counts.made == 8);
-    CHECK(counts.alive() == 0);
-  };
-  SUBCASE("on an ordinary thread") {
-    const support::held_loop held(b);
-    b.post([] {});
-    each(b);
-    CHECK(b.stats().refused == 8);
-  }
-  SUBCASE("on the loop's own") {
-    b.call([&] {
+  options opts = with_capacity(1);
+  for (const nanoseconds patience : {nanoseconds::max(), nanoseconds(1), nanoseconds(0)}) {
+    opts.patience = patience;
+    bridge b(opts);
+    support::counts counts;
+    const auto both = [&] {
       b.post([] {});
-      each(b);
-    });
+      CHECK(b.try_post([t = support::token(counts)] {}) == status::full);
+      CHECK(b.try_submit([t = support::token(counts)] {}).status() == status::full);
+      CHECK(counts.alive() == 0);
+    };
+    b.call(both);  // on the loop's own
+    REQUIRE(support::comes_true([&] { return b.stats().queued == 0; }));
+    const support::held_loop held(b);
+    both();
+    CHECK(counts.made == 4);
+    CHECK(b.stats().refused == 4);
   }
 }
 
-TEST_CASE("policies that do not wait hold for it, and groups have it too") {
-  bridge b(with_capacity(1));
-  {
-    const support::held_loop held(b);
-    auto oldest = b.submit([] {});
-    auto newest = b.with(when_full::drop_oldest()).try_submit([] { return 2; });
-    CHECK_THROWS_AS(oldest.get(), loopbridge::bridge_full);
-    CHECK(newest);
-  }
-  int ran_as = 0;
-  b.call([&] {
-    b.post([] {});
-    ran_as = b.with(when_full::run_inline()).try_submit([] { return 3; }).answer().get();
-  });
-  CHECK(ran_as == 3);
+TEST_CASE("groups have it too") {
   loopbridge::bridge_group group(2);
   CHECK(group.try_submit([] { return 4; }).answer().get_for(generous) == 4);
   static_assert(noexcept(group.try_submit([] {})));
-  static_assert(noexcept(b.with(when_full::refuse()).try_submit([] {})));
 }

@@ -189,7 +189,7 @@ TEST_CASE("what is refused leaves the eventuals as they were, with their results
 TEST_CASE("a full bridge refuses then(), and the eventual is as it was") {
   loopbridge::options opts;
   opts.capacity = 1;
-  opts.when_full = loopbridge::when_full::refuse();
+  opts.patience = std::chrono::nanoseconds(0);
   bridge b(opts);
   auto e = b.submit([] { return 1; });
   e.wait();
@@ -199,7 +199,7 @@ TEST_CASE("a full bridge refuses then(), and the eventual is as it was") {
     CHECK_THROWS_AS((void)std::move(e).then([](int) {}), loopbridge::bridge_full);
   }
   CHECK(e.get() == 1);
-  opts.when_full = loopbridge::when_full::block();
+  opts.patience = std::chrono::nanoseconds::max();
   bridge waits(opts);
   auto other = waits.submit([] { return 2; });
   other.wait();

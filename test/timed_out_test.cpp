@@ -20,7 +20,6 @@ using loopbridge::bridge;
 using loopbridge::completer;
 using loopbridge::deferred;
 using loopbridge::place;
-using loopbridge::when_full;
 using namespace std::chrono_literals;
 
 constexpr place here{"here.cpp", 7};
@@ -104,12 +103,19 @@ TEST_CASE("one that found no room in a full bridge says so, and how long it wait
              2ms, [] {}, here);
        }),
        "2 ms", "waited for room");
-  auto patient = b.with(when_full::block_for(3ms));
-  says(message_of([&] { patient.post([] {}, here); }), "3 ms", "no room within");
-  says(message_of([&] { (void)patient.submit([] {}, here); }), "3 ms", "no room within");
-  says(message_of([&] { patient.call([] {}, here); }), "3 ms", "no room within");
+}
+
+TEST_CASE("one that a full bridge's patience was over for says so, and how long that was") {
+  loopbridge::options opts = support::with_capacity(1);
+  opts.patience = 3ms;
+  bridge b(opts);
+  const support::held_loop held(b);
+  b.post([] {});
+  says(message_of([&] { b.post([] {}, here); }), "3 ms", "no room within");
+  says(message_of([&] { (void)b.submit([] {}, here); }), "3 ms", "no room within");
+  says(message_of([&] { b.call([] {}, here); }), "3 ms", "no room within");
   says(message_of([&] {
-         patient.call_for(
+         b.call_for(
              1ms, [] {}, here);
        }),
        "1 ms", "waited for room");

@@ -19,7 +19,6 @@ struct uv_loop_s;
 namespace loopbridge {
 
 class repeated_call;
-class with_policy;
 namespace detail {
 template <class F, class... First>
 class wrapped_function;
@@ -110,14 +109,13 @@ class bridge {
   /// Runs `f` on the loop; nobody waits. What it throws goes to options::on_unhandled_error, with
   /// the place of this call. One block of memory, recycled. Throws `bridge_stopped`,
   /// `wrong_process`, std::bad_alloc, or what moving `f` throws; with a capacity, `bridge_full` and
-  /// `would_deadlock` too, and it may wait for room: see when_full. It runs nothing then.
+  /// `would_deadlock` too, and it may wait for room: see options::patience. It runs nothing then.
   template <class F>
   void post(F&& f, place where = place::current());
 
   /// post for code that must neither throw nor wait (destructors, C callbacks): `accepted`,
-  /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. It never waits for room,
-  /// whatever options::when_full says: where the policy is to wait, it is refused as `full`. Moving
-  /// the callable must not throw.
+  /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. A full bridge refuses it at
+  /// once, whatever options::patience is. Moving the callable must not throw.
   template <class F>
   status try_post(F&& f, place where = place::current()) noexcept;
 
@@ -189,13 +187,9 @@ class bridge {
 
   /// `co_await b.schedule()`, in a coroutine of any kind but a task: goes on on the loop's thread,
   /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
-  /// thread. Throws like post; and `bridge_stopped`, or `bridge_full`, also where it was accepted
-  /// and then refused, on the thread that refuses.
+  /// thread. Throws like post; and `bridge_stopped` also where it was accepted and then refused, on
+  /// the thread that refuses.
   detail::schedule_awaiter schedule(place where = place::current());
-
-  /// The same calls with a policy of their own for when the bridge is full (options::capacity):
-  /// `b.with(when_full::refuse()).post(f)`. Any ordinary thread, the loop's too.
-  with_policy with(when_full policy) noexcept;
 
   /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
   /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
@@ -268,7 +262,6 @@ class bridge {
   template <class Executor>
   friend class detail::executor_ref;
   friend class reentrant_call;
-  friend class with_policy;
   friend struct bridge_access;
   friend struct detail::log_state;
   template <class F, class... First>
@@ -307,4 +300,3 @@ class bridge {
 #include "loopbridge/task.hpp"
 #include "loopbridge/then.hpp"
 #include "loopbridge/timed.hpp"
-#include "loopbridge/with_policy.hpp"

@@ -25,8 +25,8 @@ class bridge_stopped : public error {
   using error::error;
 };
 
-/// As many calls as options::capacity allows are queued: the call was refused, or it was queued and
-/// another one took its place. See when_full.
+/// As many calls as options::capacity allows are queued, and the call was refused: at once, or when
+/// options::patience was over.
 class bridge_full : public error {
  public:
   using error::error;
@@ -120,7 +120,6 @@ enum class failure : unsigned char {
   stopped,
   cancelled,
   broken,
-  dropped,
   rejected_with_null,
   circular,
 };

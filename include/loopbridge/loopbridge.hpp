@@ -25,6 +25,4 @@
 #include "loopbridge/then.hpp"              // IWYU pragma: export
 #include "loopbridge/timed.hpp"             // IWYU pragma: export
 #include "loopbridge/when.hpp"              // IWYU pragma: export
-#include "loopbridge/when_full.hpp"         // IWYU pragma: export
-#include "loopbridge/with_policy.hpp"       // IWYU pragma: export
 #include "loopbridge/wrap.hpp"              // IWYU pragma: export

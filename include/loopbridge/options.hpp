@@ -11,7 +11,6 @@
 #include <string>
 
 #include "loopbridge/place.hpp"
-#include "loopbridge/when_full.hpp"
 
 struct uv_handle_s;
 
@@ -122,8 +121,15 @@ struct options {
   /// (Threads that submit at the very same moment may go beyond it by one each.)
   std::size_t capacity = 0;
 
-  /// What becomes of a call that finds the bridge full; bridge::with() says it for a single call.
-  loopbridge::when_full when_full = when_full::block();
+  /// How long a call that finds the bridge full waits for room, before it throws `bridge_full` and
+  /// the calling thread destroys its callable. The default: as long as it takes. Zero: not at all.
+  /// The bridge's constructor throws std::invalid_argument for less than zero. (call_for ends with
+  /// its own deadline too, in `timed_out`; try_post and try_submit never wait.)
+  ///
+  /// All that wait are let go when the loop takes its calls; which of them get in is open. The
+  /// bridge's end is `bridge_stopped`. On the loop's own thread, which alone makes room, and where
+  /// loops would wait for each other in a circle, a call does not wait but throws `would_deadlock`.
+  std::chrono::nanoseconds patience = std::chrono::nanoseconds::max();
 
   /// Where calls live while they are queued or unanswered, with their callables, arguments and
   /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc. A

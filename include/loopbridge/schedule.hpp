@@ -28,22 +28,16 @@ class schedule_awaiter final : public node {
     throw_unless_ok(s, where);
   }
   void await_resume() const {
-    if (refused_) std::rethrow_exception(make_error(why_, where_));
+    if (refused_) std::rethrow_exception(make_error(failure::stopped, where_));
   }
 
   result_base* run(core_base& core) noexcept override { return resume(core); }
   result_base* refuse(core_base& core) noexcept override {
-    return resume_as(failure::stopped, core);
-  }
-  bool takes_room() const noexcept override { return true; }
-  result_base* drop(core_base& core) noexcept override { return resume_as(failure::dropped, core); }
-
- private:
-  result_base* resume_as(failure why, core_base& core) noexcept {
     refused_ = true;
-    why_ = why;
     return resume(core);
   }
+
+ private:
   result_base* resume(core_base& core) noexcept {
     const place where = where_;
     try {
@@ -59,7 +53,6 @@ class schedule_awaiter final : public node {
   const place where_;
   std::coroutine_handle<> coroutine_;
   bool refused_ = false;
-  failure why_ = failure::stopped;
 };
 
 /// The bridge whose own thread this is; empty: none. Any ordinary thread.

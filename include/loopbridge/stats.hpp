@@ -16,9 +16,8 @@ namespace loopbridge {
 /// reentrant_call that were coalesced are one.
 struct statistics {
   std::uint64_t accepted = 0;   ///< taken by the loop, or, with a capacity, queued
-  std::uint64_t run = 0;        ///< their callables were run, also by when_full::run_inline()
+  std::uint64_t run = 0;        ///< their callables were run
   std::uint64_t cancelled = 0;  ///< ended by eventual::cancel(), or by call_for's deadline
-  std::uint64_t dropped = 0;    ///< accepted, but another call took the place
   std::uint64_t stopped = 0;    ///< accepted, but the bridge stopped first
   std::uint64_t refused = 0;    ///< never accepted: full, stopped, no slot for a handler's, or no
                                 ///< room in time

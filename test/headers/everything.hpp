@@ -84,12 +84,6 @@ class everything {
     every = std::move(other);
     (void)every.runs();
     every.stop();
-    auto polite = b_.with(loopbridge::when_full::block_for(soon));
-    polite.post([] {});
-    expect(polite.try_post([] {}) == loopbridge::status::accepted, "with, try_post");
-    expect(polite.submit([] { return 5; }).get() == 5, "with, submit");
-    expect(polite.call([] { return 6; }) == 6, "with, call");
-    expect(polite.call_for(soon, [] { return 7; }) == 7, "with, call_for");
     b_.at_stop([](loopbridge::loop_ref) {});
     expect_throw<own_error>([&] { b_.call([] { throw own_error("x"); }); }, "a failure");
     const auto add = loopbridge::wrap(

@@ -29,18 +29,14 @@ class posted_call final : public node {
     return nullptr;
   }
 
-  result_base* refuse(core_base& core) noexcept override { return end_as(failure::stopped, core); }
-  bool takes_room() const noexcept override { return true; }
-  result_base* drop(core_base& core) noexcept override { return end_as(failure::dropped, core); }
-
- private:
-  result_base* end_as(failure f, core_base& core) noexcept {
+  result_base* refuse(core_base& core) noexcept override {
     const place where = where_;
     destroy_in_block(this, core.memory());
-    core.unhandled(make_error(f, where), where);
+    core.unhandled(make_error(failure::stopped, where), where);
     return nullptr;
   }
 
+ private:
   const place where_;
   Bound callable_;
 };
@@ -58,9 +54,12 @@ class call_with_result : public result<answer_t<Bound>> {
     discard_callable();
     return this;
   }
-  result_base* refuse(core_base&) noexcept override { return end_as(failure::stopped); }
-  bool takes_room() const noexcept override { return true; }
-  result_base* drop(core_base&) noexcept override { return end_as(failure::dropped); }
+  result_base* refuse(core_base&) noexcept override {
+    if (!this->start()) return nullptr;
+    discard_callable();
+    this->set_failure(failure::stopped);
+    return this;
+  }
 
   /// The callable, of a call that was refused at its submission: what it owns goes back.
   Bound& callable() noexcept { return callable_.value; }
@@ -74,13 +73,6 @@ class call_with_result : public result<answer_t<Bound>> {
   void discard_callable() noexcept override { callable_.destroy(); }
 
  private:
-  result_base* end_as(failure f) noexcept {
-    if (!this->start()) return nullptr;
-    discard_callable();
-    this->set_failure(f);
-    return this;
-  }
-
   until_destroyed<Bound> callable_;
 };
 

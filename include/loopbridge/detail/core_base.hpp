@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory_resource>
-#include <optional>
 
 #include "loopbridge/detail/bell.hpp"
 #include "loopbridge/detail/counters.hpp"
@@ -18,7 +17,6 @@
 #include "loopbridge/loop_ref.hpp"
 #include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
-#include "loopbridge/when_full.hpp"
 
 namespace loopbridge {
 class interruption;
@@ -38,19 +36,16 @@ class slot_pool;
 
 /// How a call of an ordinary thread's goes in.
 struct entry {
-  std::optional<when_full> policy{};  ///< none: options::when_full
   /// The call's own time, for the wait for room too.
   std::chrono::nanoseconds timeout = for_ever;
   deadline until = no_deadline;
   bool announced = false;    ///< a blocking_wait for this bridge stands already
-  bool never_waits = false;  ///< by no policy, it is refused instead
+  bool never_waits = false;  ///< a full bridge refuses it, whatever options::patience is
 
-  static entry within(std::chrono::nanoseconds timeout, std::optional<when_full> policy = {}) {
-    return {policy, timeout, deadline_after(timeout)};
+  static entry within(std::chrono::nanoseconds timeout) {
+    return {timeout, deadline_after(timeout)};
   }
-  static entry without_waiting(std::optional<when_full> policy = {}) {
-    return {policy, for_ever, no_deadline, false, true};
-  }
+  static entry without_waiting() { return {for_ever, no_deadline, false, true}; }
 };
 
 /// What calls see of a bridge's core: the way in (submit), and on the loop thread the services

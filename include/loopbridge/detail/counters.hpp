@@ -51,7 +51,6 @@ struct counters {
   alignas(64) counter rings;
   counter refused;
   counter cancelled;
-  counter dropped;
   counter waits_begun;
   counter waits_ended;
   counter blocks_begun;

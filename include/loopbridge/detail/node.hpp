@@ -7,10 +7,10 @@ class result_base;
 
 /// One entry of the submission list: a call, wherever it lives (a stack, a block, a slot).
 ///
-/// An accepted node gets exactly one of run(), refuse() and drop(), after which the core never
+/// An accepted node gets exactly one of run() and refuse(), after which the core never
 /// touches it again: that may free it or hand it back to its owner. So `next` is read before.
 ///
-/// What the three return is a call that has come to its end, or null: the caller publishes its
+/// What the two return is a call that has come to its end, or null: the caller publishes its
 /// answer, by result_base::finish(), when the function has returned. For as soon as the waiter has
 /// the answer it may unload the library that this function was instantiated in.
 class node {
@@ -24,10 +24,6 @@ class node {
   /// False: an errand of the library's own, which stats() leaves out. run() then counts itself in
   /// counters::not_calls; refuse() is counted by its caller.
   virtual bool is_call() const noexcept { return true; }
-  /// A call of an ordinary thread's, which counts towards options::capacity, may get drop() in
-  /// their place: another one takes its room. The thread that makes that other call.
-  virtual bool takes_room() const noexcept { return false; }
-  [[nodiscard]] virtual result_base* drop(core_base&) noexcept { return nullptr; }
 
  protected:
   node() = default;
