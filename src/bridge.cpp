@@ -37,10 +37,6 @@ bridge& bridge::operator=(bridge&& other) noexcept {
   return *this;
 }
 
-loopbridge::lane bridge::lane(full_lane full, place where) {
-  return loopbridge::lane(core(), full, where);
-}
-
 void bridge::stop() {
   whole(core()).stop();
 }

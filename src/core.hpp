@@ -12,7 +12,6 @@
 #include "loop_signals.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/lane_state.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
@@ -29,7 +28,6 @@ namespace loopbridge::detail {
 ///   core_turn.cpp    one turn of the loop: sleep or not, take a snapshot, run it
 ///   core_stop.cpp    ending it: who releases whom, in what order
 ///   core_full.cpp    where there is a capacity: the way in
-///   lane.cpp         lanes: the loop's part of them is at its end
 ///   stats.cpp        what bridge::stats() says
 ///
 /// Who may touch what: members below "loop thread" belong to the thread that runs the loop. The
@@ -82,6 +80,7 @@ class core final : public core_base {
   void before_poll() noexcept;
   void after_poll() noexcept;
   void run_turn() noexcept;
+  bool has_work() const noexcept;
   bool stay_awake() noexcept;
   void note_sleep() noexcept;
   void drain() noexcept;
@@ -92,17 +91,6 @@ class core final : public core_base {
   void give_turn_back(std::memory_order order) noexcept;
   void take_snapshot() noexcept;
   void note_turn() noexcept;
-
-  // lane.cpp
-  void add_lane(lane_state& lane) noexcept override;
-  void remove_lane(lane_state& lane) noexcept override;
-  void run_lanes(turn_budget& budget) noexcept;
-  bool has_work_when_armed() noexcept;
-  bool has_work() noexcept;
-  bool is_there_work() const noexcept;
-  template <class Look>
-  bool look_at_lanes(Look look) noexcept;
-  void close_lanes(lane_ring::fate f) noexcept;
 
   // core_stop.cpp
   void end_turns() noexcept;
@@ -154,8 +142,6 @@ class core final : public core_base {
   loop_signals signals_;
 
   chain taken_;                        ///< off the list, and not run yet; under the turn
-  lane_state* lanes_ = nullptr;        ///< the first of a list; under the turn
-  lane_state* next_lane_ = nullptr;    ///< where the pass over them that is going on will be next
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn
 
   completion ended_;  ///< done when the loop's thread has nothing left to do but to end

@@ -107,7 +107,6 @@ void core::end_turns() noexcept {
 void core::end_on_loop() noexcept {
   const uncancellable running;  // as in drain(), for the hooks
   drain();                      // the list is closed: the last snapshot
-  close_lanes(opts_.on_stop == queued_calls::run ? lane_ring::fate::run : lane_ring::fate::refuse);
   end_firings();
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
@@ -155,7 +154,6 @@ void core::release_waiters_from_elsewhere() noexcept {
   if (!try_take_turn()) return;
   take_snapshot();
   while (node* const n = taken_.pop()) refuse(*n);
-  close_lanes(lane_ring::fate::refuse);
   end_firings();
   for (deferred_base* d = enlisted_; d != nullptr; d = d->following) {
     if (d->claim_as_cancelled()) d->fail(failure::stopped);  // the hook is for the loop's next turn

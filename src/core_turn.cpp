@@ -40,7 +40,7 @@ void core::before_poll() noexcept {
   }
   if (turns_ended_) return;
   bell_.arm();
-  const bool work = has_work_when_armed();
+  const bool work = has_work();
   if (work) bell_.disarm();
   keep_awake(work);
   if (!work) {
@@ -48,6 +48,10 @@ void core::before_poll() noexcept {
     signals_.close(*loop_);
   }
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
+}
+
+bool core::has_work() const noexcept {
+  return has_rest_ || list_.has_news();
 }
 
 /// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did, so
@@ -108,13 +112,11 @@ void core::after_poll() noexcept {
   // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
   // and work that is there already must be visible to such a poll.
   bell_.arm();
-  if (has_work_when_armed()) {
+  if (has_work()) {
     bell_.disarm();
     keep_awake(true);
     doorbell_->ring();
   }
-  // A stop() on another thread that found the turn taken, to look at the lanes, relies on this.
-  if (list_.closed()) run_turn();
 }
 
 /// Runs one snapshot, and ends the bridge if it was stopped.
@@ -180,7 +182,6 @@ void core::run_queued(turn_budget& budget) noexcept {
     }
     if (!is_this_process()) return;
   }
-  if (lanes_ != nullptr) run_lanes(budget);
 }
 
 void core::take_snapshot() noexcept {

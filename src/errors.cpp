@@ -6,9 +6,9 @@
 namespace loopbridge::detail {
 namespace {
 
-std::string at(place where, const char* what = "submitted") {
+std::string at(place where) {
   if (where.file == nullptr) return {};
-  return std::string(" (") + what + " at " + place_text(where).c_str() + ")";
+  return std::string(" (submitted at ") + place_text(where).c_str() + ")";
 }
 
 std::string text_of(std::chrono::nanoseconds time) {
@@ -113,12 +113,6 @@ void throw_interrupted(place where) {
   throw interrupted("loopbridge: the wait was interrupted before the call was answered" +
                     at(where) +
                     "; the call goes on: wait again, after interruption::reset(), or cancel() it");
-}
-
-void throw_lane_full(place where) {
-  throw lane_full("loopbridge: the lane" + at(where, "made") +
-                  " is full: its thread posts faster than the loop runs; let it wait "
-                  "(full_lane::block) or spill (full_lane::spill), or post less");
 }
 
 void throw_no_state(const char* what) {

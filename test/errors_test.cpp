@@ -39,10 +39,10 @@ doctest::String message_of(failure f, place where) {
 
 TEST_CASE("all errors of the library have one base, and are distinct") {
   using namespace loopbridge;
-  static_assert(is_ours<bridge_stopped> && is_ours<bridge_full> && is_ours<lane_full> &&
-                is_ours<cancelled> && is_ours<timed_out> && is_ours<broken> &&
-                is_ours<would_deadlock> && is_ours<wrong_process> && is_ours<no_state> &&
-                is_ours<exhausted> && is_ours<unsupported>);
+  static_assert(is_ours<bridge_stopped> && is_ours<bridge_full> && is_ours<cancelled> &&
+                is_ours<timed_out> && is_ours<broken> && is_ours<would_deadlock> &&
+                is_ours<wrong_process> && is_ours<no_state> && is_ours<exhausted> &&
+                is_ours<unsupported>);
   const auto e = make_error(failure::stopped, {});
   CHECK(support::holds<error>(e));
   CHECK(support::holds<bridge_stopped>(e));
@@ -80,9 +80,6 @@ TEST_CASE("what is thrown at once names the fix too") {
   CHECK_THROWS_WITH_AS(throw_full(here), Contains("user.cpp:5"), loopbridge::bridge_full);
   CHECK_THROWS_WITH_AS(throw_full({}), Contains("raise options::capacity"),
                        loopbridge::bridge_full);
-  CHECK_THROWS_WITH_AS(throw_lane_full({"user.cpp", 5}), Contains("made at user.cpp:5"),
-                       loopbridge::lane_full);
-  CHECK_THROWS_WITH_AS(throw_lane_full({}), Contains("full_lane::spill"), loopbridge::lane_full);
   CHECK_THROWS_WITH_AS(throw_wrong_process(), Contains("make a new bridge after fork()"),
                        loopbridge::wrong_process);
   CHECK_THROWS_WITH_AS(throw_no_state("this thing is empty: fill it"),

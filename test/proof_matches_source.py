@@ -42,7 +42,7 @@ class function:
 
 
 sources = {path: path.read_text() for folder in ("include", "src")
-           for path in sorted((root / folder).rglob("*.[hc]pp")) if not path.name.startswith("lane")}
+           for path in sorted((root / folder).rglob("*.[hc]pp"))}
 functions = [function(path, text, found) for path, text in sources.items()
              for found in head.finditer(text) if found[1] not in keywords]
 orders_of = {f.name for f in functions if order.search(f.text)}
@@ -68,8 +68,6 @@ for path, text in sources.items():
 
 known = {f.name for f in functions}
 for path in sorted((root / "test" / "model").glob("*.pml")):
-    if path.name.startswith("lane"):
-        continue
     for comment, inline in re.findall(r"^(?:/\*((?:[^*]|\*(?!/))*)\*/\n)?inline (\w+)",
                                       path.read_text(), re.M):
         comment = re.sub(r"\s+\*?\s*", " ", comment)

@@ -12,7 +12,7 @@ root = pathlib.Path(__file__).resolve().parent.parent
 documents = {
     "README.md": ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines"],
     "docs/guide.md": ["results", "scheduler", "ctrl_c", "shared_loop", "other_loop", "under_pressure",
-                      "event_lane", "many_loops", "manual_bridge", "queue_of_signals", "logging"],
+                      "many_loops", "manual_bridge", "queue_of_signals", "logging"],
 }
 
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -130,27 +129,29 @@ TEST_CASE("the library's own errands are no calls, neither when they run nor at 
   opts.on_stop = loopbridge::queued_calls::refuse;
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
   bridge b(opts);
-  { loopbridge::lane comes_and_goes = b.lane(); }
-  b.call([] {});
-  CHECK(b.stats().accepted == 1);
-  CHECK(b.stats().run == 1);
+  const auto submit_waiting = [&b](loopbridge::completer<int>& never) {
+    return b.submit([d = never.get_deferred()]() mutable { return std::move(d); });
+  };
   loopbridge::completer<int> never;
-  const auto answer = b.submit([d = never.get_deferred()]() mutable { return std::move(d); });
-  auto leaves_late = std::make_unique<loopbridge::lane>(b.lane());
+  loopbridge::completer<int> never_either;
+  const auto early = submit_waiting(never);
+  const auto late = submit_waiting(never_either);
   b.call([] {});
+  CHECK(early.cancel());  // to be struck off the register
+  b.call([] {});
+  CHECK(b.stats().accepted == 4);
+  CHECK(b.stats().run == 4);
   {
     const support::held_loop held(b);
-    CHECK(answer.cancel());  // to be struck off the register
-    const loopbridge::lane joins_late = b.lane();
-    leaves_late.reset();
+    CHECK(late.cancel());
     b.post([] {});
     b.stop_reentrant();
   }
   b.stop();
   const statistics s = b.stats();
   CHECK(s.stopped == 1);
-  CHECK(s.run == 4);  // with the one that holds the loop
-  CHECK(s.accepted == 5);
+  CHECK(s.run == 5);  // with the one that holds the loop
+  CHECK(s.accepted == 6);
   CHECK(s.queued == 0);
 }
 
@@ -165,24 +166,6 @@ TEST_CASE("what a bridge with a capacity refuses because it has stopped is not q
   CHECK(s.queued == 0);
   CHECK(s.accepted == 1);
   CHECK(s.refused == 3);
-}
-
-TEST_CASE("a lane's calls are not counted, wherever they went") {
-  options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
-  loopbridge::lane l = b.lane(loopbridge::full_lane::spill);
-  for (const bool stops : {false, true}) {
-    const support::held_loop held(b);
-    for (int n = 0; n < 2000; ++n) l.post([] {});  // of which half spill
-    if (stops) b.stop_reentrant();
-  }
-  b.stop();
-  const statistics s = b.stats();
-  CHECK(s.accepted == 2);  // those that hold the loop
-  CHECK(s.run == 2);
-  CHECK(s.stopped == 0);
 }
 
 TEST_CASE("the queue is seen where it is: in the turn that runs, and, with a capacity, behind it") {

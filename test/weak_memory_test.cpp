@@ -5,9 +5,7 @@
 
 #include "weak_memory/calls.hpp"
 #include "weak_memory/full.hpp"
-#include "weak_memory/lanes.hpp"
 #include "weak_memory/results.hpp"
-#include "weak_memory/rings.hpp"
 #include "weak_memory/stop.hpp"
 #include "weak_memory/waits.hpp"
 
@@ -41,15 +39,6 @@ constexpr const char* names_of_owners =
 constexpr const char* vertex_of_another_run =
     "a vertex is made once and then used in many runs: few have one that is new to a thread, and "
     "another look at the list or at a bridge's start shows it";
-constexpr const char* not_searched =
-    "argued in docs/proof_of_lanes.md; what is explored as written is not yet searched with weaker "
-    "orders, which needs scenarios of a lane's state by itself";
-constexpr const char* bell_is_seq_cst =
-    "is for the producer's look at the bell after it; but seq_cst operations have here the order "
-    "in "
-    "which they are run, so that the look finds the bell armed without it";
-constexpr const char* no_stronger_failure =
-    "needed by nothing, but compilers warn of a failure's order that is stronger";
 constexpr const char* handle_was_held =
     "calls with a handle use publish_or_hold(); publish() is left to cancellers, who hold the "
     "handle, and to handlers' waits, whose slot is claimed again by a handler of another run";
@@ -81,12 +70,6 @@ constexpr kept not_seen[] = {
     {"release -> relaxed: in_use_.store(false", names_of_owners},
     {"acq_rel -> release: const std::uint32_t old = word_.fetch_add((done - from)",
      handle_was_held},
-    {"lane_state.hpp:", not_searched},
-    {"lane.cpp:", not_searched},
-    {"acq_rel -> acquire: fence_.fetch_add(0, std::memory_order_acq_rel);  // pairs with "
-     "is_settled",
-     bell_is_seq_cst},
-    {"acquire -> relaxed: if (final_.compare_exchange_strong(decided, seen", no_stronger_failure},
     {"acquire -> relaxed: for (const wait_vertex* v = all_vertices", vertex_of_another_run},
     {"release -> relaxed: if (own != nullptr) own->in_use_.store", names_of_owners},
     {"acquire -> relaxed: if (!v->in_use_.compare_exchange_strong", names_of_owners},

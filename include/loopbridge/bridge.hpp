@@ -9,7 +9,6 @@
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"
-#include "loopbridge/lane.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 #include "loopbridge/submission.hpp"
@@ -170,10 +169,6 @@ class bridge {
   template <class Rep, class Period, class F>
   repeated_call submit_every(std::chrono::duration<Rep, Period> period, F&& f,
                              place where = place::current());
-
-  /// A private way to the loop, for one thread that posts by the million: see lane. Any ordinary
-  /// thread. Throws `bridge_stopped`, `wrong_process` or std::bad_alloc.
-  loopbridge::lane lane(full_lane full = full_lane::block, place where = place::current());
 
   /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
   /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at

@@ -75,12 +75,6 @@ class wrong_process : public error {
   using error::error;
 };
 
-/// A lane that refuses when it is full is full: the loop does not keep up with its thread.
-class lane_full : public error {
- public:
-  using error::error;
-};
-
 /// There was no memory for the call, or every slot that is reserved for such calls was in use.
 class exhausted : public error {
  public:
@@ -141,7 +135,6 @@ enum class missing : unsigned char { room, turn, callable, answer };
 [[noreturn]] void throw_wrong_process(place where = {});
 [[noreturn]] void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what);
 [[noreturn]] void throw_interrupted(place where);
-[[noreturn]] void throw_lane_full(place where);
 [[noreturn]] void throw_no_state(const char* what);
 
 /// " (submitted at file:line [label])", or nothing where the place is not known.

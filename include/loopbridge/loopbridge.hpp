@@ -9,7 +9,6 @@
 #include "loopbridge/eventual.hpp"          // IWYU pragma: export
 #include "loopbridge/future.hpp"            // IWYU pragma: export
 #include "loopbridge/interruption.hpp"      // IWYU pragma: export
-#include "loopbridge/lane.hpp"              // IWYU pragma: export
 #include "loopbridge/log_sink.hpp"          // IWYU pragma: export
 #include "loopbridge/loop_ref.hpp"          // IWYU pragma: export
 #include "loopbridge/manual_bridge.hpp"     // IWYU pragma: export

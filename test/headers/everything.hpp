@@ -92,10 +92,6 @@ class everything {
     const auto add_now = loopbridge::wrap_blocking(b_, soon, std::plus<int>());
     expect(add_now(1, 2) == 3 && add_now.wrapped()(1, 2) == 3, "wrap_blocking");
     expect(loopbridge::wrap([](loopbridge::loop_ref) { return 1; })().get() == 1, "default wrap");
-    loopbridge::lane lane = b_.lane(loopbridge::full_lane::spill);
-    lane.post([s = std::string(100, 'x')] { (void)s; });
-    (void)lane.try_post([] {});
-    (void)lane.post_reentrant([] {});
   }
 
   void results() {

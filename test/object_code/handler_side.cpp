@@ -56,10 +56,6 @@ bool handler_group(loopbridge::bridge_group& g) noexcept {
   return g.stopped() && g.on_loop_thread() && g.size() != 0;
 }
 
-status handler_post_to_lane(loopbridge::lane& l, std::int64_t* sum) noexcept {
-  return l.post_reentrant([sum] { ++*sum; });
-}
-
 status handler_put(loopbridge::reentrant_queue<std::int64_t>& q, std::int64_t n) noexcept {
   return q.put_reentrant(n);
 }

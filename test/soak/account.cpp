@@ -35,18 +35,7 @@ std::uint64_t account::tick() noexcept {
   return clock_.fetch_add(1, clock_order);
 }
 
-std::uint16_t account::open_lane(int s) noexcept {
-  const std::uint32_t l = next_lane_.fetch_add(1, std::memory_order_relaxed);
-  if (l >= most_lanes) return 0;
-  lanes_[l].site.store(s, std::memory_order_relaxed);
-  return static_cast<std::uint16_t>(l);
-}
-
-int account::site_of_lane(unsigned lane) const noexcept {
-  return lane < most_lanes ? lanes_[lane].site.load(std::memory_order_relaxed) : -1;
-}
-
-id account::open(kind k, int s, std::uint16_t lane) noexcept {
+id account::open(kind k, int s) noexcept {
   id i = next_.load(std::memory_order_relaxed);
   do {
     if (i >= most_) return none;
@@ -54,7 +43,6 @@ id account::open(kind k, int s, std::uint16_t lane) noexcept {
   entry& e = of(i);
   e.what.store(k, std::memory_order_relaxed);
   e.site.store(static_cast<std::uint8_t>(s), std::memory_order_relaxed);
-  e.lane.store(lane, std::memory_order_relaxed);
   const bool ended = at(s).stop_ended.load(std::memory_order_relaxed);
   e.ended.store(ended ? ~std::uint64_t{0} : 0, std::memory_order_relaxed);
   e.facts.store(opened, std::memory_order_relaxed);
@@ -107,20 +95,7 @@ void account::note_run(id i) noexcept {
   if ((before & destroyed) != 0) complain("ran after its callable was destroyed", i);
   if ((before & cancel_won) != 0) complain("ran although it was cancelled while queued", i);
   if (here.loop_of != s) return complain("ran on another thread than the loop's", i);
-  switch (e.what.load(std::memory_order_relaxed)) {
-    case kind::bare_lane:
-      return;  // no order is promised
-    case kind::lane:
-      return check_order_of_lane(lanes_[e.lane.load(std::memory_order_relaxed)], i);
-    default:
-      check_order(e, at(s), i);
-  }
-}
-
-/// Their numbers are in the order of the posts, since one thread drew them all.
-void account::check_order_of_lane(lane_entry& l, id i) noexcept {
-  if (i < l.newest) complain("ran out of order: a later post of its lane ran first", i);
-  l.newest = std::max(l.newest, i);
+  check_order(e, at(s), i);
 }
 
 /// Law 6: nothing that began after this one had ended may have run before it.
@@ -249,8 +224,7 @@ bool account::complained_of(const char* part) const noexcept {
 }
 
 void account::print_complaints(std::FILE* to) const {
-  static constexpr const char* kinds[] = {
-      "post", "post_reentrant", "submit", "call", "call_for", "lane::post", "lane::post_reentrant"};
+  static constexpr const char* kinds[] = {"post", "post_reentrant", "submit", "call", "call_for"};
   static constexpr const char* names[] = {
       "opened",         "accepted",     "refused",     "withdrawn", "ran",          "threw",
       "deferred",       "destroyed",    "resolved",    "rejected",  "cancel_won",   "cancel_asked",

@@ -14,15 +14,11 @@ namespace soak {
 using id = std::uint32_t;
 inline constexpr id none = 0;
 
-enum class kind : std::uint8_t { post, bare, submit, call, call_for, lane, bare_lane };
+enum class kind : std::uint8_t { post, bare, submit, call, call_for };
 
 /// A handler's: copied as bytes, so nobody hears of the callable's end.
 constexpr bool is_bytes(kind k) noexcept {
-  return k == kind::bare || k == kind::bare_lane;
-}
-/// Its failure is reported without telling which call of a lane failed.
-constexpr bool is_nameless(kind k) noexcept {
-  return k == kind::lane || k == kind::bare_lane;
+  return k == kind::bare;
 }
 
 /// What is known about a submission. Each fact is noted by the thread that came to know it.
@@ -66,21 +62,12 @@ struct site {
   /// Loops that wait for this one, and when the last of them ceased to.
   std::atomic<unsigned> waiters{0};
   std::atomic<std::uint64_t> last_wait_ended{0};
-  std::atomic<bool> stopped_elsewhere{false};      ///< adopted, by a stop() on another thread
-  std::atomic<std::uint32_t> nameless_stopped{0};  ///< reports with the lane's place
-  std::atomic<std::uint32_t> nameless_thrown{0};
+  std::atomic<bool> stopped_elsewhere{false};  ///< adopted, by a stop() on another thread
   /// The latest beginning of all that ran. Plain: only the loop's thread touches it while calls
   /// run, and ThreadSanitizer watches that it is so.
   std::uint64_t newest_began = 0;
 };
 inline constexpr unsigned most_sites = 64;
-
-/// One lane, whose calls keep their order among themselves and to no others.
-struct lane_entry {
-  std::atomic<int> site{-1};
-  id newest = none;  ///< of all that ran. Plain, as in the site
-};
-inline constexpr unsigned most_lanes = 4096;
 
 /// What a thread is doing, as far as it bears on who may destroy what.
 struct whereabouts {
@@ -106,12 +93,8 @@ class account {
   int open_site(bool is_adopted, bool runs_queued) noexcept;
   site& at(int s) noexcept { return sites_[static_cast<std::size_t>(s)]; }
 
-  /// A new lane; 0: there is no room for more in this round. One thread at a time posts to it.
-  std::uint16_t open_lane(int s) noexcept;
-  int site_of_lane(unsigned lane) const noexcept;
-
   /// Before a submission: its number, or `none` if the books are full. Any thread, any handler.
-  id open(kind k, int s, std::uint16_t lane = 0) noexcept;
+  id open(kind k, int s) noexcept;
   /// After it: the verdict.
   void accept(id i) noexcept;
   void refuse(id i, bool as_stopped = true) noexcept;
@@ -154,7 +137,6 @@ class account {
     std::atomic<std::uint32_t> facts{0};
     std::atomic<kind> what{kind::post};
     std::atomic<std::uint8_t> site{0};
-    std::atomic<std::uint16_t> lane{0};
     /// Moments before and after the submission, of one clock. What ended before another began
     /// happened before it.
     std::atomic<std::uint64_t> began{0};
@@ -171,7 +153,6 @@ class account {
   entry& of(id i) noexcept { return entries_[i]; }
   std::uint64_t tick() noexcept;
   void check_order(entry& e, site& s, id i) noexcept;
-  void check_order_of_lane(lane_entry& l, id i) noexcept;
   void settle(id i);
   void settle_reports(id i, std::uint32_t f, kind k, bool failed, bool known);
   void settle_site(int s);
@@ -182,13 +163,9 @@ class account {
   alignas(64) std::atomic<std::uint64_t> clock_{1};
   std::array<site, most_sites> sites_;
   std::atomic<int> next_site_{0};
-  const std::unique_ptr<lane_entry[]> lanes_{new lane_entry[most_lanes]};
-  std::atomic<std::uint32_t> next_lane_{1};
   std::array<complaint, 32> noted_;
   std::atomic<unsigned> complaints_{0};
   totals sums_{};
-  std::array<std::uint32_t, most_sites> nameless_unrun_{};
-  std::array<std::uint32_t, most_sites> nameless_threw_{};
 };
 
 class account::loop_waits {

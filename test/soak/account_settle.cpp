@@ -37,11 +37,6 @@ void account::settle() {
   const int sites = std::min(next_site_.load(), static_cast<int>(most_sites));
   for (int s = 0; s < sites; ++s) settle_site(s);
   for (id i = 1; i < last; ++i) of(i).facts.store(0, std::memory_order_relaxed);
-  const std::uint32_t lanes = std::min(next_lane_.exchange(1), std::uint32_t{most_lanes});
-  for (std::uint32_t l = 1; l < lanes; ++l) {
-    lanes_[l].site = -1;
-    lanes_[l].newest = none;
-  }
   next_.store(1);
   next_site_.store(0);
 }
@@ -49,8 +44,7 @@ void account::settle() {
 void account::settle(id i) {
   const std::uint32_t f = of(i).facts.load(std::memory_order_relaxed);
   const kind k = of(i).what.load(std::memory_order_relaxed);
-  const int number = of(i).site.load(std::memory_order_relaxed);
-  const site& s = at(number);
+  const site& s = at(of(i).site.load(std::memory_order_relaxed));
 
   sums_.accepted += any(f, accepted);
   sums_.refused += any(f, refused);
@@ -77,11 +71,6 @@ void account::settle(id i) {
     if (s.runs_queued && !s.stopped_elsewhere) {
       complain("lost: queued when the bridge stopped, and not run, though on_stop is `run`", i);
     }
-  }
-  if (is_nameless(k)) {
-    auto& of_site = any(f, ran) ? nameless_threw_ : nameless_unrun_;
-    of_site[static_cast<std::size_t>(number)] += !any(f, ran) || any(f, threw);
-    return;
   }
   const std::uint32_t own_ends = any(f, is_task) ? f & ~cancel_won : f;
   if (std::popcount(own_ends & (resolved | rejected | cancel_won)) > 1) {
@@ -122,16 +111,7 @@ void account::settle_reports(id i, std::uint32_t f, kind k, bool failed, bool kn
 
 void account::settle_site(int number) {
   site& s = at(number);
-  const auto n = static_cast<std::size_t>(number);
-  if (s.nameless_stopped != nameless_unrun_[n]) {
-    complain("nameless: as many refusals at the stop as were not run must be reported");
-  }
-  if (s.nameless_thrown != nameless_threw_[n]) {
-    complain("nameless: as many failures must be reported as were thrown");
-  }
-  nameless_unrun_[n] = nameless_threw_[n] = 0;
   s.stop_begun = s.stop_ended = s.stopped_elsewhere = false;
-  s.nameless_stopped = s.nameless_thrown = 0;
   s.newest_began = s.last_wait_ended = 0;
 }
 

@@ -15,16 +15,11 @@ namespace soak {
 using plan = std::array<std::uint8_t, 6>;
 plan make_plan(choices& c);
 
-/// Set for the next job that this thread moves: the handler runs in the middle of that.
-inline constinit thread_local bool interrupt_move = false;
-
 /// Held by a callable: tells the account what becomes of it.
 class ticket {
  public:
   ticket(world& w, id i) noexcept : world_(&w), of_(i) {}
-  ticket(ticket&& other) noexcept : world_(std::exchange(other.world_, nullptr)), of_(other.of_) {
-    if (std::exchange(interrupt_move, false)) raise(SIGUSR1);
-  }
+  ticket(ticket&& other) noexcept : world_(std::exchange(other.world_, nullptr)), of_(other.of_) {}
   ticket& operator=(ticket&&) = delete;
   ~ticket() {
     if (world_ != nullptr) world_->books.note_destroyed(of_);

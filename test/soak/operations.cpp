@@ -58,16 +58,14 @@ constexpr operation everything[] = {
     {18, post_one},       {24, submit_one},       {18, call_one}, {14, call_one_for},
     {14, look_at_handle}, {10, settle_pledge},    {6, bare_ones}, {6, fire},
     {6, fire_and_wait},   {8, interrupt_oneself}, {2, brief_one}, {1, stop_one},
-    {1, fork_one},        {12, use_lane},
+    {1, fork_one},
 };
 // For the loops of leaves, for which everybody may wait.
 constexpr operation without_waiting[] = {
-    {10, post_one}, {10, settle_pledge},    {4, bare_ones},
-    {4, fire},      {1, interrupt_oneself}, {4, use_lane},
+    {10, post_one}, {10, settle_pledge}, {4, bare_ones}, {4, fire}, {1, interrupt_oneself},
 };
 constexpr operation with_handles[] = {
-    {10, look_at_handle}, {4, settle_pledge},     {2, fire},
-    {2, fire_and_wait},   {2, interrupt_oneself}, {4, use_lane_that_is_left},
+    {10, look_at_handle}, {4, settle_pledge}, {2, fire}, {2, fire_and_wait}, {2, interrupt_oneself},
 };
 
 void perform_one_of(std::span<const operation> all, world& w, choices& c) {

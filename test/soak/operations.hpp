@@ -25,9 +25,6 @@ void settle_pledge(world& w, choices& c);
 void post_bare(world& w, station& s, std::uint32_t times) noexcept;
 void fire_prepaid(prepaid& p) noexcept;
 void wait_for_prepaid(world& w, prepaid& p, std::chrono::microseconds timeout) noexcept;
-// operations_lanes.cpp
-void use_lane(world& w, choices& c);
-void use_lane_that_is_left(world& w, choices& c);
 // operations_rare.cpp
 void stop_station(world& w, station& s);
 void live_briefly(world& w, choices& c);

@@ -25,28 +25,10 @@ struct bare_job {
   }
 };
 
-/// In the middle, maybe, of a post to that very lane.
-void post_to_own_lane(world& w, numbered_lane& l) noexcept {
-  const doing that("lane::post_reentrant");
-  count(w.counts.lane_bare);
-  const id i = w.books.open(kind::bare_lane, l.site, l.number);
-  if (i == none) return;
-  const status got = l.way.post_reentrant(bare_job{&w, i, i % 64 == 0});
-  if (got == status::accepted) return w.books.accept(i);
-  if (got == status::exhausted) count(w.counts.exhausted);
-  if (got != status::exhausted && got != status::stopped) {
-    w.books.complain("lane::post_reentrant: a strange status", i);
-  }
-  w.books.refuse(i, got == status::stopped);
-}
-
 /// Something for the handler to do, chosen by its own generator.
 void act_in_handler(handler_state& h) noexcept {
   world& w = *h.in;
   const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(h.engine() % n); };
-  if (h.lanes != nullptr && below(4) == 0) {
-    if (numbered_lane* const l = h.lanes->in_reach()) return post_to_own_lane(w, *l);
-  }
   const std::uint32_t what = below(8);
   if (h.bridges_usable && what < 3) {
     station& s = *w.stations[below(static_cast<std::uint32_t>(w.stations.size()))];

@@ -80,10 +80,6 @@ void run_report::print_success(std::uint64_t rounds) const {
       number(t.post), number(t.submit), number(t.call), number(t.call_for), number(t.bare),
       number(t.fire), number(t.wait), number(t.look), number(t.cancel), number(t.settle),
       number(t.nested), number(t.stop), number(t.fork), number(t.raise));
-  std::printf(
-      "  lanes %llu: post %llu, of which floods %llu, found full %llu; from handlers %llu\n",
-      number(t.lanes), number(t.lane), number(t.lane_floods), number(t.lanes_full),
-      number(t.lane_bare));
   std::printf("  signals %llu, waits in handlers %llu\n", number(t.signals),
               number(t.waited_in_handler));
   std::printf(

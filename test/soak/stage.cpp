@@ -120,8 +120,7 @@ void stage::help(std::uint64_t seed, bool signals) noexcept {
 }
 
 acting::acting(stage& s, std::uint64_t seed)
-    : stage_(s),
-      handler_{&s.in(), std::minstd_rand(static_cast<unsigned>(seed | 1)), true, &lanes_} {
+    : stage_(s), handler_{&s.in(), std::minstd_rand(static_cast<unsigned>(seed | 1))} {
   handling = &handler_;
   stage_.list(pthread_self());
 }
@@ -130,7 +129,6 @@ acting::~acting() {
   const quiet no_signals;  // else the lister might wait for us, in our own handler
   stage_.unlist(pthread_self());
   handling = nullptr;
-  lanes_.drop_all();
 }
 
 void acting::leave_bridges() noexcept {

@@ -63,7 +63,6 @@ class acting {
  private:
   stage& stage_;
   under_watch watched_;
-  lane_shelf lanes_;
   handler_state handler_;
 };
 

@@ -60,8 +60,8 @@ loopbridge::options station::options_for() {
   if (plan_.never_spins) opts.spin = loopbridge::spinning::off;
   if (plan_.refuses_queued) opts.on_stop = loopbridge::queued_calls::refuse;
   if (plan_.own_memory) opts.memory = &world_.memory;
-  opts.on_unhandled_error = [&w = world_, site = site_](const loopbridge::unhandled_error& e) {
-    w.on_unhandled(site, e);
+  opts.on_unhandled_error = [&w = world_](const loopbridge::unhandled_error& e) {
+    w.on_unhandled(e);
   };
   if (plan_.adopted) return opts;
   if (plan_.signals_on_loop) sigemptyset(&opts.blocked_signals.emplace());
@@ -70,7 +70,7 @@ loopbridge::options station::options_for() {
     here.loop_of = site;
     of_loop.watched.emplace(site);
     of_loop.handler.emplace(
-        handler_state{&w, std::minstd_rand(static_cast<unsigned>(site) + 1), false, nullptr});
+        handler_state{&w, std::minstd_rand(static_cast<unsigned>(site) + 1), false});
     handling = &*of_loop.handler;
     w.loops_alive.fetch_add(1, std::memory_order_relaxed);
   };

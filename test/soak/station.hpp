@@ -7,7 +7,6 @@
 #include <random>
 #include <thread>
 
-#include "lanes.hpp"
 #include "world.hpp"
 
 namespace soak {
@@ -95,7 +94,6 @@ struct handler_state {
   world* in;
   std::minstd_rand engine;
   bool bridges_usable = true;
-  lane_shelf* lanes = nullptr;  ///< the thread's own, if it has any
 };
 inline constinit thread_local handler_state* handling = nullptr;
 void install_handler();

@@ -27,7 +27,7 @@ void world::check_deadlock(int target, const account::loop_waits& by, id i) {
   }
 }
 
-void world::on_unhandled(int site, const loopbridge::unhandled_error& e) noexcept {
+void world::on_unhandled(const loopbridge::unhandled_error& e) noexcept {
   const bool is_stop = [&] {
     try {
       std::rethrow_exception(e.error);
@@ -52,12 +52,6 @@ void world::on_unhandled(int site, const loopbridge::unhandled_error& e) noexcep
     count(is_stop ? p.reported_stopped : p.reported_thrown);
   } else if (e.where.file == nullptr) {
     books.complain("a failure was reported without its place");
-  } else if (e.where.file == booked_lane) {
-    if (books.site_of_lane(e.where.line) != site) {
-      books.complain("a failure was reported of a lane that is not its bridge's");
-    }
-    soak::site& s = books.at(site);
-    (is_stop ? s.nameless_stopped : s.nameless_thrown).fetch_add(1, std::memory_order_relaxed);
   }
 }
 

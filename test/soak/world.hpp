@@ -27,7 +27,6 @@ struct tally {
       look{0}, cancel{0}, settle{0}, raise{0}, brief{0}, stop{0}, fork{0}, nested{0};
   std::atomic<std::uint64_t> signals{0}, waited_in_handler{0}, exhausted{0}, deadlocks{0},
       timeouts{0}, bridges{0}, adopted{0}, never_spin{0};
-  std::atomic<std::uint64_t> lanes{0}, lane{0}, lane_bare{0}, lane_floods{0}, lanes_full{0};
 };
 inline void count(std::atomic<std::uint64_t>& n) noexcept {
   n.fetch_add(1, std::memory_order_relaxed);
@@ -126,7 +125,7 @@ struct world {
   /// A would_deadlock was thrown by a wait for `target`: may that be?
   void check_deadlock(int target, const account::loop_waits& by, id i);
   /// For options::on_unhandled_error.
-  void on_unhandled(int site, const loopbridge::unhandled_error& e) noexcept;
+  void on_unhandled(const loopbridge::unhandled_error& e) noexcept;
 
   account& books;
   tally& counts;
@@ -146,6 +145,5 @@ struct world {
 /// `file` of the places that are passed: says what `line` means.
 inline constexpr char booked[] = "the account";
 inline constexpr char booked_prepaid[] = "the prepaid calls";
-inline constexpr char booked_lane[] = "the lanes";
 
 }  // namespace soak

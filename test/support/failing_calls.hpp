@@ -171,8 +171,7 @@ extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
   return epoll_pwait(epoll, events, most, timeout, nullptr);
 }
 
-/// The system calls that we make without libc: the doorbell's "write", "futex_wait", "futex_wake",
-/// "membarrier".
+/// The system calls that we make without libc: the doorbell's "write", "futex_wait", "futex_wake".
 /// A wait "fails" with error -1 by returning 0 although nobody has woken it.
 extern "C" long syscall(long number, ...) __THROW {
   using support::calls::detail::error_for;
@@ -191,7 +190,6 @@ extern "C" long syscall(long number, ...) __THROW {
     if (const auto hook = support::calls::before_futex_wait.load(); waits && hook) hook();
     error = error_for(waits ? "futex_wait" : "futex_wake");
   }
-  if (number == SYS_membarrier) error = error_for("membarrier");
   if (error == -1) return 0;
   if (error != 0) return errno = error, -1;
   if (real.load() == nullptr) real = support::calls::detail::next<long(long, ...)>("syscall");

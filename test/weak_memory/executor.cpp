@@ -240,12 +240,6 @@ view& here() {
 bool running() {
   return world.current != nullptr;
 }
-void fence_all() {
-  step();
-  view all;
-  for (auto& f : world.fibers) all.join(f->seen);
-  for (auto& f : world.fibers) f->seen.join(all);
-}
 std::uint64_t run_number() {
   return world.run;
 }

@@ -98,8 +98,6 @@ inline void require(bool holds, const char* what) {
 /// The view of the running thread; and whether there is one.
 view& here();
 bool running();
-/// Each thread has seen from now on what any has.
-void fence_all();
 /// Which run this is: an object with state from an earlier one is new again in this.
 std::uint64_t run_number();
 /// A word that each thread has a value of its own of, null at first.

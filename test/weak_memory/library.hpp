@@ -88,7 +88,6 @@ using ::weak::weak_clock;
 #include "../../src/futex.cpp"
 #include "../../src/gathering.cpp"
 #include "../../src/interruption.cpp"
-#include "../../src/lane.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
@@ -127,14 +126,6 @@ void release_block(void* block, std::size_t, std::pmr::memory_resource*) noexcep
   ::operator delete(block);
 }
 void prepare_blocks_of_this_thread() noexcept {}
-
-// Of membarrier.cpp.
-bool can_fence_all_threads() noexcept {
-  return true;
-}
-void fence_all_threads() noexcept {
-  weak::fence_all();
-}
 
 // The system's.
 void loop_signals::begin() noexcept {}

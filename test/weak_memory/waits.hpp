@@ -32,8 +32,6 @@ class loop_in_name final : public loopbridge::detail::core_base {
   void delist(loopbridge::detail::deferred_base&) noexcept override {}
   void enroll(loopbridge::detail::reentrant_state&) noexcept override {}
   void strike_off(loopbridge::detail::reentrant_state&) noexcept override {}
-  void add_lane(loopbridge::detail::lane_state&) noexcept override {}
-  void remove_lane(loopbridge::detail::lane_state&) noexcept override {}
 
  private:
   void ring(std::uint64_t) noexcept override {}

@@ -28,7 +28,6 @@ class deferred_base;
 class reentrant_post;
 class reentrant_state;
 class completion;
-class lane_state;
 class wait_vertex;
 class watchdog;
 template <class Slot>
@@ -102,7 +101,7 @@ class core_base {
   counters& counts() noexcept { return counts_; }
   /// Who looks after callables and waits; null: nobody.
   watchdog* watching() const noexcept { return watchdog_; }
-  /// Is anything in the submission list? Any thread. (What is in lanes, only the loop sees.)
+  /// Is anything in the submission list? Any thread.
   bool is_anything_queued() const noexcept { return list_.has_news(); }
   /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
   /// watchdog. `where` is where the call was submitted. Ordinary threads.
@@ -151,21 +150,16 @@ class core_base {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
-  /// A lane joins or leaves those that the loop looks at. Loop thread, in a turn.
-  virtual void add_lane(lane_state& lane) noexcept = 0;
-  virtual void remove_lane(lane_state& lane) noexcept = 0;
-
-  /// Rings if the loop sleeps: what every change of the list, or of a lane, is followed by. Any
-  /// thread, any handler.
-  void wake() noexcept {
-    if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
-  }
-
  protected:
   core_base(std::pmr::memory_resource* memory, slot_pool<reentrant_post>* pool, spinners* spinning)
       : memory_(memory), reentrant_slots_(pool), spinning_(spinning) {}
   virtual ~core_base();
 
+  /// Rings if the loop sleeps: what every change of the list is followed by. Any thread, any
+  /// handler.
+  void wake() noexcept {
+    if (const std::uint64_t episode = bell_.episode_to_ring(); episode != 0) ring(episode);
+  }
   /// submit_call() where there is a capacity, or the loop is adopted: src/core_full.cpp.
   status submit_specially(node& n, const entry& how, place where);
   /// Which thread runs the loop is not known for good: it is adopted. Before note_loop_thread().
