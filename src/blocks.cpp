@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-#include "loopbridge/detail/spin.hpp"
+#include "loopbridge/detail/platform/this_thread.hpp"
 #include "thread_end.hpp"
 
 namespace loopbridge::detail {
@@ -203,7 +203,7 @@ void next_slab(shelf& s, std::size_t c) {
   // Not even one of those handed out before is back: the loop lags behind. If that is because it
   // waits for this CPU, it gets it before memory grows. That keeps the queue short enough for the
   // caches, too: four producers are a fifth faster for it, and need a sixth of the memory.
-  if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) yield_cpu();
+  if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) platform::yield_cpu();
   if (slab* const back = depots[c].take_all(); back != nullptr) {
     slab* last = back;
     for (++s.empty_count; last->next != nullptr; last = last->next) ++s.empty_count;

@@ -1,11 +1,11 @@
 #include "loopbridge/detail/completion.hpp"
 
-#include "loopbridge/interruption.hpp"
+#include "loopbridge/detail/interruption_flag.hpp"
 
 namespace loopbridge::detail {
 
 bool completion::wait(deadline until, const process_mark& process,
-                      const interruption* by) noexcept {
+                      const interruption_flag* by) noexcept {
   for (;;) {
     std::uint32_t word = word_.load(std::memory_order_acquire);  // pairs with publish()
     if (phase_of(word) == done) return true;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <pthread.h>
 #include <uv.h>
 
 #include <atomic>
@@ -9,13 +8,13 @@
 #include <mutex>
 
 #include "doorbell.hpp"
-#include "loop_signals.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 #include "own_thread.hpp"
+#include "platform/platform.hpp"
 #include "room.hpp"
 #include "turn_budget.hpp"
 #include "watchdog.hpp"
@@ -91,6 +90,7 @@ class core final : public core_base {
   void give_turn_back(std::memory_order order) noexcept;
   void take_snapshot() noexcept;
   void note_turn() noexcept;
+  bool has_children() const noexcept;
 
   // core_stop.cpp
   void end_turns() noexcept;
@@ -123,7 +123,7 @@ class core final : public core_base {
   std::atomic<std::uint32_t> in_turn_{0};
   /// The thread that an adopted loop has turned on last; unlike loop_thread_ never a guess.
   /// Relaxed, as that: only the thread itself ever finds its own id here.
-  std::atomic<pthread_t> turned_on_{};
+  std::atomic<platform::thread_id> turned_on_{};
 
   // Loop thread.
   deadline asleep_since_{};        ///< if it spins
@@ -139,7 +139,7 @@ class core final : public core_base {
   unsigned handles_left_ = 0;   ///< that libuv is not done with; they hold the core
   uv_close_cb theirs_[3] = {};  ///< of prepare_, check_ and idle_: see close_own
   bool turns_ended_ = false;
-  loop_signals signals_;
+  platform::loop_signals signals_;
 
   chain taken_;                        ///< off the list, and not run yet; under the turn
   deferred_base* enlisted_ = nullptr;  ///< the register: the first of a list; under the turn

@@ -1,5 +1,3 @@
-#include <pthread.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -9,9 +7,8 @@
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/result.hpp"
 #include "loopbridge/errors.hpp"
+#include "platform/platform.hpp"
 #include "room.hpp"
-#include "uncancellable.hpp"
-#include "undisturbed.hpp"
 
 // Bridges with a capacity: where calls are counted, and what becomes of one that finds no room.
 namespace loopbridge::detail {
@@ -25,7 +22,7 @@ bool room::claim() noexcept {
 }
 
 status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   if (list.closed()) return status::stopped;
   if (claim()) return status::accepted;
@@ -43,7 +40,7 @@ status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
 }
 
 void room::leave(waiter& w) noexcept {
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   if (!w.waits) return;  // let go meanwhile
   unlink(waiters_, w);
@@ -61,13 +58,13 @@ void room::let_go_under_lock() noexcept {
 }
 
 void room::let_all_go() noexcept {
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   let_go_under_lock();
 }
 
 chain room::take(submission_list& list, std::size_t& count) noexcept {
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   // Looked at first: who claims from now on has a call in the list after this, or is counted too
   // long, until the next time.
@@ -91,7 +88,7 @@ status core_base::submit_specially(node& n, const entry& how, place where) {
 /// returns, unless something is alive by then. The thread of the loop may see to that. (Not for a
 /// handler's calls, which do not come here: it may have interrupted libuv.)
 void core::keep_alive_from_inside() noexcept {
-  if (!pthread_equal(turned_on_.load(std::memory_order_relaxed), pthread_self())) return;
+  if (turned_on_.load(std::memory_order_relaxed) != platform::this_thread()) return;
   if (handles_open_ && !draining_) keep_awake(true);
 }
 

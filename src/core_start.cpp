@@ -1,17 +1,14 @@
-#include <pthread.h>
-#include <unistd.h>
-
+#include <bit>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "core.hpp"
-#include "descriptors.hpp"
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/schedule.hpp"
-#include "uncancellable.hpp"
+#include "platform/platform.hpp"
 #include "wait_graph.hpp"
 
 namespace loopbridge::detail {
@@ -27,43 +24,12 @@ namespace {
 /// first loop of a process and its doorbell need seven, and this tries eight. Opened and closed
 /// again; another thread may take them in between, as with every look ahead.
 void require_descriptors() {
-  int pipes[4][2];
-  int opened = 0;
-  int error = 0;
-  while (opened < 4 && error == 0) {
-    error = open_pipe(pipes[opened]);
-    if (error == 0) ++opened;
-  }
-  while (opened > 0) {
-    for (const int fd : pipes[--opened]) close(fd);
-  }
+  const int error = platform::try_descriptors(8);
   if (error != 0) {
     throw std::system_error(error, std::generic_category(),
                             "loopbridge: cannot start: a loop needs 8 free file descriptors; close "
                             "some or raise the limit (ulimit -n)");
   }
-}
-
-sigset_t default_blocked_signals() {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int open : {
-           SIGSEGV,
-           SIGBUS,
-           SIGFPE,
-           SIGILL,
-           SIGTRAP,
-           SIGABRT,
-           SIGSYS,  // synchronous
-           SIGPROF,
-           SIGXCPU,
-#ifdef SIGPWR
-           SIGPWR,
-#endif
-       }) {
-    sigdelset(&blocked, open);
-  }
-  return blocked;
 }
 
 }  // namespace
@@ -106,13 +72,13 @@ core::~core() {
 }
 
 void core::destroy() noexcept {
-  const uncancellable closing_descriptors;
+  const platform::cancellation_disabled while_closing;
   delete this;
 }
 
 core_ptr core::start(options&& opts) {
-  const uncancellable starting;
-  std::optional<standard_streams_taken> until_opened(std::in_place);
+  const platform::cancellation_disabled while_starting;
+  std::optional<platform::standard_streams_taken> until_opened(std::in_place);
   require_descriptors();
   core* const made = new core(std::move(opts), nullptr);
   core_ptr held(*made);
@@ -133,7 +99,7 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
         "loopbridge: an adopted loop has no thread of ours: leave on_thread_start, on_thread_exit, "
         "blocked_signals and stack_size unset, and do their work where that thread starts");
   }
-  const uncancellable starting;
+  const platform::cancellation_disabled while_starting;
   core* const made = new core(std::move(opts), loop);
   core_ptr held(*made);
   made->release_ref();
@@ -160,7 +126,7 @@ void core::open_loop() {
 
 /// The handles hold the core together, until libuv is done with the last of them.
 void core::open_handles() {
-  take_standard_streams_in_forks();
+  platform::take_standard_streams_in_forks();
   const int error = doorbell_->open(loop_);
   doorbell_->owner = this;
   if (error != 0) {
@@ -194,8 +160,9 @@ void core::start_thread() {
   add_ref();  // the thread's
   try {
     if (!opts_.blocked_signals) signals_.begin();
-    const sigset_t blocked =
-        opts_.blocked_signals ? *opts_.blocked_signals : default_blocked_signals();
+    const platform::signal_mask blocked =
+        opts_.blocked_signals ? std::bit_cast<platform::signal_mask>(*opts_.blocked_signals)
+                              : platform::default_blocked_signals();
     thread_ = own_thread(opts_.stack_size, blocked, [this, &started, &failed] {
       of_this_thread = this;
       thread_main(started, failed);
@@ -218,15 +185,12 @@ void core::start_thread() {
 
 /// `started` and `failed` are in start_thread's frame: not to be touched once `started` is done.
 void core::thread_main(completion& started, std::exception_ptr& failed) noexcept {
-  const uncancellable running;  // libuv's calls are cancellation points, the loop is everybody's
+  // libuv's calls are cancellation points, and the loop is everybody's.
+  const platform::cancellation_disabled while_running;
   try {
     note_loop_thread();
     prepare_blocks_of_this_thread();
-#ifdef __APPLE__
-    pthread_setname_np(opts_.name.substr(0, 63).c_str());
-#else
-    pthread_setname_np(pthread_self(), opts_.name.substr(0, 15).c_str());
-#endif
+    platform::name_this_thread(opts_.name);
     if (opts_.on_thread_start) opts_.on_thread_start();
   } catch (...) {
     end_turns();

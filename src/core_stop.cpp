@@ -10,8 +10,7 @@
 #include "loopbridge/detail/reentrant_state.hpp"
 #include "loopbridge/detail/result.hpp"
 #include "loopbridge/errors.hpp"
-#include "uncancellable.hpp"
-#include "undisturbed.hpp"
+#include "platform/platform.hpp"
 
 // How a bridge ends. Whoever stops it closes the list, in one atomic operation: from then on every
 // submission is refused, and what was accepted is in the list, the running snapshot or the register
@@ -53,7 +52,7 @@ void core::stop() {
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this, {}, blocking_wait::how::endless, &ended_);
   if (!ended_.wait(no_deadline, process_)) throw_wrong_process();  // forked by a handler
-  const uncancellable joining;
+  const platform::cancellation_disabled while_joining;
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();
   if (watch_) watch_->join();
@@ -66,7 +65,7 @@ void core::stop_reentrant() noexcept {
 }
 
 void core::end() noexcept {
-  const uncancellable ending;
+  const platform::cancellation_disabled while_ending;
   try {
     stop();
   } catch (...) {
@@ -105,8 +104,8 @@ void core::end_turns() noexcept {
 }
 
 void core::end_on_loop() noexcept {
-  const uncancellable running;  // as in drain(), for the hooks
-  drain();                      // the list is closed: the last snapshot
+  const platform::cancellation_disabled while_running;  // as in drain(), for the hooks
+  drain();                                              // the list is closed: the last snapshot
   end_firings();
   while (enlisted_ != nullptr) {
     deferred_base& d = *enlisted_;
@@ -163,7 +162,7 @@ void core::release_waiters_from_elsewhere() noexcept {
 
 void core::enroll(reentrant_state& s) noexcept {
   if (!is_this_process()) return;  // whose mutex another thread of the parent's may have held
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(enrolling_);
   link_first(enrolled_, s);
   s.enrolled = true;
@@ -171,7 +170,7 @@ void core::enroll(reentrant_state& s) noexcept {
 
 void core::strike_off(reentrant_state& s) noexcept {
   if (!is_this_process()) return;
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(enrolling_);
   if (std::exchange(s.enrolled, false)) unlink(enrolled_, s);
 }
@@ -181,7 +180,7 @@ void core::end_firings() noexcept {
   for (;;) {
     place where;
     {
-      const undisturbed by_handlers;
+      const platform::signals_blocked while_locked;
       const std::lock_guard lock(enrolling_);
       bool any_left = false;
       while (!any_left && enrolled_ != nullptr) {
@@ -248,7 +247,7 @@ void core::close_program_handles() noexcept {
 }
 
 void core::report_open(uv_handle_t* handle) noexcept {
-  const uncancellable writing;
+  const platform::cancellation_disabled while_writing;
   const open_handle open{uv_handle_type_name(handle->type), handle, name()};
   try {
     if (opts_.on_open_handle) return opts_.on_open_handle(open);
@@ -262,7 +261,7 @@ void core::report_open(uv_handle_t* handle) noexcept {
 }
 
 void core::unhandled(std::exception_ptr error, place where) noexcept {
-  const uncancellable writing;
+  const platform::cancellation_disabled while_writing;
   try {
     if (opts_.on_unhandled_error) return opts_.on_unhandled_error({error, where, name()});
   } catch (...) {

@@ -7,7 +7,7 @@
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/deferred_base.hpp"
 #include "loopbridge/detail/result.hpp"
-#include "uncancellable.hpp"
+#include "platform/platform.hpp"
 
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
 // polls, then calls after_poll (a uv_check_t):
@@ -26,10 +26,16 @@ constexpr std::chrono::microseconds longest_without_poll{50};
 constexpr std::uint64_t fewest_of_a_flood = 64;
 }  // namespace
 
+/// Of uv_spawn's. (`child_watcher` is libuv's own handle, active while uv_process_t handles are. No
+/// public function tells, but its place in uv_loop_t is part of libuv's ABI.)
+bool core::has_children() const noexcept {
+  return uv_is_active(reinterpret_cast<const uv_handle_t*>(&loop_->child_watcher)) != 0;
+}
+
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
-  if (adopted_) turned_on_.store(pthread_self(), std::memory_order_relaxed);
+  if (adopted_) turned_on_.store(platform::this_thread(), std::memory_order_relaxed);
   if (closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
@@ -45,7 +51,7 @@ void core::before_poll() noexcept {
   keep_awake(work);
   if (!work) {
     counts_.sleeps.add_alone();
-    signals_.close(*loop_);
+    signals_.close(has_children());
   }
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
 }
@@ -158,8 +164,9 @@ void core::give_turn_back(std::memory_order order) noexcept {
 /// It is taken in each turn, also while older calls are left: the list is the youngest first, and
 /// turning round a long one would take longer than I/O may wait.
 void core::drain() noexcept {
-  const uncancellable running;  // an adopted loop's thread is the program's, and may be cancelled
-  signals_.open(*loop_);
+  // An adopted loop's thread is the program's, and may be cancelled.
+  const platform::cancellation_disabled while_running;
+  signals_.open(uv_now(loop_), has_children());
   const bool closed = list_.closed();
   // What is taken makes room: with a capacity no more is taken before the last of it has run.
   if (!room_ || !has_rest_ || closed) take_snapshot();

@@ -1,12 +1,10 @@
-#include <errno.h>
-#include <sched.h>
-
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 
 #include "doorbell.hpp"
 #include "loopbridge/detail/own_handle.hpp"
-#include "uncancellable.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -35,7 +33,8 @@ class uv_async_doorbell final : public doorbell_base {
 
   void ring() noexcept override {
     const int saved_errno = errno;
-    const uncancellable sending;  // it writes, and who is cancelled in there leaves it shut for all
+    // It writes, and a thread that is cancelled in there leaves it shut for all.
+    const platform::cancellation_disabled while_sending;
     ringers_.fetch_add(1, std::memory_order_seq_cst);  // this and the next two: pairs with close()
     if (open_.load(std::memory_order_seq_cst) && process_.is_this_process()) {
       uv_async_send(&async_);
@@ -46,7 +45,7 @@ class uv_async_doorbell final : public doorbell_base {
 
   void close(uv_close_cb on_closed) noexcept override {
     open_.store(false, std::memory_order_seq_cst);  // this and the next: pairs with ring()
-    while (ringers_.load(std::memory_order_seq_cst) != 0) sched_yield();
+    while (ringers_.load(std::memory_order_seq_cst) != 0) platform::yield_cpu();
     close_own(handle(), theirs, on_closed);
   }
 

@@ -49,7 +49,5 @@ struct log_records {
 /// handler.
 char* write_log_text(char* begin, char* end, std::string_view format,
                      const log_argument* args) noexcept;
-/// The system's number of the calling thread. Any thread, any handler.
-std::uint64_t number_of_this_thread() noexcept;
 
 }  // namespace loopbridge::detail

@@ -14,6 +14,7 @@
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/reentrant_call.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge {
 namespace detail {
@@ -49,8 +50,11 @@ void write_dropped(const log_records& records, std::uint64_t count) {
   const std::string text =
       count == 1 ? "1 message was dropped, for want of a free record"
                  : std::to_string(count) + " messages were dropped, for want of free records";
-  records.writer.write(
-      {log_level::warning, std::chrono::system_clock::now(), number_of_this_thread(), text, {}});
+  records.writer.write({log_level::warning,
+                        std::chrono::system_clock::now(),
+                        platform::number_of_this_thread(),
+                        text,
+                        {}});
 }
 
 /// The sinks that exit has to stop. Never destroyed, and a child makes its own: see stash.cpp.
@@ -125,7 +129,7 @@ void log_record::fill(log_records& home, log_level level, std::string_view forma
                       const log_argument* args) noexcept {
   home_ = &home;
   time_ = std::chrono::system_clock::now();
-  thread_ = number_of_this_thread();
+  thread_ = platform::number_of_this_thread();
   where_ = where;
   level_ = level;
   size_ = static_cast<std::uint16_t>(write_log_text(text_, text_ + sizeof(text_), format, args) -

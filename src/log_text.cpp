@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -7,24 +5,11 @@
 #include <cstring>
 
 #include "log_record.hpp"
-
-#ifdef __linux__
-#include <sys/syscall.h>
-#include <unistd.h>
-#else
-#include <pthread.h>
-#endif
+#include "platform/platform.hpp"
 
 // How a message becomes a text, in the place where it is logged: perhaps in a handler. No locale,
 // no allocation. (std::to_chars is neither said to be safe there nor has it anything that would
 // make it unsafe: it computes. Not for long double, though, for which libstdc++ uses printf.)
-// strerrordesc_np: unlike strerror neither translated nor allocated, and glibc says that it is
-// async-signal-safe. (Elsewhere __GLIBC_PREREQ does not even stand in a condition.)
-#ifdef __GLIBC_PREREQ
-#if __GLIBC_PREREQ(2, 32)
-#define LOOPBRIDGE_HAS_ERROR_TEXTS
-#endif
-#endif
 
 namespace loopbridge::detail {
 namespace {
@@ -85,12 +70,10 @@ void put_c_text(output& to, log_argument::characters text) noexcept {
 }
 
 void put_error(output& to, int number) noexcept {
-#ifdef LOOPBRIDGE_HAS_ERROR_TEXTS
-  if (const char* const text = strerrordesc_np(number); text != nullptr) {
+  if (const char* const text = platform::error_text(number); text != nullptr) {
     put_c_text(to, {text, PTRDIFF_MAX});
     to.put(" ");
   }
-#endif
   to.put("(errno ");
   to.put_integer(number);
   to.put(")");
@@ -142,14 +125,6 @@ char* write_log_text(char* begin, char* end, std::string_view format,
     }
   }
   return to.finish();
-}
-
-std::uint64_t number_of_this_thread() noexcept {
-#ifdef __linux__
-  return static_cast<std::uint64_t>(syscall(SYS_gettid));
-#else
-  return reinterpret_cast<std::uint64_t>(pthread_self());
-#endif
 }
 
 }  // namespace loopbridge::detail

@@ -1,7 +1,4 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <filesystem>
@@ -10,25 +7,21 @@
 #include <system_error>
 #include <utility>
 
-#include "descriptors.hpp"
 #include "loopbridge/log_sink.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge {
 namespace {
 
-[[noreturn]] void throw_errno(const std::string& what, const std::string& path) {
-  throw std::system_error(errno, std::generic_category(), "loopbridge: " + what + " " + path);
+namespace platform = detail::platform;
+
+[[noreturn]] void throw_error(int error, const std::string& what, const std::string& path) {
+  throw std::system_error(error, std::generic_category(), "loopbridge: " + what + " " + path);
 }
 
 void write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n >= 0) {
-      text.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno != EINTR) {
-      throw_errno("cannot write to the log", path);
-    }
-  }
+  const int error = platform::write_all(fd, text);
+  if (error != 0) throw_error(error, "cannot write to the log", path);
 }
 
 /// A log file: opened for appending, rotated by its size.
@@ -38,7 +31,7 @@ class log_file {
       : path_(std::filesystem::absolute(path).string()), rotation_(rotation) {
     begin();
   }
-  ~log_file() { ::close(fd_); }
+  ~log_file() { platform::close(fd_); }
   log_file(const log_file&) = delete;
   log_file& operator=(const log_file&) = delete;
 
@@ -62,10 +55,9 @@ class log_file {
   std::string aside(unsigned n) const { return path_ + "." + std::to_string(n); }
 
   void begin() {
-    const int fd = detail::above_standard_streams(
-        ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-    if (fd < 0) throw_errno("cannot open the log", path_);
-    if (fd_ >= 0) ::close(fd_);
+    const int fd = platform::open_to_append(path_.c_str());
+    if (fd < 0) throw_error(errno, "cannot open the log", path_);
+    if (fd_ >= 0) platform::close(fd_);
     fd_ = fd;
     std::error_code not_a_file;  // a device: it has no size, and grows from 0 as far as we know
     const auto size = std::filesystem::file_size(path_, not_a_file);
@@ -121,8 +113,9 @@ std::string to_string(const log_line& line) {
 }
 
 log_writer log_to_stderr() {
-  return {
-      [](const log_line& line) { write_all(STDERR_FILENO, to_string(line) + '\n', "on stderr"); }};
+  return {[](const log_line& line) {
+    write_all(platform::standard_error, to_string(line) + '\n', "on stderr");
+  }};
 }
 
 log_writer log_to_file(const std::string& path, log_rotation rotation) {

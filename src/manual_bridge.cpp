@@ -1,6 +1,5 @@
 #include "loopbridge/manual_bridge.hpp"
 
-#include <poll.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -15,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "descriptors.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/errors.hpp"
+#include "platform/platform.hpp"
 
 // libuv reads the system's clock in each turn, and there is no way to give it another. So timers
 // that wait are parked: restarted, to fall due in a distant future of the real clock, at `parked` +
@@ -44,7 +43,7 @@ uv_handle_t* base(Handle& h) {
 class manual_bridge::clock {
  public:
   explicit clock(options&& opts) : on_open_handle_(opts.on_open_handle), name_(opts.name) {
-    const detail::standard_streams_taken until_opened;
+    const detail::platform::standard_streams_taken until_opened;
     if (const int error = uv_loop_init(&loop_); error != 0) {
       throw std::system_error(-error, std::generic_category(), "loopbridge: uv_loop_init");
     }
@@ -170,8 +169,7 @@ class manual_bridge::clock {
   bool is_ready() const {
     if (uv_loop_alive(&loop_) == 0) return false;  // the program has closed all handles
     if (uv_backend_timeout(&loop_) == 0) return true;
-    pollfd events{uv_backend_fd(&loop_), POLLIN, 0};
-    return poll(&events, 1, 0) > 0;
+    return detail::platform::is_readable(uv_backend_fd(&loop_));
   }
 
   void close() noexcept {

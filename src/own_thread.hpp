@@ -1,12 +1,10 @@
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <cstddef>
 #include <memory>
 #include <utility>
 
+#include "platform/platform.hpp"
 #include "thread_end.hpp"
 
 namespace loopbridge::detail {
@@ -19,46 +17,38 @@ class own_thread {
   /// `stack_size` in bytes; 0: as options::stack_size says. `main` must not throw, and is destroyed
   /// on the new thread. Throws std::system_error, which names the option, and std::bad_alloc.
   template <class F>
-  own_thread(std::size_t stack_size, const sigset_t& blocked, F main) {
-    struct begun {
-      sigset_t blocked;
+  own_thread(std::size_t stack_size, const platform::signal_mask& blocked, F main) {
+    struct body_of_main : platform::thread_body {
+      explicit body_of_main(F&& f) : main(std::move(f)) {}
       F main;
     };
-    auto state = std::unique_ptr<begun>(new begun{blocked, std::move(main)});
-    const auto run = [](void* data) noexcept -> void* {
+    auto body = std::make_unique<body_of_main>(std::move(main));
+    body->blocked = blocked;
+    body->run = [](platform::thread_body& self) noexcept {
       const thread_of_ours ends_here;
-      const std::unique_ptr<begun> own(static_cast<begun*>(data));
-      pthread_sigmask(SIG_SETMASK, &own->blocked, nullptr);
-      // musl's pthread_exit does not unwind, so that no noexcept would stop it.
-      pthread_cleanup_push(&own_thread::ended_in_its_main, nullptr);
+      const std::unique_ptr<body_of_main> own(static_cast<body_of_main*>(&self));
       own->main();
-      pthread_cleanup_pop(0);
-      return nullptr;
     };
-    start(stack_size, run, state.get());
-    (void)state.release();  // the thread's
+    start(stack_size, *body);
+    (void)body.release();  // the thread's
   }
   own_thread() noexcept = default;
-  own_thread(own_thread&& o) noexcept
-      : thread_(o.thread_), joinable_(std::exchange(o.joinable_, false)) {}
+  own_thread(own_thread&& o) noexcept : thread_(std::exchange(o.thread_, {})) {}
   own_thread& operator=(own_thread&& o) noexcept {  // of one that is not joinable
-    thread_ = o.thread_;
-    joinable_ = std::exchange(o.joinable_, false);
+    thread_ = std::exchange(o.thread_, {});
     return *this;
   }
 
-  bool joinable() const noexcept { return joinable_; }
-  bool is_caller() const noexcept { return pthread_equal(thread_, pthread_self()) != 0; }
+  bool joinable() const noexcept { return thread_ != platform::thread_id{}; }
+  bool is_caller() const noexcept { return thread_ == platform::this_thread(); }
   /// Both of one that is joinable.
-  void join() noexcept;
-  void detach() noexcept;
+  void join() noexcept { platform::join_thread(std::exchange(thread_, {})); }
+  void detach() noexcept { platform::detach_thread(std::exchange(thread_, {})); }
 
  private:
-  static void ended_in_its_main(void*) noexcept;
-  void start(std::size_t stack_size, void* (*main)(void*), void* data);
+  void start(std::size_t stack_size, platform::thread_body& body);
 
-  pthread_t thread_{};
-  bool joinable_ = false;
+  platform::thread_id thread_{};  ///< 0: not joinable
 };
 
 }  // namespace loopbridge::detail

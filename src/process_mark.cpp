@@ -1,13 +1,10 @@
 #include "loopbridge/detail/process_mark.hpp"
 
-#include <errno.h>
-#include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <bit>
 #include <new>
 #include <system_error>
+
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -21,10 +18,6 @@ constinit std::atomic<std::uint64_t> forking{0};
 /// Spreads what differs in a few bits over all of them: Knuth's multiplicative hashing.
 std::uint32_t spread(std::uint64_t value) noexcept {
   return static_cast<std::uint32_t>((value * 0x9E3779B97F4A7C15U) >> 32);
-}
-
-std::size_t page_size() {
-  return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
@@ -49,21 +42,13 @@ void process_mark::wipe_in_child() noexcept {
 }
 
 process_mark::wiped_page* process_mark::make_page() {
-  static_assert(sizeof(wiped_page) <= 4096);
-  const std::size_t size = page_size();
-  void* const memory =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    throw std::system_error(errno, std::generic_category(), "loopbridge: mmap of one page");
-  }
-#ifdef MADV_WIPEONFORK
-  (void)madvise(memory, size, MADV_WIPEONFORK);
-#endif
+  static_assert(sizeof(wiped_page) <= 4096);  // no system has smaller pages
+  void* const memory = platform::map_wiped_in_children(sizeof(wiped_page));
   auto* const made = ::new (memory) wiped_page;
   // In any case: emulators, and the kernels of some containers, say yes to any advice.
-  if (const int error = pthread_atfork([] { note_fork(); }, nullptr, [] { wipe_in_child(); });
+  if (const int error = platform::at_fork([] { note_fork(); }, nullptr, [] { wipe_in_child(); });
       error != 0) {
-    munmap(memory, size);
+    platform::unmap(memory, sizeof(wiped_page));
     throw std::system_error(error, std::generic_category(), "loopbridge: pthread_atfork");
   }
   return made;
@@ -79,7 +64,7 @@ process_mark::process_mark() {
                                           std::memory_order_acquire)) {
       page = made;
     } else {
-      munmap(made, page_size());  // another thread was first
+      platform::unmap(made, sizeof(wiped_page));  // another thread was first
     }
   }
   // acquire and release: who finds the number finds the lots filled.

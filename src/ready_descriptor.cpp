@@ -1,17 +1,10 @@
 #include "loopbridge/ready_descriptor.hpp"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
 #include <system_error>
 
-#include "descriptors.hpp"
-
-#ifdef __linux__
-#include <sys/eventfd.h>
-#endif
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
@@ -20,60 +13,42 @@ namespace loopbridge::detail {
 class descriptor_bell final : public watcher {
  public:
   descriptor_bell() {
-#ifdef __linux__
-    read_fd_ = write_fd_ = above_standard_streams(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (read_fd_ < 0) fail(errno);
-#else
-    int fds[2];
-    if (const int error = open_pipe(fds); error != 0) fail(error);
-    read_fd_ = fds[0];
-    write_fd_ = fds[1];
-#endif
+    const int error = fd_.open();
+    if (error == 0) return;
+    fd_.close();
+    throw std::system_error(error, std::generic_category(),
+                            "loopbridge: no descriptor for a result; raise the limit (ulimit -n) "
+                            "or wait with eventual::get_for()");
   }
 
-  int fd() const noexcept {
-    return read_fd_;
-  }
+  int fd() const noexcept { return fd_.fd(); }
 
   /// By the call, when it is done.
   void notify() noexcept override {
     state before = nobody_yet;
     if (state_.compare_exchange_strong(before, ringing)) {
       const int error = errno;  // of the thread that completes, which may be a user's
-      const std::uint64_t one = 1;
-      while (write(write_fd_, &one, sizeof one) < 0 && errno == EINTR) {
+      while (fd_.ring() == EINTR) {
       }
       errno = error;
       before = ringing;
       if (state_.compare_exchange_strong(before, rung)) return;
-      close_both(read_fd_, write_fd_);
+      fd_.close();
     }
     delete this;  // closed already, or it was left to us
   }
 
   /// By the ready_descriptor, when it goes.
   void let_go() noexcept {
-    const int read_fd = read_fd_;  // the call may free this as soon as it is `closed`
-    const int write_fd = write_fd_;
+    platform::wakeup_fd fd = fd_;  // the call may free this as soon as it is `closed`
     const state before = state_.exchange(closed);
     if (before == ringing) return;  // it closes when it has rung
     if (before == rung) delete this;
-    close_both(read_fd, write_fd);
+    fd.close();
   }
 
  private:
-  [[noreturn]] static void fail(int error) {
-    throw std::system_error(error, std::generic_category(),
-                            "loopbridge: no descriptor for a result; raise the limit (ulimit -n) "
-                            "or wait with eventual::get_for()");
-  }
-  static void close_both(int read_fd, int write_fd) noexcept {
-    if (write_fd != read_fd) close(write_fd);
-    close(read_fd);
-  }
-
-  int read_fd_;
-  int write_fd_;
+  platform::wakeup_fd fd_;
   /// Home: nobody_yet -> ringing -> rung by the call; closed, from each, by the ready_descriptor.
   /// Each of the two frees it if the other has come to its end, and who finds the other at work
   /// leaves it to that. Default orders.

@@ -1,6 +1,6 @@
 #include "loopbridge/reentrant_queue.hpp"
 
-#include "undisturbed.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
@@ -8,7 +8,7 @@ namespace loopbridge::detail {
 // for what another getter does, which needs the lock.
 
 queue_node* queue_base::pop() noexcept {
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   // has_news() is seq_cst: it is a getter's look at the list, after arm(). What another getter has
   // taken before it is in the chain by now, for it was taken under this lock.
@@ -36,7 +36,7 @@ queue_node* queue_base::take(deadline until) {
 
 void queue_base::put_back(queue_node& n) noexcept {
   {
-    const undisturbed by_handlers;
+    const platform::signals_blocked while_locked;
     const std::lock_guard lock(mutex_);
     basic_chain<queue_node> whole{&n, &n};
     n.next = nullptr;

@@ -1,7 +1,6 @@
 #include "loopbridge/detail/result.hpp"
 
-#include "loopbridge/interruption.hpp"
-#include "watchdog.hpp"
+#include "loopbridge/detail/interruption_flag.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -9,7 +8,7 @@ namespace {
 constinit thread_local result_base** more_to_give_up = nullptr;
 }  // namespace
 
-bool result_base::wait(deadline until, const interruption* by) {
+bool result_base::wait(deadline until, const interruption_flag* by) {
   if (completion_.is_done()) return true;
   const auto lasts = until == no_deadline && by == nullptr ? blocking_wait::how::endless
                                                            : blocking_wait::how::timed;
@@ -31,7 +30,7 @@ missing result_base::what_is_missing() const noexcept {
   }
 }
 
-void result_base::wait_within(std::chrono::nanoseconds timeout, const interruption* by) {
+void result_base::wait_within(std::chrono::nanoseconds timeout, const interruption_flag* by) {
   if (wait(deadline_after(timeout), by)) return;
   if (by != nullptr && by->is_tripped()) throw_interrupted(where_);
   const missing what = what_is_missing();
@@ -39,7 +38,7 @@ void result_base::wait_within(std::chrono::nanoseconds timeout, const interrupti
 }
 
 /// Awake for a moment, if that pays, then asleep.
-bool result_base::wait_for_completion(deadline until, const interruption* by) noexcept {
+bool result_base::wait_for_completion(deadline until, const interruption_flag* by) noexcept {
   core_base::spinners* const spinning = core_.spinning();
   if (spinning == nullptr) return core_.wait_for(completion_, until, where_, by);
   spinner& own = spinning->waiters;
@@ -53,16 +52,6 @@ bool result_base::wait_for_completion(deadline until, const interruption* by) no
   const deadline begun = spinner::clock::now();
   const bool done = core_.wait_for(completion_, until, where_, by);
   own.slept(spinner::clock::now() - begun);
-  return done;
-}
-
-bool core_base::wait_for(completion& answer, deadline until, place where,
-                         const interruption* by) noexcept {
-  if (answer.is_done()) return true;
-  counts_.waits_begun.add();
-  const bool done = watchdog_ != nullptr ? watchdog_->wait(answer, until, where, by)
-                                         : answer.wait(until, process_, by);
-  counts_.waits_ended.add();
   return done;
 }
 

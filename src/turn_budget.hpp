@@ -1,11 +1,11 @@
 #pragma once
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <utility>
+
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
@@ -14,18 +14,7 @@ struct turn_clock {
   using time_point = std::chrono::steady_clock::time_point;
 
   static time_point now() noexcept { return std::chrono::steady_clock::now(); }
-  /// A number that has changed when some milliseconds have passed: four on most systems, ten on
-  /// some. An eighth of the other's cost, if there is such a clock.
-  static std::uint64_t coarse() noexcept {
-#ifdef CLOCK_MONOTONIC_COARSE
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(t.tv_nsec);
-#else
-    return static_cast<std::uint64_t>(now().time_since_epoch() / std::chrono::milliseconds(4));
-#endif
-  }
+  static std::uint64_t coarse() noexcept { return platform::coarse_time(); }
 };
 
 /// How much of what is queued the loop runs between two looks at I/O.

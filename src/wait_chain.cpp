@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <string>
 
-#include "loopbridge/detail/spin.hpp"
-#include "undisturbed.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
 void wait_chain::until_nobody_looks() noexcept {
-  while (process_mark::looked_at().looking.load() != 0) yield_cpu();
+  while (process_mark::looked_at().looking.load() != 0) platform::yield_cpu();
 }
 
 /// From a thread or a call: how many steps it is to the end; 0: it leads elsewhere.
@@ -47,7 +46,7 @@ unsigned wait_chain::walk(wait_vertex* thread, result_base* call, const goal& en
 bool wait_chain::is_circle(wait_vertex* thread, result_base* call, const goal& end) noexcept {
   // While it looks, its thread must not be interrupted: a handler might wait for a loop that waits
   // for this to be over.
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   auto& looking = process_mark::looked_at().looking;
   looking.fetch_add(1);
   step once[longest];

@@ -1,7 +1,5 @@
 #include "wait_graph.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -11,7 +9,7 @@
 #include "loopbridge/detail/blocking_wait.hpp"
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/errors.hpp"
-#include "undisturbed.hpp"
+#include "platform/platform.hpp"
 #include "wait_chain.hpp"
 
 namespace loopbridge::detail {
@@ -142,7 +140,7 @@ void wait_vertex::end_wait() noexcept {
   // Relaxed: until it is seen the edge seems to stand, with an episode that is no more.
   waits_for_.store(nullptr, std::memory_order_relaxed);
   episode_.fetch_add(1, std::memory_order_seq_cst);  // this and the next: pairs with is_over()
-  while (lookers_.load(std::memory_order_seq_cst) != 0) sched_yield();
+  while (lookers_.load(std::memory_order_seq_cst) != 0) platform::yield_cpu();
 }
 
 /// Has this wait, seen on a walk, ended, or has its answer come? seq_cst and release: pairs with
@@ -150,7 +148,7 @@ void wait_vertex::end_wait() noexcept {
 bool wait_vertex::is_over(const edge& wait) noexcept {
   // While it looks its thread must not be interrupted: the handler might wait for the very loop
   // that waits in end_wait() for this to be over.
-  const undisturbed by_handlers;
+  const platform::signals_blocked while_locked;
   lookers_.fetch_add(1, std::memory_order_seq_cst);
   bool over = true;
   if (episode_.load(std::memory_order_seq_cst) == wait.episode) {
@@ -209,13 +207,13 @@ void core_base::note_loop_thread() noexcept {
   if (stand_in_ != nullptr) stand_in_->stand_for(of_thread);
   // release: pairs with vertex(). An adopted loop may begin to turn while others use the bridge.
   vertex_.store(stand_in_ != nullptr ? stand_in_ : of_thread, std::memory_order_release);
-  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+  loop_thread_.store(platform::this_thread(), std::memory_order_relaxed);
 }
 
 void core_base::forget_loop_thread() noexcept {
   vertex_.store(nullptr, std::memory_order_seq_cst);  // pairs with vertex(): see begin_wait()
   if (stand_in_ != nullptr) stand_in_->stand_for(nullptr);
-  loop_thread_.store(pthread_t{}, std::memory_order_relaxed);
+  loop_thread_.store(platform::thread_id{}, std::memory_order_relaxed);
 }
 
 void core_base::run_on_any_thread() noexcept {

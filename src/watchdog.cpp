@@ -5,10 +5,9 @@
 #include <mutex>
 #include <utility>
 
-#include "loopbridge/interruption.hpp"
+#include "loopbridge/detail/interruption_flag.hpp"
 #include "own_thread.hpp"
-#include "uncancellable.hpp"
-#include "undisturbed.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
@@ -23,12 +22,13 @@ struct watchdog::thread {
   /// No handler comes in while it holds the lock that the loop takes.
   static std::shared_ptr<thread> start(watchdog& w, std::size_t stack_size) {
     auto made = std::make_shared<thread>(w);
-    made->runner = own_thread(stack_size, undisturbed::signals(), [held = made] { held->run(); });
+    made->runner =
+        own_thread(stack_size, platform::asynchronous_signals(), [held = made] { held->run(); });
     return made;
   }
 
   void run() noexcept {
-    const uncancellable hooks;
+    const platform::cancellation_disabled in_hooks;
     const std::chrono::nanoseconds limit = owner.opts_.callback;
     std::unique_lock lock(mutex);
     std::uint64_t progress = 0;
@@ -106,7 +106,7 @@ void watchdog::end() noexcept {
 }
 
 bool watchdog::wait(completion& answer, deadline until, place where,
-                    const interruption* by) noexcept {
+                    const interruption_flag* by) noexcept {
   const process_mark& process = core_.process();
   const deadline begun = clock::now();
   if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
@@ -119,7 +119,7 @@ bool watchdog::wait(completion& answer, deadline until, place where,
 }
 
 void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {
-  const uncancellable writing;
+  const platform::cancellation_disabled while_writing;
   const overdue found{what, so_far, where, core_.name()};
   try {
     if (opts_.on_overdue) return opts_.on_overdue(found);

@@ -27,7 +27,7 @@ class watchdog {
   void join() noexcept;
 
   /// As completion::wait.
-  bool wait(completion& answer, deadline until, place where, const interruption* by) noexcept;
+  bool wait(completion& answer, deadline until, place where, const interruption_flag* by) noexcept;
 
  private:
   friend class watched_call;

@@ -3,10 +3,10 @@ becomes, and what is measured: by bench/harness/probe.cpp, in which unit, and wh
 figures that it prints."""
 
 MECHANISMS = [
-    ("an eventfd that is edge-triggered: no read in a turn", "src/doorbell_self_pipe.cpp",
-     "edge_triggered_ = epoll_ctl(uv_backend_fd(poll_.loop), EPOLL_CTL_MOD, read_fd_, &event) == 0",
-     "(void)event", [("paced call", "ns", 0)]),
-    ("a wait without a timer, on a number that a fork wipes", "src/futex.cpp",
+    ("an eventfd that is edge-triggered: no read in a turn", "src/platform/linux_wakeup_fd.cpp",
+     "return epoll_ctl(poller, EPOLL_CTL_MOD, read_fd_, &event) == 0;",
+     "return (void)event, poller < 0;", [("paced call", "ns", 0)]),
+    ("a wait without a timer, on a number that a fork wipes", "src/platform/linux.cpp",
      "  if (until != no_deadline) {",
      "  until = std::min(until, std::chrono::steady_clock::now() + std::chrono::seconds(1));\n  {",
      [("call", "ns", 0), ("paced call", "ns", 0)]),
@@ -14,7 +14,7 @@ MECHANISMS = [
      "constexpr bool recycle = true;", "constexpr bool recycle = false;",
      [("post held", "ns", 0), ("posts", "M/s", 0), ("posts of 4", "M/s", 0)]),
     ("a yield before a thread takes new memory for calls", "src/blocks.cpp",
-     "if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) yield_cpu();", "",
+     "if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) platform::yield_cpu();", "",
      [("posts of 4", "M/s", 0), ("posts of 4", "MB", 1)]),
     ("a ring says where its poster runs", "src/core_turn.cpp",
      "  if (spinning_ != nullptr) spinning_->waiters.note_cpu();\n", "",

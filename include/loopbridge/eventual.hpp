@@ -183,7 +183,7 @@ class [[nodiscard(
     return *state_;
   }
 
-  T take_within(std::chrono::nanoseconds timeout, const interruption* by = nullptr)&& {
+  T take_within(std::chrono::nanoseconds timeout, const detail::interruption_flag* by = nullptr)&& {
     state().wait_within(timeout, by);
     const eventual taken = std::move(*this);
     return taken.state_->take();

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <array>
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <utility>
+
+#include "loopbridge/detail/interruption_flag.hpp"
 
 namespace loopbridge {
 
@@ -29,41 +27,33 @@ class interruption {
 
   /// Ends all waits that take this, and those to come, until reset(). Never blocks, allocates or
   /// takes a lock: anywhere, handlers and finalizers too, at any instruction; errno is kept.
-  void trip() noexcept;
+  void trip() noexcept { flag_.trip(); }
   /// Later waits are not interrupted any more. Any thread, any handler.
-  void reset() noexcept { tripped_.store(false); }
-  bool is_tripped() const noexcept { return tripped_.load(); }
-
-  /// For who is about to sleep on the parking lot with that number, before it looks at that and at
-  /// is_tripped(): from now on trip() wakes there. Any thread.
-  void sleeps_in(std::size_t lot) const noexcept {
-    lots_[lot / 64].fetch_or(std::uint64_t{1} << lot % 64);
-  }
+  void reset() noexcept { flag_.reset(); }
+  bool is_tripped() const noexcept { return flag_.is_tripped(); }
 
  private:
-  /// Home of both, in default orders. `tripped_` is set before `lots_` is read by who trips; a bit
-  /// of `lots_` is set, for good, before `tripped_` is read by who waits: one of them sees.
-  std::atomic<bool> tripped_{false};
-  mutable std::array<std::atomic<std::uint64_t>, 8> lots_{};
-  static_assert(std::atomic<bool>::is_always_lock_free);
+  friend class interrupter;
+
+  detail::interruption_flag flag_;
 };
 
 /// What a wait may be ended by: an interruption, or a std::stop_token. Made at the call.
 class interrupter {
  public:
-  interrupter(const interruption& by) noexcept : by_(by) {}
+  interrupter(const interruption& by) noexcept : by_(by.flag_) {}
   interrupter(std::stop_token token) : by_(own_), tripper_(std::in_place, std::move(token), own_) {}
 
-  const interruption& by() const noexcept { return by_; }
+  const detail::interruption_flag& by() const noexcept { return by_; }
 
  private:
   struct trip {
-    explicit trip(interruption& i) noexcept : to(i) {}
+    explicit trip(detail::interruption_flag& i) noexcept : to(i) {}
     void operator()() const noexcept { to.trip(); }
-    interruption& to;
+    detail::interruption_flag& to;
   };
-  interruption own_;
-  const interruption& by_;
+  detail::interruption_flag own_;
+  const detail::interruption_flag& by_;
   std::optional<std::stop_callback<trip>> tripper_;
 };
 

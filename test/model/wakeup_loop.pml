@@ -134,7 +134,7 @@ inline before_poll()
 #endif
 }
 
-/* self_pipe::read_all, before the list is taken */
+/* wakeup_fd::silence, before the list is taken */
 inline read_doorbell()
 {
 #ifdef DOORBELL_NEVER_READ

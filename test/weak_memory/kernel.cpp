@@ -182,22 +182,17 @@ void watch(uv_loop_t* loop, uv_handle_t* handle, descriptor* d) {
   of(handle).callback = [] {};
 }
 
-long futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
-                 std::uint32_t expected, const timespec* until) {
+void futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
+                 std::uint32_t expected, bool has_end, weak_clock::duration end) {
   step();
   renew();
-  if (newest() != expected) return -1;
+  if (newest() != expected) return;
   sleeper own{word, false};
   state.sleepers.push_back(&own);
-  weak_clock::duration end{};
-  if (until != nullptr) {
-    end = std::chrono::seconds(until->tv_sec) + std::chrono::nanoseconds(until->tv_nsec);
-  }
   const bool woken = block(
-      "the end of a call", [&own] { return own.woken; }, until != nullptr);
+      "the end of a call", [&own] { return own.woken; }, has_end);
   std::erase(state.sleepers, &own);
   if (!woken) state.passed = std::max(state.passed, end);
-  return 0;
 }
 
 void futex_wake(const void* word) {

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <linux/futex.h>
-#include <pthread.h>
-#include <time.h>
 #include <uv.h>
 
 #include <chrono>
@@ -15,10 +12,6 @@
 
 /// The parts of the system that the library waits with, on an executor's fibers.
 namespace weak {
-
-inline pthread_t this_thread_id() {
-  return static_cast<pthread_t>(self() + 1);
-}
 
 /// Time passes only where somebody waits for it in vain.
 struct weak_clock {
@@ -48,10 +41,6 @@ class weak_mutex {
   bool held_ = false;
   view seen_;
 };
-
-inline int mask_no_signals(int, const sigset_t*, sigset_t*) noexcept {
-  return 0;
-}
 
 class weak_thread {
  public:
@@ -129,21 +118,10 @@ class descriptor {
 /// libuv's handle for `d`: it is read when it is readable, and nothing else is done.
 void watch(uv_loop_t* loop, uv_handle_t* handle, descriptor* d);
 
-/// The two futex operations. The kernel looks at the memory itself, under a lock of its own, but
-/// orders nothing for the program. `newest` reads the word.
-long futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
-                 std::uint32_t expected, const timespec* until);
+/// Waiting by address. The kernel looks at the memory itself, under a lock of its own, but orders
+/// nothing for the program. `newest` reads the word.
+void futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
+                 std::uint32_t expected, bool has_end, weak_clock::duration end);
 void futex_wake(const void* word);
-
-template <class Value, class... Rest>
-long system_call(long, const atomic<std::uint32_t>* word, int operation, Value value,
-                 const timespec* until, Rest...) {
-  if (operation == FUTEX_WAIT_BITSET_PRIVATE) {
-    return futex_sleep(
-        word, [word] { return word->newest(); }, static_cast<std::uint32_t>(value), until);
-  }
-  futex_wake(word);
-  return 0;
-}
 
 }  // namespace weak

@@ -5,21 +5,14 @@
 // everything between submit() and the answer is the library's own code, word for word.
 
 // Everything that the library includes comes before the names change their meaning.
-#include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
@@ -46,8 +39,6 @@
 #include <variant>
 #include <vector>
 
-#undef CLOCK_MONOTONIC_COARSE  // a turn's budget is then on the executor's clock alone
-
 #include "../../src/place.cpp"  // its labels are read where errors are made, and are no part of this
 #include "atomic.hpp"
 #include "kernel.hpp"
@@ -70,15 +61,11 @@ using ::weak::weak_clock;
 #define promise weak_promise
 #define future weak_future
 #define steady_clock weak_clock
-#define syscall ::weak::system_call
-#define sched_yield ::weak::yield
-#define pthread_self ::weak::this_thread_id
-#define pthread_sigmask ::weak::mask_no_signals
-#define pthread_setname_np(...) static_cast<void>(0)
 #define thread_local  // the executor's: see start_library()
 
 #include "../../src/bridge.cpp"
 #include "../../src/completion.cpp"
+#include "../../src/core_base.cpp"
 #include "../../src/core_full.cpp"
 #include "../../src/core_start.cpp"
 #include "../../src/core_stop.cpp"
@@ -87,7 +74,8 @@ using ::weak::weak_clock;
 #include "../../src/errors.cpp"
 #include "../../src/futex.cpp"
 #include "../../src/gathering.cpp"
-#include "../../src/interruption.cpp"
+#include "../../src/interruption_flag.cpp"
+#include "../../src/own_thread.cpp"
 #include "../../src/reentrant.cpp"
 #include "../../src/result.cpp"
 #include "../../src/stats.cpp"
@@ -103,18 +91,6 @@ bool run_at_thread_end(at_thread_end&) noexcept {
 }
 thread_of_ours::thread_of_ours() noexcept = default;
 thread_of_ours::~thread_of_ours() = default;
-void own_thread::start(std::size_t, void* (*main)(void*), void* data) {
-  thread_ = weak::start([main, data] { main(data); });
-  joinable_ = true;
-}
-void own_thread::join() noexcept {
-  weak::join(static_cast<unsigned>(thread_));
-  joinable_ = false;
-}
-void own_thread::detach() noexcept {
-  joinable_ = false;
-}
-void own_thread::ended_in_its_main(void*) noexcept {}
 void reserve_stop_at_thread_end() {}
 void stop_at_thread_end(core_base&) noexcept {}
 
@@ -127,19 +103,38 @@ void release_block(void* block, std::size_t, std::pmr::memory_resource*) noexcep
 }
 void prepare_blocks_of_this_thread() noexcept {}
 
-// The system's.
-void loop_signals::begin() noexcept {}
-void loop_signals::open(const uv_loop_t&) noexcept {}
-void loop_signals::close(const uv_loop_t&) noexcept {}
-int open_pipe(int (&fds)[2]) noexcept {
-  fds[0] = fds[1] = -1;
+namespace platform {
+
+thread_id this_thread() noexcept {
+  return weak::self() + 1;
+}
+int start_thread(thread_id& started, std::size_t, thread_body& body) noexcept {
+  started = weak::start([&body] { body.run(body); }) + 1;
   return 0;
 }
-standard_streams_taken::standard_streams_taken() noexcept : taken_(0) {}
-standard_streams_taken::~standard_streams_taken() = default;
-void take_standard_streams_in_forks() {}
+void join_thread(thread_id started) noexcept {
+  weak::join(static_cast<unsigned>(started - 1));
+}
+void detach_thread(thread_id) noexcept {}
+std::size_t default_stack_size() noexcept {
+  return 0;
+}
+void name_this_thread(const std::string&) noexcept {}
 
-// Of spin.cpp. A spin ends after a few looks.
+void wait_while(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                deadline until) noexcept {
+  weak::futex_sleep(
+      &word, [&word] { return word.newest(); }, expected, until != no_deadline,
+      until.time_since_epoch());
+}
+void wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+  weak::futex_wake(&word);
+}
+std::uint64_t coarse_time() noexcept {
+  return static_cast<std::uint64_t>(weak::weak_clock::passed() / std::chrono::milliseconds(4));
+}
+
+// A spin ends after a few looks.
 int current_cpu() noexcept {
   return 0;
 }
@@ -151,6 +146,26 @@ void yield_cpu() noexcept {
   weak::weak_clock::passed() += std::chrono::microseconds(4);
   weak::yield();
 }
+
+// No thread is cancelled, no signal comes but by the executor, no descriptor is opened.
+cancellation_disabled::cancellation_disabled() noexcept : before_(0) {}
+cancellation_disabled::~cancellation_disabled() = default;
+signals_blocked::signals_blocked() noexcept : before_{}, blocked_(false) {}
+signals_blocked::~signals_blocked() = default;
+signal_mask default_blocked_signals() noexcept {
+  return {};
+}
+void loop_signals::begin() noexcept {}
+void loop_signals::open(std::uint64_t, bool) noexcept {}
+void loop_signals::close(bool) noexcept {}
+int try_descriptors(unsigned) noexcept {
+  return 0;
+}
+standard_streams_taken::standard_streams_taken() noexcept : taken_(0) {}
+standard_streams_taken::~standard_streams_taken() = default;
+void take_standard_streams_in_forks() {}
+
+}  // namespace platform
 
 process_mark::process_mark() {
   static wiped_page page;
@@ -191,7 +206,7 @@ watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t)
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}
-bool watchdog::wait(completion&, deadline, place, const interruption*) noexcept {
+bool watchdog::wait(completion&, deadline, place, const interruption_flag*) noexcept {
   return false;
 }
 void watched_call::begin(place) noexcept {}
@@ -243,8 +258,4 @@ inline void start_library() {
 #undef promise
 #undef future
 #undef steady_clock
-#undef syscall
-#undef sched_yield
-#undef pthread_self
-#undef pthread_setname_np
 #undef thread_local

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
 #include <uv.h>
 
 #include <cstddef>
@@ -137,7 +136,7 @@ class file {
 
 /// All that is in a file.
 inline task<std::string> read_file(std::string path) {
-  file f = co_await file::open(std::move(path), O_RDONLY);
+  file f = co_await file::open(std::move(path), UV_FS_O_RDONLY);
   std::string text;
   for (;;) {
     const std::size_t before = text.size();
@@ -150,7 +149,8 @@ inline task<std::string> read_file(std::string path) {
 
 /// Makes a file, or empties it, and writes `bytes` to it.
 inline task<> write_file(std::string path, std::string bytes, int mode = 0644) {
-  file f = co_await file::open(std::move(path), O_WRONLY | O_CREAT | O_TRUNC, mode);
+  file f =
+      co_await file::open(std::move(path), UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC, mode);
   co_await f.write(bytes);
   co_await f.close();
 }

@@ -124,7 +124,8 @@ class completion {
   /// handler forked out of this very wait, where nobody will answer.
   /// Any number of waiters, any thread, and, given a deadline, any handler. `by`, if there is one,
   /// ends the wait early: false, too.
-  bool wait(deadline until, const process_mark& process, const interruption* by = nullptr) noexcept;
+  bool wait(deadline until, const process_mark& process,
+            const interruption_flag* by = nullptr) noexcept;
 
  private:
   static constexpr std::uint32_t phase_mask = 7;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -11,6 +9,7 @@
 #include "loopbridge/detail/counters.hpp"
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/node.hpp"
+#include "loopbridge/detail/platform/this_thread.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/detail/spin.hpp"
 #include "loopbridge/detail/submission_list.hpp"
@@ -18,16 +17,13 @@
 #include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
 
-namespace loopbridge {
-class interruption;
-}
-
 namespace loopbridge::detail {
 
 class deferred_base;
 class reentrant_post;
 class reentrant_state;
 class completion;
+class interruption_flag;
 class wait_vertex;
 class watchdog;
 template <class Slot>
@@ -86,7 +82,7 @@ class core_base {
   /// Is the caller on the thread that runs this loop? Any thread, any handler. (Not a
   /// thread_local: touching one may allocate.)
   bool on_loop_thread() const noexcept {
-    return pthread_equal(loop_thread_.load(std::memory_order_relaxed), pthread_self()) != 0;
+    return loop_thread_.load(std::memory_order_relaxed) == platform::this_thread();
   }
   /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
   bool is_asleep() const noexcept { return bell_.episode_to_ring() != 0; }
@@ -106,7 +102,7 @@ class core_base {
   /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
   /// watchdog. `where` is where the call was submitted. Ordinary threads.
   bool wait_for(completion& answer, deadline until, place where,
-                const interruption* by = nullptr) noexcept;
+                const interruption_flag* by = nullptr) noexcept;
 
   /// May a handler wait, as far as the doorbell is concerned?
   virtual bool handler_may_wait() const noexcept = 0;
@@ -184,8 +180,8 @@ class core_base {
   watchdog* watchdog_ = nullptr;
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
-  std::atomic<pthread_t> loop_thread_{};
-  static_assert(std::atomic<pthread_t>::is_always_lock_free);
+  std::atomic<platform::thread_id> loop_thread_{};
+  static_assert(std::atomic<platform::thread_id>::is_always_lock_free);
   /// That thread's place in the graph of waits, or what stands in for it: written along with
   /// loop_thread_; taken away with seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};

@@ -48,9 +48,9 @@ class result_base : public node {
 
   /// False: the deadline came first, or `by` was tripped, if there is one. Throws like
   /// blocking_wait, unless the result is there.
-  bool wait(deadline until, const interruption* by = nullptr);
+  bool wait(deadline until, const interruption_flag* by = nullptr);
   /// The same, but throws `interrupted`, or `timed_out`, which says how far the call has come.
-  void wait_within(std::chrono::nanoseconds timeout, const interruption* by = nullptr);
+  void wait_within(std::chrono::nanoseconds timeout, const interruption_flag* by = nullptr);
   missing what_is_missing() const noexcept;
   /// The same in two steps, for a wait that was checked before there was a call: announce() before
   /// the submission ...
@@ -103,7 +103,7 @@ class result_base : public node {
     if (source_ != nullptr) source_->release_ref();
   }
 
-  bool wait_for_completion(deadline until, const interruption* by = nullptr) noexcept;
+  bool wait_for_completion(deadline until, const interruption_flag* by = nullptr) noexcept;
   /// For run() and refuse(): false if the call was cancelled while queued, and is let go.
   bool start() noexcept;
 

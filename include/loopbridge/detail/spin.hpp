@@ -5,12 +5,9 @@
 #include <chrono>
 #include <cstdint>
 
-namespace loopbridge::detail {
+#include "loopbridge/detail/platform/this_thread.hpp"
 
-/// What spinning needs of the machine; in src/spin.cpp.
-int current_cpu() noexcept;  ///< -1: unknown
-void pause_cpu() noexcept;   ///< inside a loop that looks again and again
-void yield_cpu() noexcept;   ///< keeps errno
+namespace loopbridge::detail {
 
 /// Whether it pays to wait awake for a moment before sleeping: one side's judgement, of the loop or
 /// of all who wait for it.
@@ -50,16 +47,16 @@ class spinner {
     for (unsigned looks = 0; looks < looks_per_clock; ++looks) {
       if (ready()) return found();
       if (shares_cpu) break;
-      pause_cpu();
+      platform::pause_cpu();
     }
     clock::time_point now = clock::now();
     const auto end = (std::min)(now + (shares_cpu ? longest_yield : longest_pause), until);
     for (unsigned looks = 1; now < end; ++looks) {
       if (ready()) return found();
       if (shares_cpu) {
-        yield_cpu();
+        platform::yield_cpu();
       } else {
-        pause_cpu();
+        platform::pause_cpu();
         if (looks % looks_per_clock != 0) continue;
       }
       const clock::time_point before = now;
@@ -89,7 +86,7 @@ class spinner {
   /// Where the side was last seen; -1: not yet.
   int cpu() const noexcept { return cpu_.load(std::memory_order_relaxed); }
   int note_cpu() noexcept {
-    const int here = current_cpu();
+    const int here = platform::current_cpu();
     if (cpu() != here) cpu_.store(here, std::memory_order_relaxed);  // spares the cache line
     return here;
   }

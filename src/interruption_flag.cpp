@@ -1,21 +1,20 @@
-#include "loopbridge/interruption.hpp"
+#include "loopbridge/detail/interruption_flag.hpp"
 
 #include <bit>
 
 #include "loopbridge/detail/futex.hpp"
-#include "loopbridge/detail/process_mark.hpp"
 
-namespace loopbridge {
+namespace loopbridge::detail {
 
 // Sleepers are found by the parking lots that they sleep in, and not by their words, which may be
 // gone by the time a trip on another thread gets there: lots are never freed.
-void interruption::trip() noexcept {
+void interruption_flag::trip() noexcept {
   tripped_.store(true);
   for (std::size_t i = 0; i < lots_.size(); ++i) {
     for (std::uint64_t bits = lots_[i].load(); bits != 0; bits &= bits - 1) {
-      detail::futex_wake_lot(i * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+      futex_wake_lot(i * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
     }
   }
 }
 
-}  // namespace loopbridge
+}  // namespace loopbridge::detail

@@ -1,39 +1,36 @@
-#include "descriptors.hpp"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <system_error>
 #include <utility>
 
-namespace loopbridge::detail {
+#include "platform.hpp"
+
+namespace loopbridge::detail::platform {
 namespace {
 
 void close_keeping_errno(int fd) noexcept {
   const int error = errno;
-  close(fd);
+  ::close(fd);
   errno = error;
 }
 
 /// Takes those that are free; one bit for each.
 unsigned take_standard_streams() noexcept {
-#ifdef O_PATH
-  constexpr int nothing = O_PATH | O_CLOEXEC;  // reading and writing fail as from what is closed
-#else
-  constexpr int nothing = O_RDONLY | O_CLOEXEC;
-#endif
   const int error = errno;
   unsigned taken = 0;
   for (;;) {
-    const int fd = open("/", nothing);
+    const int fd = ::open("/", O_PATH | O_CLOEXEC);  // reading, writing fail as from what is closed
     if (fd >= 0 && fd <= STDERR_FILENO) {
       taken |= 1U << fd;
       continue;
     }
-    if (fd >= 0) close(fd);
+    if (fd >= 0) ::close(fd);
     errno = error;
     return taken;
   }
@@ -58,22 +55,18 @@ int above_standard_streams(int fd) noexcept {
   return moved;
 }
 
-int open_pipe(int (&fds)[2]) noexcept {
-#ifdef __APPLE__  // has none that is close-on-exec at once
-  if (pipe(fds) != 0) return errno;
-  for (const int fd : fds) {
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
+int try_descriptors(unsigned count) noexcept {
+  std::array<int, 8> opened;
+  unsigned n = 0;
+  int error = 0;
+  while (n < std::min<std::size_t>(count, opened.size()) && error == 0) {
+    if (pipe2(&opened[n], O_CLOEXEC) != 0) {
+      error = errno;
+    } else {
+      n += 2;
+    }
   }
-#else
-  if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
-#endif
-  for (int& fd : fds) fd = above_standard_streams(fd);
-  if (fds[0] >= 0 && fds[1] >= 0) return 0;
-  const int error = errno;
-  for (const int fd : fds) {
-    if (fd >= 0) close(fd);
-  }
+  while (n > 0) ::close(opened[--n]);
   return error;
 }
 
@@ -90,10 +83,35 @@ void take_standard_streams_in_forks() {
   if (taken_in_forks.exchange(true)) return;
   const auto give_back = [] { give_standard_streams_back(std::exchange(taken_for_fork, 0)); };
   const int error =
-      pthread_atfork([] { taken_for_fork |= take_standard_streams(); }, give_back, give_back);
+      at_fork([] { taken_for_fork |= take_standard_streams(); }, give_back, give_back);
   if (error == 0) return;
   taken_in_forks = false;
   throw std::system_error(error, std::generic_category(), "loopbridge: pthread_atfork");
 }
 
-}  // namespace loopbridge::detail
+bool is_readable(int fd) noexcept {
+  pollfd events{fd, POLLIN, 0};
+  return poll(&events, 1, 0) > 0;
+}
+
+int write_all(int fd, std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+int open_to_append(const char* path) noexcept {
+  return above_standard_streams(::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+}
+
+void close(int fd) noexcept {
+  ::close(fd);
+}
+
+}  // namespace loopbridge::detail::platform

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "loopbridge/detail/core_base.hpp"
+
+// options::stop_at_thread_end.
+namespace loopbridge::detail {
+
+/// Makes room for one more of the calling thread's, so that the next call cannot fail. Throws
+/// std::bad_alloc.
+void reserve_stop_at_thread_end();
+/// `core` is stopped when the calling thread ends.
+void stop_at_thread_end(core_base& core) noexcept;
+
+}  // namespace loopbridge::detail
