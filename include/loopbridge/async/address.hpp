@@ -1,6 +1,5 @@
 #pragma once
 
-#include <netdb.h>
 #include <uv.h>
 
 #include <cstring>
