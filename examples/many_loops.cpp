@@ -34,7 +34,7 @@ int main() {
   customers.clear();  // joins
   // Twice, since a payment's second half is posted by its first; then nothing is under way.
   for (int half = 0; half < 2; ++half) {
-    for (std::size_t n = 0; n < loops.size(); ++n) loops[n].call([] {});
+    for (loopbridge::bridge& loop : loops) loop.call([] {});
   }
   loops.stop();  // all together
   long sum = 0;

@@ -15,7 +15,6 @@ TEST_SUITE_BEGIN("bridge_group_start");
 
 using loopbridge::bridge;
 using loopbridge::bridge_group;
-using loopbridge::choice;
 using loopbridge::status;
 
 namespace {
@@ -60,17 +59,17 @@ TEST_CASE("a group that gets no thread, descriptor or loop for the n-th throws, 
       CHECK(support::calls::recover());
       CHECK(exits == failing - 1);
       CHECK(before.are_back());
-      CHECK(bridge_group(3).call([] { return 5; }) == 5);
+      CHECK(bridge_group(3).next().call([] { return 5; }) == 5);
     }
   }
 }
 
 TEST_CASE("law 10: a forked child's group refuses, can be destroyed, and rings nobody" *
           doctest::skip(!support::children_may_start_threads)) {
-  auto group = std::make_unique<bridge_group>(2, loopbridge::options{}, choice::least_queued);
+  auto group = std::make_unique<bridge_group>(2);
   const auto in_child = [&] {
     for (int i = 0; i < 4; ++i) {
-      if (group->try_post([] {}) != status::wrong_process) return 1;
+      if (group->next().try_post([] {}) != status::wrong_process) return 1;
     }
     try {
       group->stop();
@@ -78,8 +77,8 @@ TEST_CASE("law 10: a forked child's group refuses, can be destroyed, and rings n
     } catch (const loopbridge::wrong_process&) {
     }
     group = std::make_unique<bridge_group>(2);
-    return group->call([] { return 7; }) == 7 ? 0 : 3;
+    return group->next().call([] { return 7; }) == 7 ? 0 : 3;
   };
   CHECK(support::in_child(in_child) == 0);
-  CHECK(group->call([] { return 8; }) == 8);
+  CHECK(group->next().call([] { return 8; }) == 8);
 }

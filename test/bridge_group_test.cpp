@@ -1,4 +1,4 @@
-// Which loop of a group takes a call, and the calls themselves. (Its beginning and its end:
+// Which loop of a group takes a call. (Its beginning and its end:
 // bridge_group_start_test, bridge_group_stop_test.)
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -23,7 +23,6 @@ TEST_SUITE_BEGIN("bridge_group");
 
 using loopbridge::bridge;
 using loopbridge::bridge_group;
-using loopbridge::choice;
 using loopbridge::status;
 
 namespace {
@@ -33,13 +32,6 @@ std::size_t index_of(bridge_group& group, const bridge& b) {
     if (&group[n] == &b) return n;
   }
   return group.size();
-}
-
-/// How often each of three loops is chosen.
-std::array<int, 3> choose(bridge_group& group, int times) {
-  std::array<int, 3> chosen{};
-  while (times-- > 0) ++chosen.at(index_of(group, group.least_queued()));
-  return chosen;
 }
 
 }  // namespace
@@ -68,8 +60,10 @@ TEST_CASE("each bridge has a loop and a thread of its own, and the group's name 
   CHECK(threads.size() == 3);
 }
 
-TEST_CASE("round robin chooses each loop in turn, for calls of every kind") {
+TEST_CASE("next() is each loop in turn, for calls of every kind") {
   bridge_group group(3);
+  CHECK(std::vector<bridge*>{&group[0], &group[1], &group[2]} ==
+        std::vector<bridge*>{group.begin(), group.begin() + 1, group.end() - 1});
   for (int round = 0; round < 2; ++round) {
     for (std::size_t n = 0; n < 3; ++n) CHECK(index_of(group, group.next()) == n);
   }
@@ -78,17 +72,11 @@ TEST_CASE("round robin chooses each loop in turn, for calls of every kind") {
   const auto count = [&] {
     for (std::size_t n = 0; n < 3; ++n) *ran[n] += group[n].on_loop_thread() ? 1 : 0;
   };
-  const auto count_for = [count](int) { count(); };
   const std::vector<std::function<void()>> kinds = {
-      [&] { group.post(count); },
-      [&] { CHECK(group.try_post(count) == status::accepted); },
-      [&] { group.submit(count).get(); },
-      [&] { group.call(count); },
-      [&] { group.call_for(support::generous, count); },
-      [&] { CHECK(group.post_reentrant([c = &count] { (*c)(); }) == status::accepted); },
-      [&] {
-        CHECK(group.post_reentrant([c = &count_for](int i) { (*c)(i); }, 1) == status::accepted);
-      },
+      [&] { group.next().post(count); },
+      [&] { group.next().submit(count).get(); },
+      [&] { group.next().call(count); },
+      [&] { CHECK(group.next().post_reentrant([c = &count] { (*c)(); }) == status::accepted); },
   };
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     for (int n = 0; n < 3; ++n) kinds[k]();
@@ -99,20 +87,6 @@ TEST_CASE("round robin chooses each loop in turn, for calls of every kind") {
       CHECK(*ran[n] == int(k) + 1);
     }
   }
-}
-
-TEST_CASE(
-    "results, exceptions and the place of the call come through a group as through a bridge") {
-  support::error_log log;
-  bridge_group group(2, support::reporting_to(log), choice::least_queued);
-  CHECK(group.call([p = std::make_unique<int>(4)] { return *p; }) == 4);
-  CHECK(group.submit([] { return std::string("x"); }).get() == "x");
-  CHECK_THROWS_AS(group.call([]() -> int { throw std::out_of_range("y"); }), std::out_of_range);
-  group.post([] { throw 1; });
-  const unsigned line = __LINE__ - 1;
-  REQUIRE(log.wait_for(1));
-  CHECK(log.entries()[0].line == line);
-  CHECK(log.entries()[0].file.find("bridge_group_test.cpp") != std::string::npos);
 }
 
 TEST_CASE("the same key finds the same loop, and keys of a kind reach all loops") {
@@ -157,69 +131,10 @@ TEST_CASE("calls of one key run in the order of submission, from many threads, o
   }
 }
 
-TEST_CASE("least queued chooses a loop that sleeps, however the others got their work") {
-  bridge_group group(3, {}, choice::least_queued);
-  const support::held_loop first(group[0]);
-  const support::held_loop second(group[2]);
-  for (int i = 0; i < 20; ++i) {
-    support::until_asleep(group[1]);
-    bridge& chosen = group.least_queued();
-    CHECK(index_of(group, chosen) == 1);
-    support::catch_up(chosen);
-    support::until_asleep(group[1]);
-    CHECK(group.call_for(support::generous, [&] { return group[1].on_loop_thread(); }));
-  }
-}
-
-TEST_CASE("least queued chooses in turn among loops that all sleep") {
-  bridge_group group(3);
-  for (std::size_t n = 0; n < 3; ++n) support::until_asleep(group[n]);
-  CHECK(choose(group, 30) == std::array<int, 3>{10, 10, 10});
-}
-
-TEST_CASE("least queued shares calls among loops that are equally busy") {
-  bridge_group group(3, {}, choice::least_queued);
-  const support::held_loop first(group[0]);
-  const support::held_loop second(group[1]);
-  const support::held_loop third(group[2]);
-  CHECK(choose(group, 30) == std::array<int, 3>{10, 10, 10});
-  std::array<std::atomic<int>, 3> ran{};
-  for (int i = 0; i < 30; ++i) {
-    group.post([&] {
-      for (std::size_t n = 0; n < 3; ++n) ran[n] += group[n].on_loop_thread() ? 1 : 0;
-    });
-  }
-  for (const auto* const held : {&first, &second, &third}) held->release();
-  for (std::size_t n = 0; n < 3; ++n) {
-    support::catch_up(group[n]);
-    CHECK(ran[n] == 10);
-  }
-}
-
-TEST_CASE("least queued knows of a loop that it has caught up, though it has not slept") {
-  bridge_group group(3);
-  support::held_loop first(group[0]);
-  support::held_loop second(group[1]);
-  auto third = std::make_unique<support::held_loop>(group[2]);
-  CHECK(choose(group, 18) == std::array<int, 3>{6, 6, 6});
-  // Held again behind what is queued on it, before it is let go: it does not sleep in between.
-  support::gate reached;
-  support::gate go_on;
-  group[2].post([=] {
-    reached.open();
-    (void)go_on.wait();
-  });
-  third->release();
-  REQUIRE(reached.wait());
-  // The mark was queued at the second of the six, and so says two: four are outstanding here.
-  CHECK(choose(group, 2) == std::array<int, 3>{0, 0, 2});
-  go_on.open();
-}
-
 TEST_CASE("a group is used by many threads at once, by every choice, and loses and doubles none") {
   constexpr int threads = 4;
   constexpr int each = 4000;
-  bridge_group group(3, {}, choice::least_queued);
+  bridge_group group(3);
   std::vector<std::vector<std::atomic<unsigned char>>> ran(threads);
   for (auto& own : ran) own = std::vector<std::atomic<unsigned char>>(each);
   std::atomic<int> wrong{0};
@@ -230,21 +145,15 @@ TEST_CASE("a group is used by many threads at once, by every choice, and loses a
         for (int i = 0; i < each; ++i) {
           std::atomic<unsigned char>* const own = &ran[std::size_t(t)][std::size_t(i)];
           const auto mark = [own] { ++*own; };
-          switch (i % 5) {
+          switch (i % 3) {
             case 0:
-              group.post(mark);
-              break;
-            case 1:
               group.next().post(mark);
               break;
-            case 2:
+            case 1:
               group.by_key(i).post(mark);
               break;
-            case 3:
-              if (group.call([own] { return ++*own; }) != 1) ++wrong;
-              break;
-            case 4:
-              if (group.try_post(mark) != status::accepted) ++wrong;
+            case 2:
+              if (group.next().call([own] { return ++*own; }) != 1) ++wrong;
               break;
           }
         }
@@ -262,15 +171,15 @@ TEST_CASE("a signal handler submits to a group, by every choice") {
   static bridge_group* group = nullptr;
   static std::atomic<int> ran;
   static std::atomic<int> refused;
-  bridge_group made(2, {}, choice::least_queued);
+  bridge_group made(2);
   group = &made;
   ran = refused = 0;
   struct sigaction action {};
   struct sigaction before {};
   action.sa_handler = [](int) {
     const auto count = [] { ++ran; };
-    for (const status s : {group->post_reentrant(count), group->next().post_reentrant(count),
-                           group->by_key(7).post_reentrant(count)}) {
+    for (const status s :
+         {group->next().post_reentrant(count), group->by_key(7).post_reentrant(count)}) {
       if (s != status::accepted) ++refused;
     }
   };
@@ -279,5 +188,5 @@ TEST_CASE("a signal handler submits to a group, by every choice") {
   sigaction(SIGUSR1, &before, nullptr);
   for (std::size_t n = 0; n < 2; ++n) support::catch_up(made[n]);
   CHECK(refused == 0);
-  CHECK(ran == 30);
+  CHECK(ran == 20);
 }

@@ -123,7 +123,8 @@ TEST_CASE("a signal that the caller blocks stays pending while it makes a bridge
 }
 
 TEST_CASE("so it does while it makes a group, a log, and a bridge on a loop of its own") {
-  check_pending_after([] { loopbridge::bridge_group(2, with_no_signal_blocked()).call([] {}); });
+  check_pending_after(
+      [] { loopbridge::bridge_group(2, with_no_signal_blocked()).next().call([] {}); });
   check_pending_after([] {
     loopbridge::log_options quiet;
     quiet.writer.write = [](const loopbridge::log_line&) {};
@@ -160,7 +161,7 @@ TEST_CASE("the stack of a bridge's loop, of each of a group, and of a log is as 
   const std::size_t size = 24 * mib;
   CHECK(bridge(with_stack(size)).call(stack_of_this_thread) >= size);
   loopbridge::bridge_group group(2, with_stack(size));
-  for (std::size_t n = 0; n < 2; ++n) CHECK(group[n].call(stack_of_this_thread) >= size);
+  for (bridge& b : group) CHECK(b.call(stack_of_this_thread) >= size);
   std::size_t log_has = 0;
   {
     loopbridge::log_options opts;

@@ -141,19 +141,17 @@ TEST_CASE("what nobody receives is reported with its place, by whatever way it c
   }
 }
 
-TEST_CASE("without a place given it is that of the caller, handlers' calls and groups' included") {
+TEST_CASE("without a place given it is that of the caller, handlers' calls included") {
   const support::error_log log;
-  loopbridge::bridge_group group(1, support::reporting_to(log));
-  (void)group[0].post_reentrant([] { fail(); });
-  (void)group[0].post_reentrant([](int) { fail(); }, 1);
-  (void)group.post_reentrant([] { fail(); });
-  (void)group.post_reentrant([](int) { fail(); }, 1);
+  bridge b(support::reporting_to(log));
+  (void)b.post_reentrant([] { fail(); });
+  (void)b.post_reentrant([](int) { fail(); }, 1);
   const unsigned line = __LINE__;
-  group.stop();
-  REQUIRE(log.size() == 4);
-  for (unsigned n = 0; n < 4; ++n) {
+  b.stop();
+  REQUIRE(log.size() == 2);
+  for (unsigned n = 0; n < 2; ++n) {
     CHECK(Contains("place_of_failures_test.cpp") == log.entries()[n].file.c_str());
-    CHECK(log.entries()[n].line == line - 4 + n);
+    CHECK(log.entries()[n].line == line - 2 + n);
   }
 }
 
@@ -182,8 +180,7 @@ TEST_CASE("calls that are refused say where they were made") {
 }
 
 TEST_CASE("waits that could not end name the call that was waited for") {
-  loopbridge::bridge_group group(1);
-  bridge& b = group[0];
+  bridge b;
   const auto on_loop = [&](auto&& wait) { return b.call([&] { return thrown_by(wait); }); };
   CHECK(on_loop([&] { b.call([] {}, here); }) == Contains("here.cpp:7"));
   CHECK(on_loop([&] {
@@ -192,5 +189,4 @@ TEST_CASE("waits that could not end name the call that was waited for") {
         }) == Contains("here.cpp:7"));
   CHECK(on_loop([&] { b.submit([] {}, here).get(); }) == Contains("here.cpp:7"));
   CHECK(on_loop([&] { b.submit([] {}, here).get_for(1ms); }) == Contains("here.cpp:7"));
-  CHECK(on_loop([&] { group.call([] {}, here); }) == Contains("here.cpp:7"));
 }

@@ -105,9 +105,3 @@ TEST_CASE("no try_ waits for room, on no thread, whatever the patience") {
     CHECK(b.stats().refused == 4);
   }
 }
-
-TEST_CASE("groups have it too") {
-  loopbridge::bridge_group group(2);
-  CHECK(group.try_submit([] { return 4; }).answer().get_for(generous) == 4);
-  static_assert(noexcept(group.try_submit([] {})));
-}

@@ -121,15 +121,15 @@ class loopbridge_group {
 
   template <class F>
   void post(F&& f) {
-    group_.post(std::forward<F>(f));
+    group_.next().post(std::forward<F>(f));
   }
   template <class F>
   auto call(F&& f) {
-    return group_.call(std::forward<F>(f));
+    return group_.next().call(std::forward<F>(f));
   }
   template <class F>
   auto submit(F&& f) {
-    return group_.submit(std::forward<F>(f));
+    return group_.next().submit(std::forward<F>(f));
   }
 
  private:

@@ -253,7 +253,6 @@ class bridge {
   void submit_every(detail::no_duration, More&&...) {}
 
  private:
-  friend class bridge_group;
   template <class Executor>
   friend class detail::executor_ref;
   friend class reentrant_call;

@@ -95,16 +95,12 @@ void f(bridge& b) { b.submit([](int, int) {}, 1, 2); }
 int f(bridge& b) { return b.call([](int n) { return n; }, 1); }
 //! put arguments into the callable
 int f(bridge& b) { return b.call_for(seconds(1), [](int n) { return n; }, 1); }
-//! put arguments into the callable
-void f(bridge_group& g) { g.post([](int) {}, 1); }
 //! with its unit
 int f(bridge& b) { return b.call_for([] { return 1; }); }
 //! with its unit
 int f(bridge& b) { return b.call_for(5, [] { return 1; }); }
 //! with its unit
 int f(bridge& b) { return b.call_for([] { return 1; }, seconds(1)); }
-//! with its unit
-int f(bridge_group& g) { return g.call_for(5, [] { return 1; }); }
 //! with its unit
 void f(bridge& b) { b.submit_after(5, [] {}); }
 //! with its unit

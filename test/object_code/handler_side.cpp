@@ -42,18 +42,8 @@ const char* handler_status_name(status s) noexcept {
   return loopbridge::to_string(s);
 }
 
-status handler_post_to_group(loopbridge::bridge_group& g, std::int64_t* sum) noexcept {
-  return g.post_reentrant([sum](std::int64_t n) { *sum += n; }, std::int64_t{1});
-}
-status handler_post_to_group_without_value(loopbridge::bridge_group& g) noexcept {
-  return g.post_reentrant([] {});
-}
 bool handler_choose(loopbridge::bridge_group& g, int key) noexcept {
-  return &g.next() == &g.least_queued() && &g.by_key(key) == &g[0];
-}
-bool handler_group(loopbridge::bridge_group& g) noexcept {
-  g.stop_reentrant();
-  return g.stopped() && g.on_loop_thread() && g.size() != 0;
+  return &g.next() == &g.by_key(key) && g.begin() + g.size() == g.end() && &g[0] == g.begin();
 }
 
 status handler_put(loopbridge::reentrant_queue<std::int64_t>& q, std::int64_t n) noexcept {

@@ -79,7 +79,7 @@ std::string use_everything() {
   if (prepaid.call_for(generous) != loopbridge::status::answered) return "reentrant_call";
   if (loopbridge::default_bridge().call([] { return 7; }) != 7) return "default_bridge";
   loopbridge::bridge_group group(2);
-  if (group.call([] { return 8; }) != 8) return "group";
+  if (group.next().call([] { return 8; }) != 8) return "group";
   std::atomic<int> written{0};
   loopbridge::log_options to_here;
   to_here.writer = {[&written](const loopbridge::log_line&) { ++written; }};
