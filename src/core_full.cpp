@@ -123,7 +123,7 @@ bool core::wait_for_room(room::waiter& w, deadline until, const entry& how, plac
   std::optional<blocking_wait> waiting;
   if (!how.announced) waiting.emplace(*this, where, blocking_wait::how::timed, &w.let_go);
   counts_.blocks_begun.add();
-  const bool let_go = wait_for(w.let_go, until, where);
+  const bool let_go = wait_for(w.let_go, until);
   counts_.blocks_ended.add();
   if (!let_go && is_this_process()) room_->leave(w);  // in a child it is not our lock
   return let_go;

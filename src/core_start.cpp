@@ -58,9 +58,8 @@ core::core(options&& opts, uv_loop_t* adopted)
         "at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
   }
   is_special_ = room_ != nullptr || adopted_;
-  const watchdog_options& w = opts_.watchdog;
-  if (w.callback > w.callback.zero() || w.wait > w.wait.zero()) {
-    watch_ = std::make_unique<watchdog>(*this, w, opts_.stack_size);
+  if (opts_.watchdog.callback > opts_.watchdog.callback.zero()) {
+    watch_ = std::make_unique<watchdog>(*this, opts_.watchdog, opts_.stack_size);
     watchdog_ = watch_.get();
   }
 }

@@ -40,7 +40,7 @@ void result_base::wait_within(std::chrono::nanoseconds timeout, const interrupti
 /// Awake for a moment, if that pays, then asleep.
 bool result_base::wait_for_completion(deadline until, const interruption_flag* by) noexcept {
   core_base::spinners* const spinning = core_.spinning();
-  if (spinning == nullptr) return core_.wait_for(completion_, until, where_, by);
+  if (spinning == nullptr) return core_.wait_for(completion_, until, by);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it()) {
@@ -50,7 +50,7 @@ bool result_base::wait_for_completion(deadline until, const interruption_flag* b
     if (completion_.is_done()) return true;
   }
   const deadline begun = spinner::clock::now();
-  const bool done = core_.wait_for(completion_, until, where_, by);
+  const bool done = core_.wait_for(completion_, until, by);
   own.slept(spinner::clock::now() - begun);
   return done;
 }

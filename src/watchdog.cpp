@@ -5,7 +5,6 @@
 #include <mutex>
 #include <utility>
 
-#include "loopbridge/detail/interruption_flag.hpp"
 #include "own_thread.hpp"
 #include "platform/platform.hpp"
 
@@ -83,39 +82,22 @@ struct watchdog::thread {
 };
 
 watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t stack_size)
-    : core_(core),
-      opts_(opts),
-      thread_(opts.callback > opts.callback.zero() ? thread::start(*this, stack_size) : nullptr) {}
+    : core_(core), opts_(opts), thread_(thread::start(*this, stack_size)) {}
 
 watchdog::~watchdog() {
   end();
   join();
-  if (thread_ != nullptr && thread_->runner.joinable()) thread_->runner.detach();
+  if (thread_->runner.joinable()) thread_->runner.detach();
 }
 
 void watchdog::join() noexcept {
-  if (thread_ == nullptr || !thread_->runner.joinable()) return;
-  if (!thread_->runner.is_caller()) thread_->runner.join();
+  if (thread_->runner.joinable() && !thread_->runner.is_caller()) thread_->runner.join();
 }
 
 void watchdog::end() noexcept {
-  if (thread_ == nullptr) return;
   const std::lock_guard lock(thread_->mutex);
   thread_->ended = true;
   thread_->changed.notify_one();
-}
-
-bool watchdog::wait(completion& answer, deadline until, place where,
-                    const interruption_flag* by) noexcept {
-  const process_mark& process = core_.process();
-  const deadline begun = clock::now();
-  if (opts_.wait <= opts_.wait.zero() || until - begun <= opts_.wait) {
-    return answer.wait(until, process, by);
-  }
-  if (answer.wait(end_of(begun, opts_.wait), process, by)) return true;
-  if (!process.is_this_process() || (by != nullptr && by->is_tripped())) return false;
-  report(overdue::kind::wait, clock::now() - begun, where);
-  return answer.wait(until, process, by);
 }
 
 void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {
@@ -134,12 +116,10 @@ void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place
 void watched_call::begin(place where) noexcept {
   where_ = where;
   reported_ = false;
-  outer_ = nullptr;
   since_ = clock::now();
-  watchdog::thread* const thread = watchdog_->thread_.get();
-  if (thread == nullptr) return;
-  const std::lock_guard lock(thread->mutex);
-  outer_ = std::exchange(thread->innermost, this);
+  watchdog::thread& thread = *watchdog_->thread_;
+  const std::lock_guard lock(thread.mutex);
+  outer_ = std::exchange(thread.innermost, this);
 }
 
 void watched_call::end() noexcept {
@@ -150,10 +130,10 @@ void watched_call::end() noexcept {
     counts.longest_file.set(reinterpret_cast<std::uintptr_t>(where_.file));
     counts.longest_line.set(where_.line | std::uint64_t{where_.label_number} << 32);
   }
-  watchdog::thread* const thread = watchdog_->thread_.get();
-  if (thread == nullptr || !watchdog_->core_.is_this_process()) return;  // forked: whose lock?
-  const std::lock_guard lock(thread->mutex);
-  thread->innermost = outer_;
+  if (!watchdog_->core_.is_this_process()) return;  // forked: whose lock?
+  watchdog::thread& thread = *watchdog_->thread_;
+  const std::lock_guard lock(thread.mutex);
+  thread.innermost = outer_;
 }
 
 }  // namespace loopbridge::detail

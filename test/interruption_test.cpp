@@ -186,24 +186,6 @@ TEST_CASE("a std::stop_token ends a wait, requested before or meanwhile; later o
   CHECK(answer.get(std::stop_token()) == 2);  // one that nobody can stop
 }
 
-TEST_CASE("with a watchdog waits are interrupted, too, before and after its report") {
-  support::gate reported;
-  loopbridge::options opts;
-  opts.watchdog.wait = std::chrono::milliseconds(1);
-  opts.watchdog.on_overdue = [&](const loopbridge::overdue&) { reported.open(); };
-  bridge b(std::move(opts));
-  interruption stop;
-  completer<int> done;
-  auto answer = pending(b, done);
-  std::thread stopper([&]() noexcept {
-    (void)reported.wait();
-    stop.trip();
-  });
-  CHECK_THROWS_AS((void)answer.get(stop), loopbridge::interrupted);
-  stopper.join();
-  CHECK_THROWS_AS((void)answer.get(stop), loopbridge::interrupted);
-}
-
 TEST_CASE("trips and answers that come at the same time lose neither") {
   bridge b;
   for (int i = 0; i < 500; ++i) {

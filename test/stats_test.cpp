@@ -252,7 +252,7 @@ TEST_CASE("an adopted loop is counted too") {
 
 TEST_CASE("the longest callback is named, with its place, if a watchdog is set") {
   options opts = support::with_each_doorbell();
-  opts.watchdog.wait = generous;
+  opts.watchdog.callback = generous;
   bridge b(opts);
   b.call([] {});
   b.call([] { std::this_thread::sleep_for(20ms); });

@@ -1,7 +1,5 @@
 // options::watchdog: what lasts too long is reported while it lasts, with the place where it was
 // submitted.
-#include "support/watchdog.hpp"
-
 #include <doctest/doctest.h>
 #include <uv.h>
 
@@ -81,10 +79,9 @@ class reports {
 /// More than a turn of a slow machine's loop takes.
 constexpr auto limit = 50ms;
 
-options watched(const reports& r, std::chrono::nanoseconds callback,
-                std::chrono::nanoseconds wait = 0ns) {
+options watched(const reports& r, std::chrono::nanoseconds callback) {
   options opts = support::with_each_doorbell();
-  opts.watchdog = {.callback = callback, .wait = wait, .on_overdue = r.hook()};
+  opts.watchdog = {.callback = callback, .on_overdue = r.hook()};
   return opts;
 }
 
@@ -203,53 +200,15 @@ TEST_CASE("a callback of libuv's that is stuck is noticed by the calls that wait
   b.stop();
 }
 
-TEST_CASE("a wait is reported by the thread that waits, once, and goes on") {
-  const support::watchdog no_hang;
-  const reports r;
-  bridge b(watched(r, 0ns, limit));
-  support::held_loop held(b);
-  std::thread::id id;
-  std::thread waiter([&]() noexcept {
-    id = std::this_thread::get_id();
-    CHECK(b.call([] { return 7; }) == 7);
-  });
-  const unsigned line = __LINE__ - 2;
-  const seen s = r.wait_for(kind::wait);
-  CHECK(s.line == line);
-  CHECK(s.so_far >= limit);
-  held.release();
-  waiter.join();
-  CHECK(s.thread == id);
-  CHECK(r.count(kind::wait) == 1);
-  const support::held_loop again(b);
-  CHECK_THROWS_AS(b.call_for(1ms, [] {}), loopbridge::timed_out);
-  CHECK(r.count(kind::wait) == 1);  // its own deadline was first
-}
-
-TEST_CASE("a wait for room is reported, with the place of the call") {
-  const support::watchdog no_hang;
-  const reports r;
-  options opts = watched(r, 0ns, limit);
-  opts.capacity = 1;
-  bridge b(opts);
-  support::held_loop held(b);
-  b.post([] {});
-  std::thread producer([&]() noexcept { b.post([] {}); });
-  const unsigned line = __LINE__ - 1;
-  CHECK(r.wait_for(kind::wait).line == line);
-  held.release();
-  producer.join();
-}
-
 TEST_CASE("what is in time is not reported, and an idle loop is not stuck") {
   const reports r;
   {
-    bridge b(watched(r, generous, generous));
+    bridge b(watched(r, generous));
     for (int n = 0; n < 1000; ++n) b.call([] {});
   }
-  bridge idle(watched(r, 1ms, 1ms));
+  bridge idle(watched(r, 1ms));
   std::this_thread::sleep_for(10ms);  // several of the watchdog's rounds
-  for (const kind k : {kind::callback, kind::wait, kind::turn}) CHECK(r.count(k) == 0);
+  for (const kind k : {kind::callback, kind::turn}) CHECK(r.count(k) == 0);
 }
 
 TEST_CASE("a hook that throws is survived, and the watchdog goes on") {
@@ -282,8 +241,8 @@ TEST_CASE(
     b.stop();
     CHECK(before.threads_are_back());
   }
-  SUBCASE("only waits are watched") {
-    bridge b(watched(r, 0ns, 1s));
+  SUBCASE("none is asked for") {
+    bridge b(watched(r, 0ns));
     CHECK(support::entries_of("/proc/self/task") == before.threads + 1);
   }
   SUBCASE("stopped by a callable, and let go") {

@@ -247,7 +247,7 @@ MUTATIONS = [
      "  if (claim", ["capacity_blocked"]),
     ("the watchdog forgets the callable around one that has ended",
      "src/watchdog.cpp",
-     "  thread->innermost = outer_;", "  thread->innermost = nullptr;", ["watchdog"]),
+     "  thread.innermost = outer_;", "  thread.innermost = nullptr;", ["watchdog"]),
     # Beside the calls.
     ("the loop's thread leaves SIGCHLD blocked though its loop has children",
      "src/platform/linux_signals.cpp",

@@ -61,7 +61,6 @@ struct open_handle {
 struct overdue {
   enum class kind {
     callback,  ///< a callable that runs on the loop
-    wait,      ///< a thread waits for an answer, or for room
     turn,      ///< calls are queued, and the loop does not come round: a callback of libuv's, say
   };
   kind what;
@@ -74,25 +73,21 @@ constexpr const char* to_string(overdue::kind k) noexcept {
   switch (k) {
     case overdue::kind::callback:
       return "a callback has run for";
-    case overdue::kind::wait:
-      return "a thread has waited for";
     case overdue::kind::turn:
       return "calls are queued, and the loop has not come round for";
   }
   return "unknown";
 }
 
-/// Who looks after what may last too long. Limits of zero: nobody, at no cost.
+/// Reports callables that run, and turns that do not come, while they last too long.
 struct watchdog_options {
-  /// For callables that run, and turns that do not come. Each is reported once, when it has lasted
-  /// so long, though it is still stuck: by a thread of the watchdog's own, which a bridge has only
-  /// if this is set, and which wakes as often as this says. Each call pays for two looks at the
-  /// clock and a lock; statistics::longest_callback comes along.
+  /// The limit. A callable, or a turn, that lasts longer is reported once, while it is still stuck:
+  /// by a thread of the watchdog's own, which wakes as often as this says. Each call pays for two
+  /// looks at the clock and a lock; statistics::longest_callback comes along. Zero or less: there
+  /// is no watchdog, at no cost. (A thread that waits too long needs none: it waits with a
+  /// deadline.)
   std::chrono::nanoseconds callback{0};
-  /// For threads that wait for an answer or for room. Each wait is reported once, by the thread
-  /// that waits, which then waits on. (Not handlers' waits, which have a deadline.)
-  std::chrono::nanoseconds wait{0};
-  /// Receives the reports, on the threads named above; must not throw, and not wait for the bridge.
+  /// Receives the reports, on the watchdog's thread; must not throw, and not wait for the bridge.
   /// Stopping the bridge waits for a report that is being made. Not given: one line on stderr.
   std::function<void(const overdue&)> on_overdue = {};
 };

@@ -206,9 +206,6 @@ watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t)
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}
-bool watchdog::wait(completion&, deadline, place, const interruption_flag*) noexcept {
-  return false;
-}
 void watched_call::begin(place) noexcept {}
 void watched_call::end() noexcept {}
 

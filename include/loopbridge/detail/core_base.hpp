@@ -95,14 +95,13 @@ class core_base {
 
   /// What bridge::stats() looks at. Any thread, any handler.
   counters& counts() noexcept { return counts_; }
-  /// Who looks after callables and waits; null: nobody.
+  /// Looks after callables; null: options::watchdog is not set.
   watchdog* watching() const noexcept { return watchdog_; }
   /// Is anything in the submission list? Any thread.
   bool is_anything_queued() const noexcept { return list_.has_news(); }
-  /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats() and the
-  /// watchdog. `where` is where the call was submitted. Ordinary threads.
-  bool wait_for(completion& answer, deadline until, place where,
-                const interruption_flag* by = nullptr) noexcept;
+  /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats().
+  /// Ordinary threads.
+  bool wait_for(completion& answer, deadline until, const interruption_flag* by = nullptr) noexcept;
 
   /// May a handler wait, as far as the doorbell is concerned?
   virtual bool handler_may_wait() const noexcept = 0;
