@@ -19,7 +19,7 @@ void on_terminate(int number) {  // wherever it comes in, perhaps in the midst o
 
 loopbridge::log_options to_file(const char* path) {
   loopbridge::log_options opts;  // for a function of one's own: opts.writer.write = ...
-  opts.writer = loopbridge::log_to_file(path, {.max_bytes = 10'000'000, .kept = 3});
+  opts.writer = loopbridge::log_to_file(path);
   return opts;
 }
 

@@ -1,11 +1,8 @@
 #include <cerrno>
 #include <chrono>
-#include <exception>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <system_error>
-#include <utility>
 
 #include "loopbridge/log_sink.hpp"
 #include "platform/platform.hpp"
@@ -24,59 +21,22 @@ void write_all(int fd, std::string_view text, const std::string& path) {
   if (error != 0) throw_error(error, "cannot write to the log", path);
 }
 
-/// A log file: opened for appending, rotated by its size.
+/// A file that is open for appending.
 class log_file {
  public:
-  log_file(const std::string& path, log_rotation rotation)
-      : path_(std::filesystem::absolute(path).string()), rotation_(rotation) {
-    begin();
+  explicit log_file(const std::string& path)
+      : path_(path), fd_(platform::open_to_append(path.c_str())) {
+    if (fd_ < 0) throw_error(errno, "cannot open the log", path_);
   }
   ~log_file() { platform::close(fd_); }
   log_file(const log_file&) = delete;
   log_file& operator=(const log_file&) = delete;
 
-  void write(const log_line& line) {
-    const std::string text = to_string(line) + '\n';
-    std::exception_ptr not_rotated;
-    if (rotation_.max_bytes != 0 && size_ != 0 && size_ + text.size() > rotation_.max_bytes) {
-      try {
-        rotate();
-      } catch (...) {
-        not_rotated = std::current_exception();
-        size_ = 0;  // tried again when as much as fits into a file has been written
-      }
-    }
-    write_all(fd_, text, path_);
-    size_ += text.size();
-    if (not_rotated) std::rethrow_exception(not_rotated);
-  }
+  void write(const log_line& line) const { write_all(fd_, to_string(line) + '\n', path_); }
 
  private:
-  std::string aside(unsigned n) const { return path_ + "." + std::to_string(n); }
-
-  void begin() {
-    const int fd = platform::open_to_append(path_.c_str());
-    if (fd < 0) throw_error(errno, "cannot open the log", path_);
-    if (fd_ >= 0) platform::close(fd_);
-    fd_ = fd;
-    std::error_code not_a_file;  // a device: it has no size, and grows from 0 as far as we know
-    const auto size = std::filesystem::file_size(path_, not_a_file);
-    size_ = not_a_file ? 0 : size;
-  }
-
-  void rotate() {
-    std::filesystem::remove(rotation_.kept != 0 ? aside(rotation_.kept) : path_);
-    for (unsigned n = rotation_.kept; n > 0; --n) {
-      const std::string newer = n > 1 ? aside(n - 1) : path_;
-      if (std::filesystem::exists(newer)) std::filesystem::rename(newer, aside(n));
-    }
-    begin();
-  }
-
   const std::string path_;
-  const log_rotation rotation_;
-  int fd_ = -1;
-  std::uint64_t size_ = 0;
+  const int fd_;
 };
 
 /// `value` in decimal, with leading zeros.
@@ -118,8 +78,8 @@ log_writer log_to_stderr() {
   }};
 }
 
-log_writer log_to_file(const std::string& path, log_rotation rotation) {
-  const auto file = std::make_shared<log_file>(path, rotation);
+log_writer log_to_file(const std::string& path) {
+  const auto file = std::make_shared<const log_file>(path);
   return {[file](const log_line& line) { file->write(line); }};
 }
 

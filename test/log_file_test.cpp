@@ -56,9 +56,9 @@ std::string letters(const std::string& path) {
   return all;
 }
 
-log_options to(const std::string& path, loopbridge::log_rotation rotation = {}) {
+log_options to(const std::string& path) {
   log_options opts;
-  opts.writer = log_to_file(path, rotation);
+  opts.writer = log_to_file(path);
   return opts;
 }
 
@@ -74,46 +74,13 @@ TEST_CASE("lines are added at the end of the file") {
   CHECK(content(dir / "log").find(" info: this is b\n") != std::string::npos);
 }
 
-TEST_CASE("a file that would grow too long is put aside, and only some are kept") {
-  const scratch dir;
-  {
-    log_sink log(to(dir / "log", {.max_bytes = 250, .kept = 2}));
-    // Some 48 bytes and 40 a line: two to a file.
-    for (char c = 'a'; c <= 'h'; ++c) {
-      CHECK(log.log(log_level::info, "{}{}", std::string(60, '.'), c) == status::accepted);
-    }
-  }
-  CHECK(letters(dir / "log") == "gh");
-  CHECK(letters(dir / "log.1") == "ef");
-  CHECK(letters(dir / "log.2") == "cd");
-  CHECK_FALSE(fs::exists(dir / "log.3"));
-  {
-    // The size of a file that is there already counts.
-    log_sink log(to(dir / "log", {.max_bytes = 250, .kept = 2}));
-    CHECK(log.log(log_level::info, "i") == status::accepted);
-  }
-  CHECK(fs::exists(dir / "log"));
-  CHECK(letters(dir / "log").back() == 'i');
-}
-
-TEST_CASE("none is kept, if so wished") {
-  const scratch dir;
-  {
-    log_sink log(to(dir / "log", {.max_bytes = 1, .kept = 0}));
-    for (char c = 'a'; c <= 'c'; ++c) CHECK(log.log(log_level::info, "{}", c) == status::accepted);
-  }
-  CHECK(letters(dir / "log") == "c");
-  CHECK_FALSE(fs::exists(dir / "log.1"));
-}
-
 TEST_CASE("a file that cannot be opened is an error at once, which names it") {
   CHECK_THROWS_WITH_AS(log_to_file("/nonexistent/log"),
                        doctest::Contains("cannot open the log /nonexistent/log"),
                        std::system_error);
 }
 
-TEST_CASE("a disk that is full is reported, and so is a file that cannot be put aside" *
-          doctest::skip(!fs::exists("/dev/full"))) {
+TEST_CASE("a disk that is full is reported" * doctest::skip(!fs::exists("/dev/full"))) {
   const support::error_log errors;
   log_options full = to("/dev/full");
   full.on_unhandled_error = errors.hook();
@@ -122,17 +89,6 @@ TEST_CASE("a disk that is full is reported, and so is a file that cannot be put 
     CHECK(log.log(log_level::info, "a") == status::accepted);
   }
   CHECK(errors.size() == 1);
-
-  const scratch dir;
-  fs::create_directories(dir / "log.1/in the way");
-  log_options stuck = to(dir / "log", {.max_bytes = 1, .kept = 1});
-  stuck.on_unhandled_error = errors.hook();
-  {
-    log_sink log(stuck);
-    for (char c = 'a'; c <= 'c'; ++c) CHECK(log.log(log_level::info, "{}", c) == status::accepted);
-  }
-  CHECK(errors.size() == 3);
-  CHECK(letters(dir / "log") == "abc");  // nothing is lost for it
 }
 
 TEST_CASE("without a writer the log goes to stderr" * doctest::skip(support::has_tsan)) {

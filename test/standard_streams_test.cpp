@@ -72,7 +72,7 @@ int live_otherwise(uv_loop_t* programs_loop) {
   const auto log_to =
       std::filesystem::temp_directory_path() / ("loopbridge_streams_" + std::to_string(getpid()));
   loopbridge::log_options opts;
-  opts.writer = loopbridge::log_to_file(log_to.string(), {.max_bytes = 1, .kept = 0});
+  opts.writer = loopbridge::log_to_file(log_to.string());
   {
     loopbridge::log_sink log(std::move(opts));
     for (int line = 0; line < 3; ++line) (void)log.log(loopbridge::log_level::info, "a line");

@@ -422,9 +422,6 @@ MUTATIONS = [
     ("a process that exits does not wait for its logs",
      "src/log_sink.cpp",
      "std::atexit(stop_open_sinks) != 0", "false", ["log_sink_exit"]),
-    ("a file that cannot be put aside loses the line",
-     "src/log_writers.cpp",
-     "        not_rotated = std::current_exception();\n", "        throw;\n", ["log_file"]),
     # What failures say, and what never waits.
     ("a handler's post forgets where it was made",
      DETAIL + "reentrant_post.hpp",

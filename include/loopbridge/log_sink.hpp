@@ -66,19 +66,11 @@ struct log_writer {
 /// Lines of to_string(log_line) on stderr.
 log_writer log_to_stderr();
 
-/// When a log file is put aside.
-struct log_rotation {
-  /// A file that a line would make longer than this is renamed, and a new one begun; 0: never.
-  std::uint64_t max_bytes = 0;
-  /// How many of these are kept: FILE.1 is the latest. Older ones are removed.
-  unsigned kept = 3;
-};
-
 /// Lines of to_string(log_line) at the end of a file, which is made if there is none. Each line is
 /// written at once, by one system call: it survives the end of the process. Throws
-/// std::system_error if the file cannot be opened. If it cannot be rotated later, the writer goes
-/// on with the same file, and throws.
-log_writer log_to_file(const std::string& path, log_rotation rotation = {});
+/// std::system_error if the file cannot be opened. (Files that change with their size or by the day
+/// are spdlog's sinks: see log_to_spdlog() in spdlog.hpp.)
+log_writer log_to_file(const std::string& path);
 
 struct log_options {
   /// Names the sink's thread, and the sink in messages: see options::name.
