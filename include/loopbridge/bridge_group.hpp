@@ -44,7 +44,9 @@ class bridge_group {
 
   /// Each in turn. All callers share one counter: where many threads submit by the million, let
   /// each keep one bridge instead, by_key(std::this_thread::get_id()).
-  bridge& next() noexcept { return bridges_[turn_++ % bridges_.size()]; }
+  bridge& next() noexcept {
+    return bridges_[turn_.fetch_add(1, std::memory_order_relaxed) % size()];
+  }
 
   /// The same one for the same key, by std::hash, as long as the group lives.
   template <class Key>
@@ -63,8 +65,8 @@ class bridge_group {
   bridge& of_hash(std::size_t hash) noexcept;
 
   std::vector<bridge> bridges_;
-  /// Which one's turn it is. The callers of one counter slow each other down, not those who read
-  /// what is around it.
+  /// Which one's turn it is. Relaxed: it orders nothing. The callers of one counter slow each other
+  /// down, not those who read what is around it.
   alignas(64) std::atomic<std::size_t> turn_{0};
 };
 
