@@ -60,13 +60,6 @@ int at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept 
   return pthread_atfork(before, in_parent, in_child);
 }
 
-std::uint64_t coarse_time() noexcept {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(t.tv_nsec);
-}
-
 // strerrordesc_np: unlike strerror neither translated nor allocated, and glibc says that it is
 // async-signal-safe. musl has none.
 const char* error_text([[maybe_unused]] int number) noexcept {

@@ -15,8 +15,6 @@
 namespace loopbridge::detail::platform {
 namespace {
 
-static_assert(sizeof(pthread_t) == sizeof(thread_id));
-
 class attributes {
  public:
   attributes() { pthread_attr_init(&of_); }
@@ -117,10 +115,6 @@ cancellation_disabled::cancellation_disabled() noexcept : before_(PTHREAD_CANCEL
 cancellation_disabled::~cancellation_disabled() {
   int ours;
   pthread_setcancelstate(before_, &ours);
-}
-
-thread_id this_thread() noexcept {
-  return std::bit_cast<thread_id>(pthread_self());
 }
 
 // No system call: the kernel keeps it up to date in the thread's memory. Where it does not, and the

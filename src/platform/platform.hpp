@@ -12,7 +12,8 @@
 /// All that the library asks of an operating system, beyond libuv and the C++ library. No other
 /// folder includes a system's header or asks which system this is.
 ///
-///   linux.cpp              waiting by address, forks, the coarse clock, error texts
+///   linux_inline.hpp       what is asked for so often that a call more would be felt
+///   linux.cpp              waiting by address, forks, error texts
 ///   linux_threads.cpp      threads, their ends, their names
 ///   linux_signals.cpp      masks
 ///   linux_descriptors.cpp  close-on-exec from the first moment on, never 0, 1 or 2; files
@@ -41,7 +42,10 @@ void unmap(void* memory, std::size_t size) noexcept;
 /// The two last run in the parent and in the child, after the fork. Each may be null.
 int at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept;
 
-// ---- Threads.
+// ---- Threads. Each is named by a number as long as it runs; later another one may have the same.
+
+/// Any thread, any handler.
+inline thread_id this_thread() noexcept;
 
 /// Signals, as the system keeps a set of them: on Linux a sigset_t, by std::bit_cast.
 struct signal_mask {
@@ -226,10 +230,12 @@ void close(int fd) noexcept;
 
 /// A number that has changed when some milliseconds have passed: four on most systems, ten on some.
 /// An eighth of the cost of std::chrono::steady_clock, if there is such a clock.
-std::uint64_t coarse_time() noexcept;
+inline std::uint64_t coarse_time() noexcept;
 
 /// The system's text for an errno, neither translated nor allocated; null: there is none. Any
 /// handler.
 const char* error_text(int number) noexcept;
 
 }  // namespace loopbridge::detail::platform
+
+#include "linux_inline.hpp"

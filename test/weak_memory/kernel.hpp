@@ -1,5 +1,7 @@
 #pragma once
 
+#include <pthread.h>
+#include <time.h>
 #include <uv.h>
 
 #include <chrono>
@@ -13,6 +15,10 @@
 /// The parts of the system that the library waits with, on an executor's fibers.
 namespace weak {
 
+inline pthread_t this_thread_id() {
+  return static_cast<pthread_t>(self() + 1);
+}
+
 /// Time passes only where somebody waits for it in vain.
 struct weak_clock {
   using duration = std::chrono::nanoseconds;
@@ -22,6 +28,12 @@ struct weak_clock {
   static time_point now() noexcept { return time_point(passed()); }
   static duration& passed() noexcept;
 };
+
+/// In steps of 4 ms.
+inline int coarse_time(clockid_t, timespec* to) {
+  to->tv_nsec = static_cast<long>(weak_clock::passed() / std::chrono::milliseconds(4));
+  return 0;
+}
 
 /// A lock, and what the kernel orders by one: who comes later has seen what the earlier did.
 class weak_mutex {

@@ -5,7 +5,9 @@
 // everything between submit() and the answer is the library's own code, word for word.
 
 // Everything that the library includes comes before the names change their meaning.
+#include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -61,6 +63,8 @@ using ::weak::weak_clock;
 #define promise weak_promise
 #define future weak_future
 #define steady_clock weak_clock
+#define pthread_self ::weak::this_thread_id
+#define clock_gettime ::weak::coarse_time
 #define thread_local  // the executor's: see start_library()
 
 #include "../../src/bridge.cpp"
@@ -105,9 +109,6 @@ void prepare_blocks_of_this_thread() noexcept {}
 
 namespace platform {
 
-thread_id this_thread() noexcept {
-  return weak::self() + 1;
-}
 int start_thread(thread_id& started, std::size_t, thread_body& body) noexcept {
   started = weak::start([&body] { body.run(body); }) + 1;
   return 0;
@@ -129,9 +130,6 @@ void wait_while(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }
 void wake_all(const std::atomic<std::uint32_t>& word) noexcept {
   weak::futex_wake(&word);
-}
-std::uint64_t coarse_time() noexcept {
-  return static_cast<std::uint64_t>(weak::weak_clock::passed() / std::chrono::milliseconds(4));
 }
 
 // A spin ends after a few looks.
@@ -255,4 +253,6 @@ inline void start_library() {
 #undef promise
 #undef future
 #undef steady_clock
+#undef pthread_self
+#undef clock_gettime
 #undef thread_local

@@ -81,9 +81,7 @@ class core_base {
 
   /// Is the caller on the thread that runs this loop? Any thread, any handler. (Not a
   /// thread_local: touching one may allocate.)
-  bool on_loop_thread() const noexcept {
-    return loop_thread_.load(std::memory_order_relaxed) == platform::this_thread();
-  }
+  bool on_loop_thread() const noexcept;
   /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
   bool is_asleep() const noexcept { return bell_.episode_to_ring() != 0; }
   /// seq_cst: for wait_vertex::begin_wait(), see there; pairs with note_loop_thread() and

@@ -11,7 +11,6 @@ using thread_id = std::uintptr_t;
 
 // Any thread, any handler; errno is kept.
 
-thread_id this_thread() noexcept;
 /// The CPU that the caller runs on, or ran on a moment ago; -1: unknown.
 int current_cpu() noexcept;
 /// Lets another thread have this CPU.
