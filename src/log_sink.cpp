@@ -1,19 +1,16 @@
 #include "loopbridge/log_sink.hpp"
 
-#include <atomic>
-#include <cstdlib>
 #include <map>
 #include <mutex>
-#include <new>
 #include <string>
 #include <utility>
 
 #include "log_record.hpp"
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/reentrant_call.hpp"
+#include "per_process.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge {
@@ -57,23 +54,20 @@ void write_dropped(const log_records& records, std::uint64_t count) {
                         {}});
 }
 
-/// The sinks that exit has to stop. Never destroyed, and a child makes its own: see stash.cpp.
+/// The sinks that exit has to stop.
 struct open_sinks {
   using states = std::map<const log_state*, std::shared_ptr<log_state>>;
 
-  const process_mark process;
   std::mutex mutex;
   states open;
-  open_sinks* parents = nullptr;  ///< not lost, to those who look for leaks
 };
 
-/// Home: null, then the process's; in a child the parent's, until the first sink there.
-std::atomic<open_sinks*> the_sinks{nullptr};
-std::atomic<bool> is_registered{false};
+void stop_open_sinks();
+constinit per_process<open_sinks> the_sinks(stop_open_sinks);
 
 void stop_open_sinks() {
-  open_sinks* const s = the_sinks.load();
-  if (s == nullptr || !s->process.is_this_process()) return;
+  open_sinks* const s = the_sinks.own();
+  if (s == nullptr) return;
   open_sinks::states left;
   {
     const std::lock_guard lock(s->mutex);
@@ -89,22 +83,9 @@ void stop_open_sinks() {
   }
 }
 
-open_sinks& sinks_of_this_process() {
-  open_sinks* now = the_sinks.load();
-  if (now != nullptr && now->process.is_this_process()) return *now;
-  auto made = std::make_unique<open_sinks>();
-  if (!is_registered.exchange(true) && std::atexit(stop_open_sinks) != 0) {
-    is_registered = false;
-    throw std::bad_alloc();
-  }
-  made->parents = now;
-  if (the_sinks.compare_exchange_strong(now, made.get())) return *made.release();
-  return *now;  // another thread was first
-}
-
 std::shared_ptr<log_state> make_state(log_options&& opts) {
   if (!opts.writer.write) opts.writer = log_to_stderr();
-  open_sinks& s = sinks_of_this_process();
+  open_sinks& s = the_sinks.get();
   const auto state = std::make_shared<log_state>(std::move(opts));
   open_sinks::states entry;
   entry.emplace(state.get(), state);
@@ -167,7 +148,7 @@ log_sink::~log_sink() {
     state_->loop.stop_reentrant();
   }
   detail::open_sinks::states::node_type entry;
-  detail::open_sinks& s = *detail::the_sinks.load();
+  detail::open_sinks& s = *detail::the_sinks.own();
   const std::lock_guard lock(s.mutex);
   entry = s.open.extract(state_.get());
 }
