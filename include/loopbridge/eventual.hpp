@@ -15,10 +15,8 @@ namespace loopbridge {
 
 class bridge;
 namespace detail {
-template <class T>
-class stashed;
 struct eventual_access;
-}  // namespace detail
+}
 
 /// The result of a submitted call, which comes later (Crochet's EventualResult).
 ///
@@ -165,7 +163,6 @@ class [[nodiscard(
 
  private:
   friend class bridge;
-  friend class detail::stashed<T>;
   friend struct detail::eventual_access;
 
   struct drop {

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <typeinfo>
 #include <utility>
 
 #include "loopbridge/eventual.hpp"
-#include "loopbridge/place.hpp"
 
 // Results that wait for somebody who cannot hold an eventual: a web request begins some work, gives
 // its number to the browser, and a later request, in another thread, asks by that number.
@@ -20,74 +18,43 @@ enum class result_id : std::uint64_t {};
 
 namespace detail {
 
-/// The compiler's own name for itself has T's in it.
-template <class T>
-const char* name_of_type() noexcept {
-  return __PRETTY_FUNCTION__;
-}
-
-/// To tell an eventual<T&> from an eventual<T>, which typeid(T) does not.
-template <class T>
-struct type_of_result {};
-
 /// Which T an eventual is of: by the address of a function, of which a program has one for each T;
 /// and where libraries have hidden copies of their own, by RTTI, if there is any.
 struct result_type {
   const char* (*name)() noexcept;
   const std::type_info* info;
 };
+/// The compiler's own name for this has T's in it.
 template <class T>
-result_type type_of() noexcept {
+const char* name_of_type() noexcept {
+  return __PRETTY_FUNCTION__;
+}
+template <class T>
+result_type type_of_result() noexcept {
 #ifdef __cpp_rtti
-  return {&name_of_type<T>, &typeid(type_of_result<T>)};
+  return {&name_of_type<T>, &typeid(eventual<T>)};
 #else
   return {&name_of_type<T>, nullptr};
 #endif
 }
 
-/// A result in the stash, whatever its type.
-class stashed_base {
- public:
-  stashed_base(result_type type, place where) noexcept : type_(type), where_(where) {}
-  stashed_base(const stashed_base&) = delete;
-  stashed_base& operator=(const stashed_base&) = delete;
-  virtual ~stashed_base() = default;
-
-  /// Of the result, and where it was submitted.
-  result_type type() const noexcept { return type_; }
-  place where() const noexcept { return where_; }
-  /// What it has failed with; null: it has not, or not yet.
-  virtual std::exception_ptr error() const = 0;
-
- private:
-  const result_type type_;
-  const place where_;
-};
-
-template <class T>
-class stashed final : public stashed_base {
- public:
-  explicit stashed(eventual<T>&& result)
-      : stashed_base(type_of<T>(), result.state().where()), result_(std::move(result)) {}
-  std::exception_ptr error() const override { return result_.error(); }
-  eventual<T> take() { return std::move(result_); }
-
- private:
-  eventual<T> result_;
-};
-
-result_id put_into_stash(std::unique_ptr<stashed_base> result);
-std::unique_ptr<stashed_base> take_from_stash(result_id id, result_type type);
+/// The stash has the handle's part of `call` when this has returned, until that one gives it back.
+result_id put_into_stash(result_base& call, result_type type);
+result_base& take_from_stash(result_id id, result_type type);
 
 }  // namespace detail
 
 /// Keeps `result`, whether it is there yet or not, until somebody retrieves it by the number that
-/// this returns. Throws `no_state` if it is empty, `wrong_process`, or std::bad_alloc; it keeps
-/// nothing then. What is still kept when the process exits is reported on stderr, with its type,
-/// the place of its submission, and what it failed with.
+/// this returns. Throws `no_state` if it is empty, or std::bad_alloc; it keeps nothing then, and
+/// `result` is as it was. What is still kept when the process exits is reported on stderr, with its
+/// type and where it was submitted; if it failed, that goes to options::on_unhandled_error too.
 template <class T>
 result_id stash(eventual<T>&& result) {
-  return detail::put_into_stash(std::make_unique<detail::stashed<T>>(std::move(result)));
+  using detail::eventual_access;
+  const auto type = detail::type_of_result<T>();
+  const result_id id = detail::put_into_stash(eventual_access::state(result), type);
+  eventual_access::release(result);
+  return id;
 }
 template <class T>
 auto stash(const eventual<T>&) {  // wrong, and says so
@@ -100,8 +67,8 @@ auto stash(const eventual<T>&) {  // wrong, and says so
 /// libraries that hide their symbols from each other, finds what its own library stashed.)
 template <class T>
 eventual<T> retrieve(result_id id) {
-  const auto found = detail::take_from_stash(id, detail::type_of<T>());
-  return static_cast<detail::stashed<T>&>(*found).take();
+  detail::result_base& call = detail::take_from_stash(id, detail::type_of_result<T>());
+  return detail::eventual_access::make(static_cast<detail::result<T>&>(call));
 }
 
 }  // namespace loopbridge
