@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
@@ -83,12 +84,12 @@ TEST_CASE("one that blocks gives what the function does, a value, a deferred's o
 TEST_CASE("a member function is wrapped with its object, or called with it") {
   bridge b(support::with_each_doorbell());
   counter c;
-  CHECK(wrap(b, &counter::add, &c)(2).get() == 2);
-  CHECK(wrap_blocking(b, generous, &counter::add, &c)(3) == 5);
+  CHECK(wrap(b, std::bind_front(&counter::add, &c))(2).get() == 2);
+  CHECK(wrap_blocking(b, generous, std::bind_front(&counter::add, &c))(3) == 5);
   CHECK(wrap(b, &counter::get)(&c).get() == 5);
   const auto shared = std::make_shared<counter>();
-  CHECK(wrap_blocking(b, generous, &counter::add, shared)(1) == 1);
-  CHECK(wrap_blocking(b, generous, &counter::add, std::ref(*shared), 6)() == 7);
+  CHECK(wrap_blocking(b, generous, std::bind_front(&counter::add, shared))(1) == 1);
+  CHECK(wrap_blocking(b, generous, std::bind_front(&counter::add, std::ref(*shared), 6))() == 7);
 }
 
 TEST_CASE("the function as it was is there for tests of its own, on any thread") {
@@ -148,7 +149,7 @@ TEST_CASE(
 TEST_CASE("several threads call the same wrapped function at once") {
   bridge b(support::with_each_doorbell());
   counter c;
-  const auto add = wrap_blocking(b, generous, &counter::add, &c);
+  const auto add = wrap_blocking(b, generous, std::bind_front(&counter::add, &c));
   {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t) {
@@ -168,7 +169,7 @@ TEST_CASE("a failure that nobody receives is reported with the place of the wrap
   const auto lose = [](auto...) { throw std::runtime_error("lost"); };
   const loopbridge::place given = loopbridge::place::labelled("by hand");
   const auto fails = wrap(b, lose);
-  const auto fails_with_first = wrap(b, lose, 1);
+  const auto fails_with_first = wrap(b, std::bind_front(lose, 1));
   const auto fails_elsewhere = wrap(b, lose, given);
   const unsigned line = given.line;
   (void)fails();
@@ -186,7 +187,7 @@ TEST_CASE("a wrapped call that is too late tells where it was wrapped, whatever 
   bridge b;
   const support::held_loop held(b);
   const auto sum = [](int l, int m) { return l + m; };
-  const auto add = wrap_blocking(b, 1ms, sum, 1);
+  const auto add = wrap_blocking(b, 1ms, std::bind_front(sum, 1));
   const std::string here = "wrap_test.cpp:" + std::to_string(__LINE__ - 1);
   CHECK_THROWS_WITH_AS(add(2), doctest::Contains(here.c_str()), loopbridge::timed_out);
 }
@@ -195,7 +196,7 @@ TEST_CASE("without a bridge it runs on the default one, made by the first call, 
           doctest::skip(support::has_tsan)) {
   CHECK(support::in_child([] {
           const auto submits = wrap(twice);
-          const auto blocks = wrap_blocking(generous, &counter::get, counter{4});
+          const auto blocks = wrap_blocking(generous, std::bind_front(&counter::get, counter{4}));
           if (support::in_child([&] { return submits(2).get(); }) != 4) return 1;  // the first
           if (submits(4).get() != 8 || blocks() != 4) return 2;
           return support::in_child([&] {

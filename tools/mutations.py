@@ -420,8 +420,8 @@ MUTATIONS = [
      "s.say_dropped.post() == status::accepted", "!s.core.is_closed()",
      ["log_sink", "stepping_log"]),
     ("a process that exits does not wait for its logs",
-     "src/log_sink.cpp",
-     "std::atexit(stop_open_sinks) != 0", "false", ["log_sink_exit"]),
+     "src/per_process.hpp",
+     "std::atexit(at_exit_) != 0", "false", ["log_sink_exit"]),
     # What failures say, and what never waits.
     ("a handler's post forgets where it was made",
      DETAIL + "reentrant_post.hpp",

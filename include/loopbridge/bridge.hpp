@@ -19,7 +19,7 @@ namespace loopbridge {
 
 class repeated_call;
 namespace detail {
-template <class F, class... First>
+template <class F, bool Blocks>
 class wrapped_function;
 template <class Executor>
 class executor_ref;
@@ -258,7 +258,7 @@ class bridge {
   friend class reentrant_call;
   friend struct bridge_access;
   friend struct detail::log_state;
-  template <class F, class... First>
+  template <class F, bool Blocks>
   friend class detail::wrapped_function;
 
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}

@@ -86,8 +86,7 @@ class everything {
     every.stop();
     b_.at_stop([](loopbridge::loop_ref) {});
     expect_throw<own_error>([&] { b_.call([] { throw own_error("x"); }); }, "a failure");
-    const auto add = loopbridge::wrap(
-        b_, [](int a, int b) { return a + b; }, 1);
+    const auto add = loopbridge::wrap(b_, std::bind_front(std::plus<int>(), 1));
     expect(add(2).get() == 3, "wrap");
     const auto add_now = loopbridge::wrap_blocking(b_, soon, std::plus<int>());
     expect(add_now(1, 2) == 3 && add_now.wrapped()(1, 2) == 3, "wrap_blocking");
