@@ -5,7 +5,7 @@
 #include "core.hpp"
 #include "links.hpp"
 #include "loopbridge/detail/blocking_wait.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/submit.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 #include "room.hpp"
@@ -21,7 +21,7 @@ bool room::claim() noexcept {
   return false;
 }
 
-status room::claim_or_wait(submission_list& list, waiter* w) noexcept {
+status room::claim_or_wait(submission_list<node>& list, waiter* w) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   if (list.closed()) return status::stopped;
@@ -63,14 +63,14 @@ void room::let_all_go() noexcept {
   let_go_under_lock();
 }
 
-chain room::take(submission_list& list, std::size_t& count) noexcept {
+batch room::take(submission_list<node>& list, std::size_t& count) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   // Looked at first: who claims from now on has a call in the list after this, or is counted too
   // long, until the next time.
   const std::size_t n = claimed();
   const bool was_closed = list.closed();
-  const chain taken = list.take(count);
+  const batch taken = list.take(count);
   if (was_closed) all_taken_.set(1);
   claimed_.fetch_sub(n, std::memory_order_relaxed);
   let_go_under_lock();
@@ -89,7 +89,7 @@ status core_base::submit_specially(node& n, const entry& how, place where) {
 /// handler's calls, which do not come here: it may have interrupted libuv.)
 void core::keep_alive_from_inside() noexcept {
   if (turned_on_.load(std::memory_order_relaxed) != platform::this_thread()) return;
-  if (handles_open_ && !draining_) keep_awake(true);
+  if (handles_.are_open() && !draining_) handles_.keep_awake(true);
 }
 
 status core::submit_if_room(node& n, const entry& how, place where) {
@@ -100,7 +100,7 @@ status core::submit_if_room(node& n, const entry& how, place where) {
   const deadline patience = deadline_after(opts_.patience);
   for (;;) {
     room::waiter w;
-    const status s = room_->claim_or_wait(list_, waits ? &w : nullptr);
+    const status s = room_->claim_or_wait(list(), waits ? &w : nullptr);
     if (s == status::accepted) return submit(n);
     if (s == status::stopped || !waits) return s;
     if (wait_for_room(w, std::min(patience, how.until), how, where)) continue;

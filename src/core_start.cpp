@@ -44,19 +44,22 @@ core_ptr core_of_this_thread() noexcept {
 }
 
 core::core(options&& opts, uv_loop_t* adopted)
-    : core_base(opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
+    : core_base(loop_ref(adopted != nullptr ? adopted : &own_loop_), opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
       opts_(std::move(opts)),
+      reports_(opts_),
       room_(opts_.capacity != 0 ? std::make_unique<room>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
-      doorbell_(doorbell_base::make(opts_.doorbell)) {
+      doorbell_(doorbell_base::make(opts_.doorbell)),
+      handles_(*this, *doorbell_) {
   if (opts_.patience < opts_.patience.zero()) {
     throw std::invalid_argument(
         "loopbridge: options::patience is less than nothing; zero refuses the calls of a full "
         "bridge "
         "at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
   }
+  name_ = opts_.name.c_str();
   is_special_ = room_ != nullptr || adopted_;
   if (opts_.watchdog.callback > opts_.watchdog.callback.zero()) {
     watch_ = std::make_unique<watchdog>(*this, opts_.watchdog, opts_.stack_size);
@@ -66,13 +69,8 @@ core::core(options&& opts, uv_loop_t* adopted)
 
 core::~core() {
   // An adopted loop's that has not turned since its stop.
-  chain never_run = stop_functions_.take();
+  batch never_run = stop_functions_.take();
   while (node* const n = never_run.pop()) (void)n->refuse(*this);
-}
-
-void core::destroy() noexcept {
-  const platform::cancellation_disabled while_closing;
-  delete this;
 }
 
 core_ptr core::start(options&& opts) {
@@ -80,8 +78,7 @@ core_ptr core::start(options&& opts) {
   std::optional<platform::standard_streams_taken> until_opened(std::in_place);
   require_descriptors();
   core* const made = new core(std::move(opts), nullptr);
-  core_ptr held(*made);
-  made->release_ref();  // the one it was born with
+  core_ptr held = core_ptr::adopt(made);
   made->open_loop();
   until_opened.reset();
   made->start_thread();
@@ -100,15 +97,14 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
   }
   const platform::cancellation_disabled while_starting;
   core* const made = new core(std::move(opts), loop);
-  core_ptr held(*made);
-  made->release_ref();
+  core_ptr held = core_ptr::adopt(made);
   made->open_handles();
   made->run_on_any_thread();
   made->note_loop_thread();  // a guess, put right at the first turn
   // The first turn runs what is accepted before it, even if nothing else keeps the loop alive; and
   // until then the loop counts as asleep, see after_poll().
-  made->keep_awake(true);
-  made->bell_.arm();
+  made->handles_.keep_awake(true);
+  made->arm();
   return held;
 }
 
@@ -123,33 +119,13 @@ void core::open_loop() {
   }
 }
 
-/// The handles hold the core together, until libuv is done with the last of them.
 void core::open_handles() {
   platform::take_standard_streams_in_forks();
-  const int error = doorbell_->open(loop_);
-  doorbell_->owner = this;
-  if (error != 0) {
-    if (doorbell_->handle() != nullptr) {
-      add_ref();
-      handles_left_ = 1;
-      doorbell_->close(doorbell_is_closed);
-    }
+  const auto before = [](core_base& c) noexcept { static_cast<core&>(c).before_poll(); };
+  const auto after = [](core_base& c) noexcept { static_cast<core&>(c).after_poll(); };
+  if (const int error = handles_.open(loop_, adopted_, before, after); error != 0) {
     throw_uv(error, "the doorbell");
   }
-  // These cannot fail. libuv runs the handle that was started last first: ours come after the
-  // program's in the prepare phase, since they were started before.
-  uv_prepare_init(loop_, &prepare_);
-  uv_check_init(loop_, &check_);
-  uv_idle_init(loop_, &idle_);
-  prepare_.data = check_.data = idle_.data = this;
-  uv_prepare_start(&prepare_, [](uv_prepare_t* h) { static_cast<core*>(h->data)->before_poll(); });
-  uv_check_start(&check_, [](uv_check_t* h) { static_cast<core*>(h->data)->after_poll(); });
-  uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&check_));
-  if (adopted_) uv_unref(doorbell_->handle());  // else it is what keeps the loop alive
-  add_ref();
-  handles_left_ = 4;
-  handles_open_ = true;
 }
 
 void core::start_thread() {
@@ -175,7 +151,7 @@ void core::start_thread() {
     release_ref();
     throw;
   }
-  if (!started.wait(no_deadline, process_)) throw_wrong_process();  // forked by a handler
+  if (!started.wait(no_deadline, process())) throw_wrong_process();  // forked by a handler
   if (failed != nullptr) {  // on_thread_start threw, and the thread has ended its loop
     thread_.join();
     std::rethrow_exception(failed);

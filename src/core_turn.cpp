@@ -3,21 +3,20 @@
 #include <utility>
 
 #include "core.hpp"
-#include "links.hpp"
 #include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/deferred_base.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/deferred_state.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "platform/platform.hpp"
 
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
 // polls, then calls after_poll (a uv_check_t):
 //
-//   before_poll   perhaps look for work a moment longer, and run it; then arm the bell, look at the
-//                 list once more; if there is work, do not block
+//   before_poll   perhaps look for work a moment longer, and run it; then arm the inbox, look at it once more;
+//                 if there is work, do not block
 //   poll          I/O is served in every turn, however much is queued
-//   after_poll    disarm the bell, take all that is in the list, run it for a while
+//   after_poll    disarm the inbox, take all that is in it, run it for a while
 //
-// While the loop is busy the bell is even all the time, and no sender makes a system call.
+// While the loop is busy the inbox counts as awake, and no sender makes a system call.
 namespace loopbridge::detail {
 namespace {
 /// So long may the loop go on with turns that need no poll.
@@ -36,19 +35,19 @@ void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
   if (adopted_) turned_on_.store(platform::this_thread(), std::memory_order_relaxed);
-  if (closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
+  if (handles_.closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
   // A nested uv_run: its after_poll goes on with what this turn has taken.
-  if (draining_ && taken_.oldest != nullptr) return keep_awake(true);
+  if (draining_ && batch_.oldest != nullptr) return handles_.keep_awake(true);
   note_turn();
   if (has_work() || stay_awake()) {
     awake_since_ = uv_now(loop_);  // as it was before that: this turn goes on
-    return keep_awake(true);
+    return handles_.keep_awake(true);
   }
   if (turns_ended_) return;
-  bell_.arm();
+  arm();
   const bool work = has_work();
-  if (work) bell_.disarm();
-  keep_awake(work);
+  if (work) disarm();
+  handles_.keep_awake(work);
   if (!work) {
     counts_.sleeps.add_alone();
     signals_.close(has_children());
@@ -57,12 +56,12 @@ void core::before_poll() noexcept {
 }
 
 bool core::has_work() const noexcept {
-  return has_rest_ || list_.has_news();
+  return has_leftover_ || has_news();
 }
 
 /// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did, so
 /// the loop must come round before it sleeps, for what the calls have started, and for the
-/// program's own prepare and check handles. The bell is silent meanwhile: nobody rings.
+/// program's own prepare and check handles. The inbox is not armed meanwhile: nobody rings.
 bool core::stay_awake() noexcept {
   // Not for the owner of an adopted loop, whose time it is; nor inside a callable.
   if (spinning_ == nullptr || adopted_ || draining_) return false;
@@ -102,14 +101,14 @@ void core::note_sleep() noexcept {
 
 void core::after_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
-  bell_.disarm();
+  disarm();
   budget_ = {};
   if (spinning_ != nullptr) note_sleep();
   if (awake_since_ == 0) awake_since_ = uv_now(loop_);
   if (draining_) {  // nested
-    drain();
+    run_batch();
     // The bridge ends only when the callable that called uv_run returns: help it to.
-    if (list_.closed()) uv_stop(loop_);
+    if (is_closed()) uv_stop(loop_);
     return;
   }
   run_turn();
@@ -117,44 +116,29 @@ void core::after_poll() noexcept {
   // Whether an adopted loop turns again at once only its owner knows: it may be embedded in another
   // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
   // and work that is there already must be visible to such a poll.
-  bell_.arm();
+  arm();
   if (has_work()) {
-    bell_.disarm();
-    keep_awake(true);
+    disarm();
+    handles_.keep_awake(true);
     doorbell_->ring();
   }
 }
 
-/// Runs one snapshot, and ends the bridge if it was stopped.
+/// Runs one batch, and ends the bridge if it was stopped.
 void core::run_turn() noexcept {
   do {
-    // Taken: another thread is ending this bridge. Its news keeps the loop turning until it is
+    // Held: another thread is ending this bridge. Its news keeps the loop turning until it is
     // done.
-    if (!try_take_turn()) return;
+    if (!drain_lock_.try_take()) return;
     draining_ = true;
-    drain();
+    run_batch();
     if (!is_this_process()) return;
-    if (closed_by_the_program()) list_.close();
-    if (list_.closed()) end_on_loop();
+    if (handles_.closed_by_the_program()) close();
+    if (is_closed()) end_on_loop();
     draining_ = false;
-    // seq_cst: a stop() on another thread that found the turn taken relies on the second look,
-    // which follows; pairs with try_take_turn() there.
-    give_turn_back(std::memory_order_seq_cst);
-  } while (list_.closed() && !turns_ended_);
-}
-
-bool core::try_take_turn() noexcept {
-  std::uint32_t free = 0;
-  // seq_cst on behalf of release_waiters_from_elsewhere(), after its close() in the single order:
-  // if the loop has the turn, its look at closed() after giving it back comes later still; pairs
-  // with run_turn(). (Success would do with acquire, but compilers warn of a stronger failure.)
-  return in_turn_.compare_exchange_strong(free, 1, std::memory_order_seq_cst,
-                                          std::memory_order_seq_cst);
-}
-
-/// An exchange, since the loop's thread may fall asleep for the turn at any moment: end_turns().
-void core::give_turn_back(std::memory_order order) noexcept {
-  if (in_turn_.exchange(0, order) == 2) futex_wake_all(in_turn_);
+    drain_lock_.give_back();
+    // A stop() on another thread that found the lock held relies on this second look.
+  } while (is_closed() && !turns_ended_);
 }
 
 /// Takes what is queued, and runs it until the budget is spent, which is one from each look at I/O
@@ -163,25 +147,25 @@ void core::give_turn_back(std::memory_order order) noexcept {
 ///
 /// It is taken in each turn, also while older calls are left: the list is the youngest first, and
 /// turning round a long one would take longer than I/O may wait.
-void core::drain() noexcept {
+void core::run_batch() noexcept {
   // An adopted loop's thread is the program's, and may be cancelled.
   const platform::cancellation_disabled while_running;
   signals_.open(uv_now(loop_), has_children());
-  const bool closed = list_.closed();
+  const bool closed = is_closed();
   // What is taken makes room: with a capacity no more is taken before the last of it has run.
-  if (!room_ || !has_rest_ || closed) take_snapshot();
+  if (!room_ || !has_leftover_ || closed) take_batch();
   turn_budget unlimited = turn_budget::unlimited();
   run_queued(closed ? unlimited : budget_);
   if (!is_this_process()) return come_back_in_child();
-  has_rest_ = taken_.oldest != nullptr;
+  has_leftover_ = batch_.oldest != nullptr;
 }
 
 void core::run_queued(turn_budget& budget) noexcept {
-  while (taken_.oldest != nullptr) {
+  while (batch_.oldest != nullptr) {
     if (budget.is_spent()) return;
-    node* const n = taken_.pop();
-    // Asked for each: a stop on another thread holds for what is left of the snapshot too.
-    if (opts_.on_stop == queued_calls::refuse && list_.closed()) {
+    node* const n = batch_.pop();
+    // Asked for each: a stop on another thread holds for what is left of the batch too.
+    if (opts_.on_stop == queued_calls::refuse && is_closed()) {
       refuse(*n);
     } else {
       counts_.ended.add_alone();
@@ -191,9 +175,9 @@ void core::run_queued(turn_budget& budget) noexcept {
   }
 }
 
-void core::take_snapshot() noexcept {
+void core::take_batch() noexcept {
   std::size_t count = 0;
-  taken_.append(room_ ? room_->take(list_, count) : list_.take(count));
+  batch_.append(room_ ? room_->take(list(), count) : list().take(count));
   if (count == 0) return;
   counts_.turns.add_alone();
   counts_.taken.add_alone(count);
@@ -219,54 +203,9 @@ void core::come_back_in_child() noexcept {
     std::terminate();
   }
   // The program may run its loop on, after uv_loop_fork(): without us.
-  taken_ = {};
-  has_rest_ = false;
-  keep_awake(false);
-}
-
-/// Keeps the poll from blocking, and an adopted loop alive, while there is work.
-void core::keep_awake(bool awake) noexcept {
-  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&idle_)) != 0) return;  // the program did it
-  if (awake) {
-    uv_idle_start(&idle_, [](uv_idle_t*) {});
-  } else {
-    uv_idle_stop(&idle_);
-  }
-}
-
-void core::ring(std::uint64_t episode) noexcept {
-  counts_.rings.add();
-  // Who posts and goes on would have its CPU taken away by a loop that only pauses there.
-  if (spinning_ != nullptr) spinning_->waiters.note_cpu();
-  doorbell_->ring();
-  bell_.silence(episode);
-}
-
-void core::enlist(deferred_base& d) noexcept {
-  d.add_ref();
-  link_first(enlisted_, d);
-  d.enlisted = true;
-}
-
-void core::delist_later(deferred_base& d) noexcept {
-  d.add_ref();  // the list's
-  // Stopped: end_on_loop() finds it itself.
-  if (submit(d.in_list()) != status::accepted) d.release_ref();
-}
-
-bool core::try_delist(deferred_base& d) noexcept {
-  // On a loop of our own nobody else ever takes the turn.
-  if (!on_loop_thread() || (adopted_ && !draining_)) return false;
-  delist(d);
-  return true;
-}
-
-void core::delist(deferred_base& d) noexcept {
-  if (!d.enlisted || !on_loop_thread()) return;  // elsewhere: end_on_loop() runs the hook later
-  d.enlisted = false;
-  unlink(enlisted_, d);
-  d.finish_cancel_hook();
-  d.release_ref();
+  batch_ = {};
+  has_leftover_ = false;
+  handles_.keep_awake(false);
 }
 
 }  // namespace loopbridge::detail

@@ -1,4 +1,4 @@
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/deferred_state.hpp"
 #include "wait_chain.hpp"
 
 namespace loopbridge::detail {
@@ -7,17 +7,17 @@ void deferred_base::deliver() noexcept {
   // Pairs with attach(): release for the outcome, acquire for the call and core_.
   const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
   if (call == 0) return;  // the loop has yet to attach the call, and will pass it on
-  result_base& answered = *reinterpret_cast<result_base*>(call);
+  answered_call& answered = *reinterpret_cast<answered_call*>(call);
   core_base& core = *core_;
   answered.take_from(*this);
   empty();
   // On the loop's own thread nothing of this is left behind when the waiter has its answer.
-  const bool here = core.try_delist(*this);
-  answered.complete(completion::waiting);  // it may be gone now; the caller holds this
-  if (!here) core.delist_later(*this);
+  const bool here = core.try_unregister(*this);
+  answered.complete_waiting();  // it may be gone now; the caller holds this
+  if (!here) core.unregister_later(*this);
 }
 
-bool deferred_base::attach(result_base& call) noexcept {
+bool deferred_base::attach(answered_call& call) noexcept {
   std::uintptr_t none = 0;
   // Pairs with deliver(): release for the call and core_, acquire for the outcome.
   return link_.compare_exchange_strong(none, reinterpret_cast<std::uintptr_t>(&call),
@@ -26,12 +26,12 @@ bool deferred_base::attach(result_base& call) noexcept {
 
 void deferred_base::fail(failure f) noexcept {
   // Relaxed: attached before, by the thread that has the turn, which is the caller's.
-  reinterpret_cast<result_base*>(link_.load(std::memory_order_relaxed))->fail_waiting(f);
+  reinterpret_cast<answered_call*>(link_.load(std::memory_order_relaxed))->fail_waiting(f);
 }
 
 void deferred_base::end_as(failure f) noexcept {
   if (!claim_as_cancelled()) return;
-  core_->delist_later(*this);
+  core_->unregister_later(*this);
   fail(f);
 }
 
@@ -71,15 +71,9 @@ void deferred_base::destroy() noexcept {
   release_block(block, size, memory);
 }
 
-result_base* deferred_base::delisting::run(core_base& core) noexcept {
-  core.counts().not_calls.add_alone();
-  return refuse(core);
-}
-
-result_base* deferred_base::delisting::refuse(core_base& core) noexcept {
-  core.delist(of_);
+void deferred_base::unregistration::go(core_base& core) noexcept {
+  core.unregister(of_);
   of_.release_ref();  // the list's
-  return nullptr;
 }
 
 }  // namespace loopbridge::detail

@@ -36,8 +36,8 @@ bool round::begin(gathering_base& of) noexcept {
   if (size_ == 1) of.awaits(*seats()[0].part);
   left_.store(size_);
   // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
-  refs_.fetch_add(size_);
-  for (std::size_t n = 0; n < size_; ++n) seats()[n].part->watch(seats()[n]);
+  add_ref(static_cast<std::uint32_t>(size_));
+  for (std::size_t n = 0; n < size_; ++n) seats()[n].part->on_completion(seats()[n]);
   return false;
 }
 
@@ -52,8 +52,7 @@ void round::let_go() noexcept {
   release_ref();
 }
 
-void round::release_ref() noexcept {
-  if (refs_.fetch_sub(1) != 1) return;
+void round::destroy() noexcept {
   const std::size_t bytes = sizeof(round) + size_ * sizeof(seat);
   this->~round();
   release_block(this, bytes, nullptr);
@@ -74,16 +73,9 @@ void round::came(const seat& s) noexcept {
   release_ref();
 }
 
-result_base* round::run(core_base& core) noexcept {
-  core.counts().not_calls.add_alone();
+void round::go(core_base&) noexcept {
   if (of_ != nullptr) of_->go_on();
   release_ref();
-  return nullptr;
-}
-
-result_base* round::refuse(core_base&) noexcept {
-  release_ref();
-  return nullptr;
 }
 
 void gathering_base::let_go() noexcept {

@@ -10,7 +10,7 @@ namespace loopbridge::detail {
 
 /// Shared by the call, until it has rung, and the ready_descriptor. Whoever is last of the two
 /// frees it; the descriptor closes with the ready_descriptor, because loops poll by its number.
-class descriptor_bell final : public watcher {
+class descriptor_bell final : public completion_callback {
  public:
   descriptor_bell() {
     const int error = fd_.open();
@@ -58,7 +58,7 @@ class descriptor_bell final : public watcher {
 
 bell_ptr ring_when_done(result_base& call) {
   bell_ptr bell(new descriptor_bell);
-  call.watch(*bell);
+  call.on_completion(*bell);
   return bell;
 }
 

@@ -37,10 +37,10 @@ reentrant_state::reentrant_state(core_base& core, place where) noexcept
   for (wait_slot& slot : waits_) slot.owner = this;
 }
 
-void reentrant_state::end() noexcept {
-  core_->strike_off(*this);
+void reentrant_state::destroy() noexcept {
+  core_->unregister(*this);
   if (end_firings() != 0 && core_->is_this_process()) report_as_stopped();
-  destroy();
+  free_block();
 }
 
 void reentrant_state::report_as_stopped() noexcept {
@@ -67,10 +67,10 @@ status reentrant_state::fire() noexcept {
   add_ref();  // the list's
   const status s = core.submit(*this);
   if (s == status::accepted) return s;
-  refs_.fetch_sub(1, std::memory_order_relaxed);  // not the last: the reentrant_call holds one
+  release_ref_not_last();  // the reentrant_call holds one
   // Closed meanwhile. The count cannot be taken back: a run for others (handlers inside this call,
   // say) may have taken this firing along, and others may rely on it for theirs. So it is accepted:
-  // it has run, or the bridge's end, or end(), whichever comes first, reports it.
+  // it has run, or the bridge's end, or destroy(), whichever comes first, reports it.
   return s == status::stopped ? status::accepted : s;
 }
 
@@ -92,7 +92,7 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
   if (const status s = core.submit(slot); s != status::accepted) {
     core.counts().refused.add();
     waits_in_use_.release(index);
-    refs_.fetch_sub(1, std::memory_order_relaxed);  // as in fire()
+    release_ref_not_last();  // as in fire()
     return s;
   }
   core.counts().waits_begun.add();
@@ -129,7 +129,7 @@ result_base* reentrant_state::run(core_base& core) noexcept {
   return nullptr;
 }
 
-/// The count stays, for the bridge's end, which follows, or for end().
+/// The count stays, for the bridge's end, which follows, or for destroy().
 result_base* reentrant_state::refuse(core_base&) noexcept {
   release_ref();
   return nullptr;

@@ -38,7 +38,7 @@ void queue_base::put_back(queue_node& n) noexcept {
   {
     const platform::signals_blocked while_locked;
     const std::lock_guard lock(mutex_);
-    basic_chain<queue_node> whole{&n, &n};
+    basic_batch<queue_node> whole{&n, &n};
     n.next = nullptr;
     whole.append(taken_);
     taken_ = whole;

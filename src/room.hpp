@@ -7,7 +7,7 @@
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/counters.hpp"
 #include "loopbridge/detail/node.hpp"
-#include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/detail/inbox.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge::detail {
@@ -45,14 +45,14 @@ class room {
   bool claim() noexcept;
   /// The same, looked at closely: `accepted`, `stopped`, or `full`, and then `w`, unless it is
   /// null, waits until it is let go.
-  status claim_or_wait(submission_list& list, waiter* w) noexcept;
+  status claim_or_wait(submission_list<node>& list, waiter* w) noexcept;
   /// Ends a wait early.
   void leave(waiter& w) noexcept;
   /// Any ordinary thread, after the list was closed.
   void let_all_go() noexcept;
 
   /// All that is queued, oldest first; their places are free. Who holds the turn. Adds how many.
-  chain take(submission_list& list, std::size_t& count) noexcept;
+  batch take(submission_list<node>& list, std::size_t& count) noexcept;
 
  private:
   void let_go_under_lock() noexcept;

@@ -20,10 +20,10 @@ statistics core::stats() const noexcept {
   const std::uint64_t taken = c.taken.get();
   const std::uint64_t unseen = room_ ? room_->queued() : 0;
   s.cancelled = c.cancelled.get();
-  s.stopped = c.stopped.get();
+  s.stopped = difference(c.refused_at_end.get(), c.internal_refused.get());
   s.refused = c.refused.get();
-  s.accepted = difference(taken, c.not_calls.get()) + unseen;
-  s.run = difference(ended, c.not_calls.get() + c.husks.get() + s.stopped);
+  s.accepted = difference(taken, c.internal.get()) + unseen;
+  s.run = difference(ended, c.internal.get() + c.cancelled_in_queue.get() + s.stopped);
   s.queued = difference(taken, ended) + unseen;
   s.most_queued = std::max(c.most_taken.get(), s.queued);
   s.blocked = difference(c.blocks_begun.get(), c.blocks_ended.get());

@@ -1,5 +1,5 @@
 #include "loopbridge/detail/eventual_awaiter.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 
 namespace loopbridge::detail {
@@ -7,7 +7,7 @@ namespace {
 /// While the calling thread destroys tasks: where those go that it destroys by doing so.
 constinit thread_local task_promise_base** more_to_destroy = nullptr;
 /// The same for tasks that go on although their list is closed.
-constinit thread_local chain* more_to_resume = nullptr;
+constinit thread_local batch* more_to_resume = nullptr;
 }  // namespace
 
 void task_scope::go_on(task_promise_base& first) noexcept {
@@ -34,10 +34,10 @@ void task_scope::resume_soon() noexcept {
   // The bridge stops, and nobody waits for this task any more. It ends here, and after it those
   // that it lets go on.
   if (more_to_resume != nullptr) return more_to_resume->append({&in_list_, &in_list_});
-  chain list{&in_list_, &in_list_};
+  batch list{&in_list_, &in_list_};
   in_list_.next = nullptr;
   more_to_resume = &list;
-  while (node* const n = list.pop()) (void)n->refuse(core_);
+  while (node* const n = list.pop()) static_cast<resumption*>(n)->go(core_);
   more_to_resume = nullptr;
 }
 
@@ -45,16 +45,6 @@ void task_scope::cancel() noexcept {
   cancelled_ = true;
   if (stop_) stop_->request_stop();
   if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
-}
-
-result_base* task_scope::resumption::run(core_base& core) noexcept {
-  core.counts().not_calls.add_alone();
-  return refuse(core);
-}
-
-result_base* task_scope::resumption::refuse(core_base&) noexcept {
-  of_.resume();
-  return nullptr;
 }
 
 void task_holder::destroy(task_promise_base& promise) noexcept {
@@ -82,10 +72,10 @@ void task_holder::destroy(task_promise_base& promise) noexcept {
 }
 
 void call_awaiter::await_suspend(std::coroutine_handle<>) {
-  back_.reset(make_in_block<way_back>(nullptr, scope().core(), *this));
+  back_ = ref_ptr<way_back>::adopt(make_in_block<way_back>(nullptr, scope().core(), *this));
   suspended();
   scope().answer().awaits(call_);
-  call_.watch(*back_);
+  call_.on_completion(*back_);
 }
 
 void call_awaiter::cancel() noexcept {
@@ -101,19 +91,12 @@ void call_awaiter::way_back::notify() noexcept {
   if (core->submit(*this) != status::accepted) release_ref();
 }
 
-result_base* call_awaiter::way_back::run(core_base& core) noexcept {
-  core.counts().not_calls.add_alone();
+void call_awaiter::way_back::go(core_base&) noexcept {
   if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) {
     a->scope().answer().awaits_no_more();
     a->scope().resume();
   }
   release_ref();
-  return nullptr;
-}
-
-result_base* call_awaiter::way_back::refuse(core_base&) noexcept {
-  release_ref();
-  return nullptr;
 }
 
 }  // namespace loopbridge::detail

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "loopbridge/detail/deferred_base.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/deferred_state.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "wait_graph.hpp"
 
 namespace loopbridge::detail {

@@ -202,28 +202,6 @@ void wait_vertex::check_cycle(place where) {
                        "; on a loop thread do not wait: submit(), and go on in a callback");
 }
 
-void core_base::note_loop_thread() noexcept {
-  wait_vertex* const of_thread = wait_vertex::of_loop_thread(name());
-  if (stand_in_ != nullptr) stand_in_->stand_for(of_thread);
-  // release: pairs with vertex(). An adopted loop may begin to turn while others use the bridge.
-  vertex_.store(stand_in_ != nullptr ? stand_in_ : of_thread, std::memory_order_release);
-  loop_thread_.store(platform::this_thread(), std::memory_order_relaxed);
-}
-
-void core_base::forget_loop_thread() noexcept {
-  vertex_.store(nullptr, std::memory_order_seq_cst);  // pairs with vertex(): see begin_wait()
-  if (stand_in_ != nullptr) stand_in_->stand_for(nullptr);
-  loop_thread_.store(platform::thread_id{}, std::memory_order_relaxed);
-}
-
-void core_base::run_on_any_thread() noexcept {
-  stand_in_ = wait_vertex::make_stand_in();
-}
-
-core_base::~core_base() {
-  if (stand_in_ != nullptr) stand_in_->give_back();
-}
-
 blocking_wait::blocking_wait(const core_base& target, place where, how lasts,
                              const completion* answer, result_base* call)
     : lasts_(lasts) {

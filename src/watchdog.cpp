@@ -38,7 +38,7 @@ struct watchdog::thread {
       watched_call* const call = innermost;
       const std::uint64_t so_far =
           owner.core_.counts().turns.get() + owner.core_.counts().ended.get();
-      if (call != nullptr || so_far != progress || !owner.core_.is_anything_queued()) {
+      if (call != nullptr || so_far != progress || !owner.core_.has_news()) {
         quiet_since = deadline::max();
       } else if (quiet_since == deadline::max()) {
         quiet_since = now;

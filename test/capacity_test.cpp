@@ -134,7 +134,7 @@ TEST_CASE("handlers' calls are not counted: a full bridge takes them, and they l
 }
 
 TEST_CASE("a place that a frame took with it when it was left is found again") {
-  loopbridge::detail::submission_list list;
+  loopbridge::detail::submission_list<loopbridge::detail::node> list;
   loopbridge::detail::room r(2);
   CHECK(r.claim());
   CHECK(r.claim());  // nothing is pushed

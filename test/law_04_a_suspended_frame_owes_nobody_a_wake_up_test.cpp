@@ -13,8 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <loopbridge/detail/bell.hpp>
-#include <loopbridge/detail/submission_list.hpp>
+#include <loopbridge/detail/inbox.hpp>
 #include <thread>
 
 #include "support/sweep.hpp"
@@ -33,13 +32,13 @@ struct call final : detail::node {
 };
 
 enum class policy {
-  mark_after_write,   ///< ours: bell
+  mark_after_write,   ///< ours: inbox
   mark_before_write,  ///< a pending flag set by the sender, as in uv_async_send
   wake_if_empty,      ///< only the push that finds the list empty writes
 };
 
 /// The least that sleeps on a list: a thread in poll().
-class consumer {
+class consumer : public detail::inbox<consumer> {
  public:
   explicit consumer(policy p) : policy_(p), fd_(eventfd(0, EFD_NONBLOCK)) {
     REQUIRE(fd_ >= 0);
@@ -57,19 +56,15 @@ class consumer {
   void submit(call& c) noexcept {
     switch (policy_) {
       case policy::mark_after_write:
-        list_.push(c);
-        if (const auto episode = bell_.episode_to_ring(); episode != 0) {
-          write_doorbell();
-          bell_.silence(episode);
-        }
+        (void)inbox::submit(c);
         break;
       case policy::mark_before_write:
-        list_.push(c);
+        list().push(c);
         if (!pending_.exchange(true)) write_doorbell();
         break;
       case policy::wake_if_empty: {
-        const bool was_empty = !list_.has_news();
-        list_.push(c);
+        const bool was_empty = !has_news();
+        list().push(c);
         if (was_empty) write_doorbell();
         break;
       }
@@ -77,12 +72,14 @@ class consumer {
   }
 
   void wait_until_asleep() const {
-    while (policy_ == policy::mark_after_write ? bell_.episode_to_ring() == 0 : !sleeping_.load()) {
+    while (policy_ == policy::mark_after_write ? !is_asleep() : !sleeping_.load()) {
       std::this_thread::yield();
     }
   }
 
  private:
+  friend class detail::inbox<consumer>;
+  void ring() noexcept { write_doorbell(); }
   void write_doorbell() noexcept {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = write(fd_, &one, sizeof(one));
@@ -90,18 +87,18 @@ class consumer {
 
   void work(const std::stop_token& stop) noexcept {
     while (!stop.stop_requested()) {
-      bell_.arm();
+      arm();
       sleeping_ = true;
       // The two unsafe policies look only once they are woken; ours looks once more.
-      const bool look = policy_ == policy::mark_after_write && list_.has_news();
+      const bool look = policy_ == policy::mark_after_write && has_news();
       pollfd readable{fd_, POLLIN, 0};
       poll(&readable, 1, look ? 0 : -1);
       sleeping_ = false;
-      bell_.disarm();
+      disarm();
       std::uint64_t rings;
       [[maybe_unused]] const auto got = read(fd_, &rings, sizeof(rings));
       pending_ = false;
-      for (detail::node* n = list_.take().oldest; n != nullptr;) {
+      for (detail::node* n = list().take().oldest; n != nullptr;) {
         detail::node* const next = n->next;
         static_cast<call*>(n)->runs.fetch_add(1);
         n = next;
@@ -111,8 +108,6 @@ class consumer {
 
   const policy policy_;
   const int fd_;
-  detail::submission_list list_;
-  detail::bell bell_;
   std::atomic<bool> pending_{false};
   std::atomic<bool> sleeping_{false};
   std::jthread thread_;
@@ -160,10 +155,10 @@ stepping::report sweep(policy p, std::chrono::milliseconds patience, unsigned en
 
 }  // namespace
 
-TEST_CASE("marked as rung only after the write, the bell never leaves a waiting handler hanging" *
+TEST_CASE("marked as rung only after the write, the inbox never leaves a waiting handler hanging" *
           doctest::skip(!stepping::available)) {
   const stepping::report r = sweep(policy::mark_after_write, 20s, 1);
-  stepping::print("bell: marked after the write", r);
+  stepping::print("inbox: marked after the write", r);
   CHECK(r.points > 20);
   CHECK(r.hung == 0);
   CHECK(r.doubled == 0);

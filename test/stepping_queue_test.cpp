@@ -305,7 +305,7 @@ TEST_CASE("negative control: a queue that wakes only if it was empty leaves the 
     }
 
     const detail::process_mark process_;
-    detail::basic_submission_list<detail::queue_node> list_;
+    detail::submission_list<detail::queue_node> list_;
     std::atomic<std::uint32_t> word_{0};
     std::atomic<int> got_{0};
     std::atomic<bool> sleeps_{false};

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <barrier>
-#include <loopbridge/detail/submission_list.hpp>
+#include <loopbridge/detail/inbox.hpp>
 #include <thread>
 #include <vector>
 
@@ -11,7 +11,7 @@ namespace {
 
 using loopbridge::detail::core_base;
 using loopbridge::detail::node;
-using loopbridge::detail::submission_list;
+using submission_list = loopbridge::detail::submission_list<loopbridge::detail::node>;
 
 struct item final : node {
   explicit item(int n = 0, int t = 0) : number(n), thread(t) {}

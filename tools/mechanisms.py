@@ -17,7 +17,7 @@ MECHANISMS = [
      "if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) platform::yield_cpu();",
      "",
      [("posts of 4", "M/s", 0), ("posts of 4", "MB", 1)]),
-    ("a ring says where its poster runs", "src/core_turn.cpp",
+    ("a ring says where its poster runs", "src/core_base.cpp",
      "  if (spinning_ != nullptr) spinning_->waiters.note_cpu();\n", "",
      [("posts on 1 CPU", "M/s", 0)]),
     ("stats(): the loop counts", "include/loopbridge/detail/counters.hpp",

@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/calls.hpp"
 #include "loopbridge/detail/reentrant_post.hpp"
+#include "loopbridge/detail/submit.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"
 #include "loopbridge/options.hpp"
@@ -110,33 +110,45 @@ class bridge {
   /// `wrong_process`, std::bad_alloc, or what moving `f` throws; with a capacity, `bridge_full` and
   /// `would_deadlock` too, and it may wait for room: see options::patience. It runs nothing then.
   template <class F>
-  void post(F&& f, place where = place::current());
+  void post(F&& f, place where = place::current()) {
+    detail::post_to(core(), where, std::forward<F>(f));
+  }
 
   /// post for code that must neither throw nor wait (destructors, C callbacks): `accepted`,
   /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. A full bridge refuses it at
   /// once, whatever options::patience is. Moving the callable must not throw.
   template <class F>
-  status try_post(F&& f, place where = place::current()) noexcept;
+  status try_post(F&& f, place where = place::current()) noexcept {
+    if (!core_) return status::stopped;
+    return detail::try_post_to(*core_, where, std::forward<F>(f));
+  }
 
   /// Runs `f` on the loop; its result, or what it throws, comes through the eventual. If `f`
   /// returns a deferred<T>, that is an eventual<T>, ready when the deferred is resolved. Throws
   /// like post.
   template <class F>
   auto submit(F&& f, place where = place::current())
-      -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
+      -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
+    return detail::submit_to(core(), {}, where, std::forward<F>(f));
+  }
 
   /// submit for code that must neither throw nor wait: a status as of try_post, and the eventual
   /// where the call was accepted.
   template <class F>
   auto try_submit(F&& f, place where = place::current()) noexcept
-      -> submission<detail::answer_t<detail::bound_call_of<F>>>;
+      -> submission<detail::answer_t<detail::bound_call_of<F>>> {
+    if (!core_) return {status::stopped, where};
+    return detail::try_submit_to(*core_, where, std::forward<F>(f));
+  }
 
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
   /// lives on the caller's stack: no allocation. Throws `would_deadlock` on the loop thread, and
   /// where loops would wait for each other in a cycle, before anything is submitted; else like
   /// post.
   template <class F>
-  auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>>;
+  auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>> {
+    return detail::call_on(core(), where, std::forward<F>(f));
+  }
 
   /// call with a deadline, and, unlike call, in a block of memory, as it may go on without its
   /// caller; one block, recycled. When the time is up, cancels (see eventual::cancel) and throws
@@ -144,7 +156,10 @@ class bridge {
   /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
   template <class Rep, class Period, class F>
   auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current())
-      -> detail::answer_t<detail::bound_call_of<F>>;
+      -> detail::answer_t<detail::bound_call_of<F>> {
+    return detail::call_on_until(core(), detail::entry::within(detail::in_nanoseconds(timeout)),
+                                 where, std::forward<F>(f));
+  }
 
   /// submit(), later: `f` runs when `delay` has passed since this call, or as soon after that as
   /// the loop can; in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
@@ -176,9 +191,15 @@ class bridge {
   /// are queued: options::reentrant_slots) or `wrong_process`. No lock, no allocation; errno is
   /// kept. For a call that cannot be refused for want of a slot see reentrant_call.
   template <class F, class Value>
-  status post_reentrant(F f, Value value, place where = place::current()) noexcept;
+  status post_reentrant(F f, Value value, place where = place::current()) noexcept {
+    if (!core_) return status::stopped;
+    return detail::post_closure(*core_, where, detail::reentrant_closure<F, Value>{f, value});
+  }
   template <class F>
-  status post_reentrant(F f, place where = place::current()) noexcept;
+  status post_reentrant(F f, place where = place::current()) noexcept {
+    if (!core_) return status::stopped;
+    return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
+  }
 
   /// `co_await b.schedule()`, in a coroutine of any kind but a task: goes on on the loop's thread,
   /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
@@ -219,7 +240,9 @@ class bridge {
   /// Any ordinary thread, the loop's too, before the stop has come so far; then it throws
   /// `bridge_stopped`. Throws like post(), but for what concerns a capacity.
   template <class F>
-  void at_stop(F&& f, place where = place::current());
+  void at_stop(F&& f, place where = place::current()) {
+    detail::at_stop_of(core(), where, std::forward<F>(f));
+  }
 
   /// The part of stop() that a handler may do: refuse new work from now on, and have the loop end
   /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
@@ -268,28 +291,11 @@ class bridge {
     return *core_;
   }
 
-  template <class F>
-  void do_post(const detail::entry& how, place where, F&& f);
-  template <class F>
-  status do_try_post(const detail::entry& how, place where, F&& f) noexcept;
-  template <class F>
-  auto do_try_submit(const detail::entry& how, place where, F&& f) noexcept
-      -> submission<detail::answer_t<detail::bound_call_of<F>>>;
-  template <class... Bound>
-  auto do_submit(const detail::entry& how, place where, Bound&&... bound)
-      -> eventual<detail::answer_t<detail::bound_call_of<Bound...>>>;
-  template <class F>
-  auto do_call(detail::entry how, place where, F&& f) -> detail::answer_t<detail::bound_call_of<F>>;
-  template <class... Bound>
-  auto do_call_until(const detail::entry& how, place where, Bound&&... bound)
-      -> detail::answer_t<detail::bound_call_of<Bound...>>;
-
   detail::core_ptr core_;
 };
 
 }  // namespace loopbridge
 
-#include "loopbridge/detail/bridge_impl.hpp"
 #include "loopbridge/schedule.hpp"
 #include "loopbridge/task.hpp"
 #include "loopbridge/then.hpp"

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 
 namespace loopbridge {
 
@@ -34,7 +34,7 @@ template <class T>
 class [[nodiscard("return it from the callable: it is the call's answer")]] deferred {
  public:
   explicit operator bool() const noexcept {
-    return state_ != nullptr;
+    return bool(state_);
   }
 
  private:
@@ -42,9 +42,9 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
   friend class detail::result<T>;
   friend struct detail::deferred_access;
 
-  explicit deferred(detail::deferred_state<T> & state) noexcept : state_(&state) {}
-  detail::deferred_state<T>* release() noexcept {
-    return state_.release();
+  explicit deferred(detail::deferred_ptr<T> && state) noexcept : state_(std::move(state)) {}
+  detail::deferred_ptr<T> release() noexcept {
+    return std::move(state_);
   }
 
   detail::deferred_ptr<T> state_;
@@ -55,11 +55,11 @@ struct deferred_access {
   /// For whoever has a hold of `state`, which goes to the deferred.
   template <class T>
   static deferred<T> make(deferred_state<T>& state) noexcept {
-    return deferred<T>(state);
+    return deferred<T>(deferred_ptr<T>::adopt(&state));
   }
   /// Null if it is empty.
   template <class T>
-  static deferred_state<T>* release(deferred<T>& d) noexcept {
+  static deferred_ptr<T> release(deferred<T>& d) noexcept {
     return d.release();
   }
 };
@@ -79,17 +79,17 @@ class completer {
   /// call has it. Null: the library's own recycled blocks.
   completer() : completer(static_cast<std::pmr::memory_resource*>(nullptr)) {}
   explicit completer(std::pmr::memory_resource* memory)
-      : state_(detail::deferred_state<T>::make(memory)) {}
+      : state_(detail::deferred_ptr<T>::adopt(detail::deferred_state<T>::make(memory))) {}
 
   completer(completer&&) noexcept = default;
   completer& operator=(completer&& other) noexcept {
     completer taken(std::move(other));
-    state_.swap(taken.state_);
+    std::swap(state_, taken.state_);
     std::swap(deferred_taken_, taken.deferred_taken_);
     return *this;
   }
   ~completer() {
-    if (state_ != nullptr) state_->settle([](auto& o) { o.set(detail::failure::broken); });
+    if (state_) state_->settle([](auto& o) { o.set(detail::failure::broken); });
   }
 
   /// The deferred to return from the callable. Once; throws `no_state` the second time.
@@ -98,8 +98,7 @@ class completer {
     if (std::exchange(deferred_taken_, true)) {
       detail::throw_no_state("get_deferred() was called before: a completer has one deferred");
     }
-    s.add_ref();
-    return deferred<T>(s);
+    return deferred<T>(detail::deferred_ptr<T>(s));
   }
 
   /// Ends the call with a T made from `args`; if making it throws, with that exception. Nothing is
@@ -143,7 +142,7 @@ class completer {
     try {
       std::forward<F>(work)();
     } catch (...) {
-      if (state_ != nullptr) reject(std::current_exception());
+      if (state_) reject(std::current_exception());
     }
   }
 
@@ -163,21 +162,21 @@ class completer {
   bool is_cancelled() const { return state().is_cancelled(); }
 
   /// Does it hold the right to resolve? False when moved from or released.
-  explicit operator bool() const noexcept { return state_ != nullptr; }
+  explicit operator bool() const noexcept { return bool(state_); }
 
   /// For `void* data` of a C callback: gives the completer up to the pointer ...
   void* release() noexcept { return state_.release(); }
   /// ... and takes it back. Each released pointer must come back exactly once.
   static completer from(void* released) noexcept {
-    return completer(static_cast<detail::deferred_state<T>*>(released));
+    return completer(detail::deferred_ptr<T>::adopt(static_cast<detail::deferred_state<T>*>(released)));
   }
 
  private:
-  explicit completer(detail::deferred_state<T>* state) noexcept
-      : state_(state), deferred_taken_(true) {}
+  explicit completer(detail::deferred_ptr<T>&& state) noexcept
+      : state_(std::move(state)), deferred_taken_(true) {}
 
   detail::deferred_state<T>& state() const {
-    if (state_ == nullptr) {
+    if (!state_) {
       detail::throw_no_state("this completer is empty: it was moved from or released");
     }
     return *state_;

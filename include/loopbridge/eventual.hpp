@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/interruption.hpp"
 #include "loopbridge/place.hpp"

@@ -12,12 +12,12 @@ namespace detail {
 
 /// Moves a result into a promise. Its own, until the result is there.
 template <class T>
-class fulfiller final : public watcher {
+class fulfiller final : public completion_callback {
  public:
   explicit fulfiller(eventual<T>&& e) noexcept : from_(std::move(e)) {}
 
   std::future<T> future() { return to_.get_future(); }
-  void start() noexcept { eventual_access::state(from_).watch(*this); }
+  void start() noexcept { eventual_access::state(from_).on_completion(*this); }
 
   void notify() noexcept override {
     const std::unique_ptr<fulfiller> own(this);

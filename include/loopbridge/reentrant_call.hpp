@@ -45,7 +45,7 @@ class reentrant_call {
 
   /// Fires: `accepted`, `stopped` or `wrong_process`. Anywhere: threads, handlers, finalizers, at
   /// any instruction. No lock, no allocation; errno is kept. (A moved-from one is `stopped`.)
-  status post() noexcept { return state_ != nullptr ? state_->fire() : status::stopped; }
+  status post() noexcept { return state_ ? state_->fire() : status::stopped; }
 
   /// Fires and waits until the callable has run for it, at most for `timeout`. Anywhere that post()
   /// may be called, but for the loop's thread. A deadline is required, because the loop may depend
@@ -57,29 +57,25 @@ class reentrant_call {
   /// are under way); or `timed_out`: it will still run, or be reported if the bridge stops.
   template <class Rep, class Period>
   status call_for(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return state_ != nullptr ? state_->fire_and_wait(detail::deadline_after(timeout))
+    return state_ ? state_->fire_and_wait(detail::deadline_after(timeout))
                              : status::stopped;
   }
 
   void call_for(detail::no_duration) noexcept {}  // wrong, and says so
 
   /// How many firings found another one queued and were added to it. Any thread, any handler.
-  std::uint64_t coalesced() const noexcept { return state_ != nullptr ? state_->coalesced() : 0; }
+  std::uint64_t coalesced() const noexcept { return state_ ? state_->coalesced() : 0; }
 
  private:
-  struct release {
-    void operator()(detail::reentrant_state* state) const noexcept { state->release_ref(); }
-  };
-
   template <class F>
-  static detail::reentrant_state* make(detail::core_base& core, F&& f, place where) {
+  static detail::ref_ptr<detail::reentrant_state> make(detail::core_base& core, F&& f, place where) {
     auto* const made = detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
         core.memory(), core, where, std::forward<F>(f));
-    core.enroll(*made);
-    return made;
+    core.register_firings(*made);
+    return detail::ref_ptr<detail::reentrant_state>::adopt(made);
   }
 
-  std::unique_ptr<detail::reentrant_state, release> state_;
+  detail::ref_ptr<detail::reentrant_state> state_;
 };
 
 }  // namespace loopbridge

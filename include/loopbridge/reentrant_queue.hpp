@@ -16,7 +16,7 @@
 #include "loopbridge/detail/futex.hpp"
 #include "loopbridge/detail/process_mark.hpp"
 #include "loopbridge/detail/slot_pool.hpp"
-#include "loopbridge/detail/submission_list.hpp"
+#include "loopbridge/detail/inbox.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/status.hpp"
@@ -88,10 +88,10 @@ class queue_base {
   void wake() noexcept;
 
   const process_mark process_;
-  basic_submission_list<queue_node> list_;
+  submission_list<queue_node> list_;
   alignas(64) std::atomic<std::uint32_t> word_{0};
-  std::mutex mutex_;               ///< the getters', for a few instructions, signals blocked
-  basic_chain<queue_node> taken_;  ///< off the list, and nobody's yet; under the mutex
+  std::mutex mutex_;               ///< the getters', for a few instructions, undisturbed
+  basic_batch<queue_node> taken_;  ///< off the list, and nobody's yet; under the mutex
 };
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/detail/executor_ref.hpp"
+#include "loopbridge/detail/internal_node.hpp"
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.
 //
@@ -24,7 +25,7 @@ class schedule_awaiter final : public node {
   void await_suspend(std::coroutine_handle<> h) {
     coroutine_ = h;
     const place where = where_;
-    const status s = core_.submit_call(*this, {}, where);  // it may go on, and be gone, by now
+    const status s = enter(core_, *this, {}, where);  // it may go on, and be gone, by now
     throw_unless_ok(s, where);
   }
   void await_resume() const {
@@ -59,9 +60,11 @@ class schedule_awaiter final : public node {
 core_ptr core_of_this_thread() noexcept;
 
 /// What an executor gets to run.
-class resumable : public node {
+class resumable : public internal_node<resumable> {
  public:
   virtual void go_on() noexcept = 0;
+  void go(core_base&) noexcept { go_on(); }
+  void end(core_base&) noexcept { go_on(); }
 
  protected:
   ~resumable() = default;
@@ -100,7 +103,7 @@ class named_executor {
 
 /// co_await of an eventual in such a coroutine.
 template <class T, bool owns, class Where>
-class foreign_awaiter final : public watcher, public resumable {
+class foreign_awaiter final : public completion_callback, public resumable {
   using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
 
  public:
@@ -111,7 +114,7 @@ class foreign_awaiter final : public watcher, public resumable {
   bool await_ready() const { return std::is_same_v<Where, same_loop> && answer_.ready(); }
   void await_suspend(std::coroutine_handle<> h) {
     coroutine_ = h;
-    eventual_access::state(answer_).watch(*this);  // this may be gone by now
+    eventual_access::state(answer_).on_completion(*this);  // this may be gone by now
   }
   decltype(auto) await_resume() {
     if constexpr (owns) {
@@ -127,15 +130,6 @@ class foreign_awaiter final : public watcher, public resumable {
     if (where_.submit(*this) || of_call.submit(*this) == status::accepted) return;
     go_on();
   }
-  result_base* run(core_base& core) noexcept override {
-    core.counts().not_calls.add_alone();
-    return refuse(core);
-  }
-  result_base* refuse(core_base&) noexcept override {
-    go_on();
-    return nullptr;
-  }
-  bool is_call() const noexcept override { return false; }
   void go_on() noexcept override {
     const result_base& call = eventual_access::state(answer_);
     const core_ptr core(call.core());  // this is gone when the coroutine has gone on

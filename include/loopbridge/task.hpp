@@ -7,7 +7,7 @@
 
 #include "loopbridge/detail/eventual_awaiter.hpp"
 #include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"

@@ -139,8 +139,8 @@ template <class Rep, class Period, class F>
 auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where)
     -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
   using bound = detail::bound_call_of<F>;
-  return do_submit(
-      {}, where,
+  return detail::submit_to(
+      core(), {}, where,
       detail::delayed_call<bound>{bound(std::forward<F>(f)), detail::deadline_after(delay)});
 }
 
@@ -154,7 +154,7 @@ repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&
   }
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
-  auto t = do_submit({}, where, repeating{std::forward<F>(f), every, shared, core(), where});
+  auto t = detail::submit_to(core(), {}, where, repeating{std::forward<F>(f), every, shared, core(), where});
   return repeated_call(std::move(shared), std::move(t));
 }
 

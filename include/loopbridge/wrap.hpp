@@ -31,9 +31,9 @@ class wrapped_function {
   decltype(auto) operator()(Args&&... args) const {
     bridge& to = to_ != nullptr ? *to_ : default_bridge();
     if constexpr (Blocks) {
-      return to.do_call_until(entry::within(timeout_), where_, f_, std::forward<Args>(args)...);
+      return call_on_until(to.core(), entry::within(timeout_), where_, f_, std::forward<Args>(args)...);
     } else {
-      return to.do_submit({}, where_, f_, std::forward<Args>(args)...);
+      return submit_to(to.core(), {}, where_, f_, std::forward<Args>(args)...);
     }
   }
 

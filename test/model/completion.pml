@@ -95,7 +95,7 @@ inline cancel()
            set_outcome();
            publish(WAITING, LOOP_GONE, was);
            touch(); /* core_ */
-           delist_later()
+           unregister_later()
         :: else
         fi
      :: else
@@ -241,7 +241,7 @@ end_of_none:
   :: ok ->
      atomic { touch_deferred(); was = link; link = SETTLED };
      if
-     :: was == THE_CALL -> complete_waiting(); delist_later()
+     :: was == THE_CALL -> complete_waiting(); unregister_later()
      :: else -> was = 0
      fi
   :: else
@@ -254,6 +254,6 @@ active proctype quiescence()
 end_of_all:
   timeout;
   assert(freed && !callable && runs <= 1);
-  assert(deferred_refs == 0 && !enlisted);
+  assert(deferred_refs == 0 && !registered);
   assert(hooks == (claimed == CANCELLED -> 1 : 0))
 }

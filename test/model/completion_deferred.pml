@@ -10,7 +10,7 @@ bool made;          /* there is one */
 byte claimed;       /* deferred_base::claim_ */
 byte link;          /* deferred_base::link_ */
 byte deferred_refs; /* deferred_base::refs_ */
-bool enlisted;      /* it is in the register */
+bool registered;      /* it is in the register */
 bool source;        /* result_base::source_: the call holds it */
 bool closed;        /* the submission list is */
 bool posted;        /* the deferred is in the submission list, as a node */
@@ -33,14 +33,14 @@ inline claim(as, ok)
   }
 }
 
-/* core::delist, by who holds the turn: runs the cancel hook if that is owed */
-inline delist()
+/* core_base::unregister, by who holds the turn: runs the cancel hook if that is owed */
+inline unregister()
 {
   if
-  :: enlisted ->
+  :: registered ->
      atomic {
        touch_deferred();
-       enlisted = false;
+       registered = false;
        hooks = hooks + (claimed == CANCELLED -> 1 : 0);
        assert(hooks <= 1)
      };
@@ -49,8 +49,8 @@ inline delist()
   fi
 }
 
-/* core::delist_later. When the loop does so itself, in wait_for_answer, it finds the node later. */
-inline delist_later()
+/* core_base::unregister_later. When the loop does so itself, in wait_for_answer, it finds the node later. */
+inline unregister_later()
 {
   atomic { touch_deferred(); deferred_refs++ };
   if
@@ -59,11 +59,11 @@ inline delist_later()
   fi
 }
 
-/* deferred_base::delisting::run and refuse */
+/* deferred_base::unregistration::go */
 inline run_posted_deferred()
 {
   posted = false;
-  delist();
+  unregister();
   release_deferred()
 }
 
@@ -71,7 +71,7 @@ inline run_posted_deferred()
 inline wait_for_answer()
 {
   source = true;
-  atomic { deferred_refs++; enlisted = true }; /* core::enlist */
+  atomic { deferred_refs++; registered = true }; /* core_base::register_deferred */
   atomic { /* completion::start_waiting */
     touch();
     assert(phase(word) == RUNNING);
@@ -84,11 +84,11 @@ inline wait_for_answer()
     link = (ok -> THE_CALL : link)
   };
   if
-  :: !ok -> delist(); complete_waiting()
+  :: !ok -> unregister(); complete_waiting()
   :: ok && last ->
      claim(CANCELLED, ok);
      if
-     :: ok -> delist_later(); complete_waiting()
+     :: ok -> unregister_later(); complete_waiting()
      :: else
      fi
   :: else
@@ -104,13 +104,13 @@ inline end_on_loop()
   :: else
   fi;
   if
-  :: enlisted ->
+  :: registered ->
      claim(CANCELLED, ok);
      if
      :: ok -> atomic { touch_deferred(); assert(link == THE_CALL) }; complete_waiting()
      :: else
      fi;
-     delist()
+     unregister()
   :: else
   fi
 }

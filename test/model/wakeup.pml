@@ -1,4 +1,4 @@
-/* Submitting, waking and stopping: the list, the bell, the doorbell and the loop's turn, with
+/* Submitting, waking and stopping: the list, the inbox, the doorbell and the loop's turn, with
  * threads that submit and handlers that interrupt them.
  *
  * One step is one access to shared memory, one system call, or one callable run. Each inline
@@ -32,7 +32,7 @@ byte next[NODES + 1];
 #ifdef ADOPTED
 byte episode = 1; /* core::adopt: until the first turn it counts as asleep */
 #else
-byte episode; /* bell::episode_ */
+byte episode; /* inbox::episode_ */
 #endif
 bool rung;        /* the doorbell's descriptor is readable */
 byte in_turn;     /* core::in_turn_ */

@@ -18,7 +18,7 @@ end_of_stores:
 #define flush_first() skip
 #endif
 
-/* bell::arm */
+/* inbox::arm */
 inline arm()
 {
   be = own_episode;
@@ -37,7 +37,7 @@ inline arm()
   fi
 }
 
-/* bell::disarm. Two steps: a silence() may come between, and writes the same. */
+/* inbox::disarm. Two steps: a mark_rung() may come between, and writes the same. */
 inline disarm()
 {
   flush_first();
@@ -102,8 +102,8 @@ inline end_node(m)
   }
 }
 
-/* core::drain */
-inline drain()
+/* core::run_batch */
+inline run_batch()
 {
   if
   :: chain == 0 -> take(chain)
@@ -154,7 +154,7 @@ inline read_doorbell()
 /* core::end_on_loop: its list */
 inline end_on_loop()
 {
-  drain();
+  run_batch();
   disarm();
   turns_ended = true
 }
@@ -164,14 +164,14 @@ inline end_on_loop()
 inline after_poll()
 {
   disarm();
-  drain();
+  run_batch();
   if
   :: head & CLOSED -> end_on_loop()
   :: else
   fi
 }
 #else
-/* core::after_poll, with core::run_turn and core::try_take_turn */
+/* core::after_poll, with core::run_turn and drain_lock::try_take */
 inline after_poll()
 {
   disarm();
@@ -180,12 +180,12 @@ inline after_poll()
      in_turn == 0;
      break
   :: atomic { in_turn == 0 -> in_turn = 1 };
-     drain();
+     run_batch();
      if
      :: head & CLOSED -> end_on_loop()
      :: else
      fi;
-     give_turn_back();
+     give_back();
      if
 #ifndef NO_LOOK_AFTER_TURN
      :: (head & CLOSED) && !turns_ended
@@ -216,13 +216,13 @@ inline release_waiters_from_elsewhere()
      :: own_chain != 0 -> end_next(own_chain)
      :: else -> break
      od;
-     give_turn_back()
+     give_back()
   :: else
   fi
 }
 
-/* core::give_turn_back */
-inline give_turn_back()
+/* drain_lock::give_back */
+inline give_back()
 {
 #ifdef TURN_GIVEN_BACK_UNSEEN
   in_turn = 0
@@ -246,7 +246,7 @@ inline end_turns()
      !sleeps_for_turn
   od;
   end_on_loop();
-  give_turn_back()
+  give_back()
 }
 
 /* What an application may do with an adopted loop between its turns: go on, sleep in another loop

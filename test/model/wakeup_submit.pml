@@ -1,4 +1,4 @@
-/* The submitter's side: submission_list::push, bell::episode_to_ring and silence, core::ring. */
+/* The submitter's side: submission_list::push, inbox::wake and mark_rung, core_base::ring. */
 
 #ifdef SPLIT_PUBLISH
 /* Exchange, then link, as Vyukov's queues do. The taker, which begins with the oldest node, waits
@@ -64,7 +64,7 @@ inline account_accepted(n)
   place[n] = pushed
 }
 
-/* core_base::wake */
+/* inbox::wake */
 inline wake()
 {
 #ifdef PENDING_FLAG
@@ -82,20 +82,20 @@ inline wake()
 #endif
 }
 
-/* core::ring */
+/* core_base::ring */
 inline ring()
 {
 #ifdef MARK_BEFORE_WRITE
-  silence();
+  mark_rung();
   rung = true
 #else
   rung = true;
-  silence()
+  mark_rung()
 #endif
 }
 
-/* bell::silence */
-inline silence()
+/* inbox::mark_rung */
+inline mark_rung()
 {
 #ifdef NO_EPISODE_NUMBER
   atomic { episode = 0; e = 0 }

@@ -71,14 +71,14 @@ std::uint64_t handler_dropped(const loopbridge::log_sink& l) noexcept {
 status handler_submit(detail::core_base& c, detail::node& n) noexcept {
   return c.submit(n);
 }
-bool handler_push(detail::submission_list& l, detail::node& n) noexcept {
+bool handler_push(detail::submission_list<detail::node>& l, detail::node& n) noexcept {
   return l.push(n);
 }
-bool handler_close(detail::submission_list& l) noexcept {
+bool handler_close(detail::submission_list<detail::node>& l) noexcept {
   return l.close() && l.closed();
 }
-void handler_bell(detail::bell& b) noexcept {
-  if (const std::uint64_t episode = b.episode_to_ring(); episode != 0) b.silence(episode);
+void handler_wake(detail::core_base& c) noexcept {
+  c.wake();
 }
 bool handler_claim_and_release(detail::slot_pool<detail::reentrant_post>& p) noexcept {
   detail::reentrant_post* const slot = p.claim();

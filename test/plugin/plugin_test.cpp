@@ -61,7 +61,7 @@ loopbridge::task<int> add_one(bridge& other) {
 /// Makes, uses and ends whatever there is. What went wrong; no doctest, which has thread_locals.
 std::string use_everything() {
   loopbridge::options watched;
-  watched.watchdog = {.callback = generous, .wait = generous};
+  watched.watchdog = {.callback = generous};
   watched.stop_at_thread_end = true;
   bridge b(watched), other;
   if (b.call([] { return 1; }) != 1) return "call";

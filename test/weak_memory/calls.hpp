@@ -107,7 +107,7 @@ WEAK_SCENARIO("what is taken from a list shows what its pusher did before") {
     weak::plain<int> written{0};
   };
   std::array<item, 2> items;
-  loopbridge::detail::submission_list list;
+  loopbridge::detail::submission_list<loopbridge::detail::node> list;
   const auto push = [&](item& i) {
     i.written = 1;
     require(list.push(i), "refused");

@@ -68,6 +68,7 @@ using ::weak::weak_clock;
 #define thread_local  // the executor's: see start_library()
 
 #include "../../src/bridge.cpp"
+#include "../../src/call.cpp"
 #include "../../src/completion.cpp"
 #include "../../src/core_base.cpp"
 #include "../../src/core_full.cpp"
@@ -76,12 +77,14 @@ using ::weak::weak_clock;
 #include "../../src/core_turn.cpp"
 #include "../../src/deferred.cpp"
 #include "../../src/errors.cpp"
+#include "../../src/firing_register.cpp"
 #include "../../src/futex.cpp"
 #include "../../src/gathering.cpp"
 #include "../../src/interruption_flag.cpp"
+#include "../../src/loop_handles.cpp"
 #include "../../src/own_thread.cpp"
 #include "../../src/reentrant.cpp"
-#include "../../src/result.cpp"
+#include "../../src/reports.cpp"
 #include "../../src/stats.cpp"
 #include "../../src/wait_chain.cpp"
 #include "../../src/wait_graph.cpp"

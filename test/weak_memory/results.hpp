@@ -92,7 +92,7 @@ WEAK_SCENARIO("an interruption ends a wait whenever it comes, and an answer does
   require(answer.get() == 7, "a wrong answer");
 }
 
-struct counting_watcher final : loopbridge::detail::watcher {
+struct counting_watcher final : loopbridge::detail::completion_callback {
   explicit counting_watcher(const loopbridge::eventual<tracked>& e) : answer(e) {}
   void notify() noexcept override {
     require(answer.get().value == 7, "told before the answer");
@@ -108,8 +108,8 @@ WEAK_SCENARIO("watchers are told once, whenever they come, and see the answer") 
     const auto answer = bridge.submit([] { return tracked(); });
     counting_watcher first(answer);
     counting_watcher second(answer);
-    loopbridge::detail::eventual_access::state(answer).watch(first);
-    loopbridge::detail::eventual_access::state(answer).watch(second);
+    loopbridge::detail::eventual_access::state(answer).on_completion(first);
+    loopbridge::detail::eventual_access::state(answer).on_completion(second);
     bridge.call([] {});
     require(first.told == 1 && second.told == 1, "not told once");
   }

@@ -17,25 +17,12 @@ using weak::require;
 /// A core as the graph knows it: a thread that runs a loop. There is no loop.
 class loop_in_name final : public loopbridge::detail::core_base {
  public:
-  loop_in_name() : core_base(nullptr, nullptr, nullptr) {}
+  loop_in_name() : core_base(loopbridge::loop_ref(nullptr), nullptr, nullptr, nullptr) {
+    name_ = "loop";
+  }
   void is_adopted() { run_on_any_thread(); }
   void runs_here() { note_loop_thread(); }
   void ends_here() { forget_loop_thread(); }
-
-  bool handler_may_wait() const noexcept override { return true; }
-  const char* name() const noexcept override { return "loop"; }
-  loopbridge::loop_ref loop() const noexcept override { std::terminate(); }
-  void unhandled(std::exception_ptr, loopbridge::place) noexcept override {}
-  void enlist(loopbridge::detail::deferred_base&) noexcept override {}
-  void delist_later(loopbridge::detail::deferred_base&) noexcept override {}
-  bool try_delist(loopbridge::detail::deferred_base&) noexcept override { return false; }
-  void delist(loopbridge::detail::deferred_base&) noexcept override {}
-  void enroll(loopbridge::detail::reentrant_state&) noexcept override {}
-  void strike_off(loopbridge::detail::reentrant_state&) noexcept override {}
-
- private:
-  void ring(std::uint64_t) noexcept override {}
-  void destroy() noexcept override {}
 };
 
 /// Waits for `target`, if that is not refused, until `over`.

@@ -26,7 +26,7 @@ namespace loopbridge::detail {
 ///   cancel       asked while running: a deferred that the callable returns is cancelled at once
 ///   loop_gone    the loop's side has let go of the call
 ///   handle_gone  the handle was dropped; whichever of these two is set second frees the call
-///   watched      somebody is to be told of `done`, instead of sleeping for it: see watcher
+///   callbacks    somebody is notified of `done`, instead of sleeping for it: see completion_callback
 ///
 /// The one who completes writes the outcome, then adds `done` with release; readers of `done`
 /// acquire, so they see the outcome and everything done before it on the completing thread. All
@@ -78,30 +78,30 @@ class completion {
     return (old & handle_gone_mark) != 0;
   }
 
-  /// publish() for calls that may be watched. `watched`: the loop's side was not let go of, so that
-  /// the call is there until the watchers are told and release_loop() says what became of it.
+  /// publish() for calls that may have callbacks. `has_callbacks`: the loop's side was not let go
+  /// of, so that the call is there until they are notified and release_loop() says what became of
+  /// it.
   struct published {
     bool handle_gone;
-    bool watched;
+    bool has_callbacks;
   };
   published publish_or_hold(phase from) noexcept {
     std::uint32_t old = word_.load(std::memory_order_relaxed);
-    // Not an addition, as in publish(): whether it is watched must hold at the moment of `done`.
-    // The order is that of publish(): pairs with is_done(), wait() and release_handle().
+    // Not an addition, as in publish(): whether there are any must hold at the moment of `done`.
     while (!word_.compare_exchange_weak(
-        old, old + (done - from) + ((old & watched_mark) != 0 ? 0 : loop_gone_mark),
-        std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish()
+        old, old + (done - from) + ((old & callbacks_mark) != 0 ? 0 : loop_gone_mark),
+        std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish(): pairs with is_done(), wait() and release_handle()
     }
     wake_sleepers(old);
-    return {(old & handle_gone_mark) != 0, (old & watched_mark) != 0};
+    return {(old & handle_gone_mark) != 0, (old & callbacks_mark) != 0};
   }
 
-  /// Who holds the handle: who completes is to look for watchers. False: it is done.
-  bool mark_watched() noexcept { return phase_of(word_.fetch_or(watched_mark)) != done; }
-  /// Who holds the handle and has completed: did somebody come to watch before that? Relaxed: it
-  /// is about one word, and sees at least what the caller's own publish() saw.
-  bool is_watched() const noexcept {
-    return (word_.load(std::memory_order_relaxed) & watched_mark) != 0;
+  /// Holder of the handle, after a callback was added: the completer is to look. False: it is done.
+  bool mark_has_callbacks() noexcept { return phase_of(word_.fetch_or(callbacks_mark)) != done; }
+  /// Holder of the handle, who has completed: was a callback added before that? Relaxed: it is
+  /// about one word, and sees at least what the caller's own publish() saw.
+  bool has_callbacks() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & callbacks_mark) != 0;
   }
 
   /// Loop: found a cancelled call in its list. True: the caller must free it.
@@ -133,7 +133,7 @@ class completion {
   static constexpr std::uint32_t cancel_mark = 16;
   static constexpr std::uint32_t loop_gone_mark = 32;
   static constexpr std::uint32_t handle_gone_mark = 64;
-  static constexpr std::uint32_t watched_mark = 128;
+  static constexpr std::uint32_t callbacks_mark = 128;
 
   void wake_sleepers(std::uint32_t old) noexcept {
     if ((old & sleeper_mark) != 0) futex_wake_all(word_);  // only the address is used

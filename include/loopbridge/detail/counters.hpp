@@ -38,9 +38,10 @@ struct counters {
   counter ended;              ///< of those, run or else done with
   counter turns;              ///< in which there was something to take
   counter most_taken;         ///< at once
-  counter not_calls;          ///< ended, and the library's own
-  counter husks;              ///< ended, and cancelled before
-  counter stopped;            ///< ended, and refused because the bridge stopped
+  counter internal;             ///< ended, and the library's own operations
+  counter cancelled_in_queue;   ///< ended, and cancelled before
+  counter refused_at_end;       ///< ended, and refused because the bridge stopped
+  counter internal_refused;     ///< of those, the library's own
   counter sleeps;
   counter longest_turn;  ///< in milliseconds
   counter longest_call;  ///< in nanoseconds, from longest_file:longest_line

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <atomic>
-#include <coroutine>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
 #include "loopbridge/deferred.hpp"
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/gathering.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/internal_node.hpp"
+#include "loopbridge/detail/ref_counted.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/eventual.hpp"
 
@@ -37,35 +36,29 @@ class call_awaiter : public task_awaiter {
  private:
   /// Brings the task back to its loop.
   ///
-  /// Counted: the awaiter, whose task may go on without the answer, and the call that is watched
-  /// and then the list. `refs_`: two, and whoever makes it 0 frees. Default orders.
-  class way_back final : public watcher, public node {
+  /// Held by: the awaiter, whose task may go on without the answer; the call that is watched, and
+  /// then the list.
+  class way_back final : public completion_callback,
+                         public internal_node<way_back>,
+                         public ref_counted<way_back> {
    public:
-    way_back(core_base& core, call_awaiter& awaiter) noexcept : core_(core), awaiter_(&awaiter) {}
+    way_back(core_base& core, call_awaiter& awaiter) noexcept
+        : ref_counted(2), core_(core), awaiter_(&awaiter) {}
 
     /// Loop: the task does not wait any more.
     void give_up() noexcept { awaiter_ = nullptr; }
 
     void notify() noexcept override;
-    result_base* run(core_base& core) noexcept override;
-    result_base* refuse(core_base& core) noexcept override;
-    bool is_call() const noexcept override { return false; }
-
-    void release_ref() noexcept {
-      if (refs_.fetch_sub(1) == 1) destroy_in_block(this, nullptr);
-    }
+    void go(core_base& core) noexcept;
+    void end(core_base&) noexcept { release_ref(); }
+    void destroy() noexcept { destroy_in_block(this, nullptr); }
 
    private:
     const core_ptr core_;
     call_awaiter* awaiter_;  ///< loop thread; null: it has gone on
-    std::atomic<unsigned> refs_{2};
   };
-  struct release {
-    void operator()(way_back* w) const noexcept { w->release_ref(); }
-  };
-
   result_base& call_;
-  std::unique_ptr<way_back, release> back_;
+  ref_ptr<way_back> back_;
   bool given_up_ = false;
 };
 

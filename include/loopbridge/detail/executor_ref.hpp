@@ -35,7 +35,7 @@ class executor_ref<bridge> {
   explicit executor_ref(bridge& to) : core_(to.core()) {}
   template <class F>
   void post(F&& f, place where) const {
-    post_to(*core_, {}, where, std::forward<F>(f));
+    post_to(*core_, where, std::forward<F>(f));
   }
   /// For what is no call, and goes on in any case: refused when the bridge stops, too. False: it
   /// has stopped.

@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "loopbridge/deferred.hpp"
-#include "loopbridge/detail/calls.hpp"
+#include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/submit.hpp"
 #include "loopbridge/eventual.hpp"
 
 /// What then(), when_all() and when_any() are made of: calls that wait for others.
@@ -55,10 +56,9 @@ using round_ptr = std::unique_ptr<round, let_go_of>;
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
 /// its own, since parts that do not matter any more still look for their seats.
 ///
-/// Counted: by its gathering, by each part until it has been told, and by the list. In default
-/// orders: `left` counts the parts that are not done; `over` is set once, by the thread that
+/// Held by: its gathering, each part until it has been told, and the list. In default orders: `left` counts the parts that are not done; `over` is set once, by the thread that
 /// decides, which then writes `decided` and hands this to the loop.
-class round final : public node {
+class round final : public internal_node<round>, public ref_counted<round> {
  public:
   enum class ends { one, all_or_failed };
 
@@ -74,12 +74,12 @@ class round final : public node {
   /// By the gathering, which is not told any more.
   void let_go() noexcept;
 
-  result_base* run(core_base& core) noexcept override;
-  result_base* refuse(core_base& core) noexcept override;
-  bool is_call() const noexcept override { return false; }
+  void go(core_base& core) noexcept;
+  void end(core_base&) noexcept { release_ref(); }
 
  private:
-  struct seat final : watcher {
+  friend class ref_counted<round>;
+  struct seat final : completion_callback {
     void notify() noexcept override;
     round* of;
     result_base* part;
@@ -89,7 +89,7 @@ class round final : public node {
   ~round() = default;
   bool is_over() noexcept;
   void came(const seat& s) noexcept;
-  void release_ref() noexcept;
+  void destroy() noexcept;
   seat* seats() noexcept { return reinterpret_cast<seat*>(this + 1); }
 
   const core_ptr core_;
@@ -100,7 +100,6 @@ class round final : public node {
   std::size_t decided_ = 0;
   std::atomic<std::size_t> left_{0};
   std::atomic<bool> over_{false};
-  std::atomic<std::size_t> refs_{1};
 };
 
 inline void let_go_of::operator()(round* r) const noexcept {
@@ -241,7 +240,7 @@ class new_combination {
   template <class TakeBack>
   eventual<T> submit(TakeBack take_back) {
     try {
-      throw_unless_ok(core_.submit_call(*call_, {}, where_), where_);
+      throw_unless_ok(enter(core_, *call_, {}, where_), where_);
     } catch (...) {
       take_back(body());
       throw;

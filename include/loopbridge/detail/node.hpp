@@ -7,8 +7,8 @@ class result_base;
 
 /// One entry of the submission list: a call, wherever it lives (a stack, a block, a slot).
 ///
-/// An accepted node gets exactly one of run() and refuse(), after which the core never
-/// touches it again: that may free it or hand it back to its owner. So `next` is read before.
+/// An accepted node gets exactly one of run() and refuse(), after which the core never touches it
+/// again: that may free it or hand it back to its owner. So `next` is read before.
 ///
 /// What the two return is a call that has come to its end, or null: the caller publishes its
 /// answer, by result_base::finish(), when the function has returned. For as soon as the waiter has
@@ -21,9 +21,6 @@ class node {
   [[nodiscard]] virtual result_base* run(core_base& core) noexcept = 0;
   /// Who ends the bridge: mostly the loop.
   [[nodiscard]] virtual result_base* refuse(core_base& core) noexcept = 0;
-  /// False: an errand of the library's own, which stats() leaves out. run() then counts itself in
-  /// counters::not_calls; refuse() is counted by its caller.
-  virtual bool is_call() const noexcept { return true; }
 
  protected:
   node() = default;

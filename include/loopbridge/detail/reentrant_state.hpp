@@ -9,6 +9,7 @@
 #include "loopbridge/detail/completion.hpp"
 #include "loopbridge/detail/core_base.hpp"
 #include "loopbridge/detail/invoke.hpp"
+#include "loopbridge/detail/ref_counted.hpp"
 #include "loopbridge/detail/slot_pool.hpp"
 
 namespace loopbridge::detail {
@@ -30,8 +31,8 @@ namespace loopbridge::detail {
 /// the frame that took the node may be refused, or stay where it was interrupted. So the core knows
 /// all of these states, and its end sets `over` and reports what was counted before that.
 ///
-/// Home of `refs_`: the reentrant_call, and each node of ours in the list.
-class reentrant_state : public node {
+/// Held by: the reentrant_call, and each node of ours in the list.
+class reentrant_state : public node, public ref_counted<reentrant_state> {
  public:
   static constexpr unsigned wait_slots = 16;
 
@@ -42,7 +43,7 @@ class reentrant_state : public node {
   result_base* run(core_base& core) noexcept override;
   result_base* refuse(core_base& core) noexcept override;
 
-  /// By who ends the bridge, when nothing of this is in the list, or by end(): refuses all later
+  /// By who ends the bridge, when nothing of this is in the list, or by destroy(): refuses all later
   /// firings. How many are left that were accepted. Relaxed: they are not run.
   std::uint64_t end_firings() noexcept {
     return word_.exchange(over_mark, std::memory_order_relaxed) & count_mask;
@@ -52,19 +53,14 @@ class reentrant_state : public node {
   // The core's list of all: under its mutex.
   reentrant_state* previous = nullptr;
   reentrant_state* following = nullptr;
-  bool enrolled = false;
-
-  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release_ref() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) end();  // pairs with release_ref()
-  }
+  bool registered = false;
 
  protected:
   reentrant_state(core_base& core, place where) noexcept;
   ~reentrant_state() = default;
 
   virtual void invoke(loop_ref loop, std::uint64_t firings) = 0;
-  virtual void destroy() noexcept = 0;
+  virtual void free_block() noexcept = 0;
 
   core_ptr core_;
 
@@ -83,8 +79,9 @@ class reentrant_state : public node {
     void finish() noexcept;
   };
 
-  /// The last hold is gone: reports firings that were accepted and then not run, and destroys.
-  void end() noexcept;
+  friend class ref_counted<reentrant_state>;
+  /// Reports firings that were accepted and then not run.
+  void destroy() noexcept;
   void report_as_stopped() noexcept;
   /// Loop: runs the callable for `extra` and all firings counted so far, which it takes off the
   /// word together with marks that are not to be kept.
@@ -97,7 +94,6 @@ class reentrant_state : public node {
   const place where_;
   std::atomic<std::uint64_t> word_{0};
   std::atomic<std::uint64_t> coalesced_{0};  ///< a statistic: relaxed
-  std::atomic<std::uint32_t> refs_{1};
   slot_bits waits_in_use_{wait_slots};
   wait_slot waits_[wait_slots];
 };
@@ -131,7 +127,7 @@ class reentrant_state_of final : public reentrant_state {
       f_();
     }
   }
-  void destroy() noexcept override {
+  void free_block() noexcept override {
     const core_ptr core = std::move(core_);
     destroy_in_block(this, core->memory());
   }

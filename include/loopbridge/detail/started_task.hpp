@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/task.hpp"
 
@@ -86,12 +86,12 @@ class started_task final : public deferred_state<T>, public task_starter {
 };
 
 template <class T, class Bound>
-deferred_state<T>* start_task(core_base& core, place where, Bound& callable, outcome<T>& result) {
+deferred_ptr<T> start_task(core_base& core, place where, Bound& callable, outcome<T>& result) {
   auto* const started =
       make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));
-  if (started->start(result)) return nullptr;
+  if (started->start(result)) return {};
   started->wait();
-  return started;
+  return deferred_ptr<T>::adopt(started);
 }
 
 }  // namespace loopbridge::detail

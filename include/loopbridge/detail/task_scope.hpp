@@ -7,6 +7,7 @@
 
 #include "loopbridge/detail/blocks.hpp"
 #include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/internal_node.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/errors.hpp"
 
@@ -154,12 +155,11 @@ class task_scope {
   friend class task_holder;
 
   /// In the list: the line goes on. It is there for as long as the line waits, and so its scope is.
-  class resumption final : public node {
+  class resumption final : public internal_node<resumption> {
    public:
     explicit resumption(task_scope& of) noexcept : of_(of) {}
-    result_base* run(core_base& core) noexcept override;
-    result_base* refuse(core_base& core) noexcept override;
-    bool is_call() const noexcept override { return false; }
+    void go(core_base&) noexcept { of_.resume(); }
+    void end(core_base&) noexcept { of_.resume(); }
 
    private:
     task_scope& of_;

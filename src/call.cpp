@@ -1,4 +1,4 @@
-#include "loopbridge/detail/result.hpp"
+#include "loopbridge/detail/call.hpp"
 
 #include "loopbridge/detail/interruption_flag.hpp"
 
@@ -7,16 +7,6 @@ namespace {
 /// While the calling thread gives up handles: where those go that it gives up by doing so.
 constinit thread_local result_base** more_to_give_up = nullptr;
 }  // namespace
-
-bool result_base::wait(deadline until, const interruption_flag* by) {
-  if (completion_.is_done()) return true;
-  const auto lasts = until == no_deadline && by == nullptr ? blocking_wait::how::endless
-                                                           : blocking_wait::how::timed;
-  const blocking_wait waiting(core_, where_, lasts, &completion_, this);
-  if (wait_for_completion(until, by)) return true;
-  if (!core_.is_this_process()) throw_wrong_process(where_);
-  return false;
-}
 
 missing result_base::what_is_missing() const noexcept {
   switch (completion_.how_far()) {
@@ -38,7 +28,7 @@ void result_base::wait_within(std::chrono::nanoseconds timeout, const interrupti
 }
 
 /// Awake for a moment, if that pays, then asleep.
-bool result_base::wait_for_completion(deadline until, const interruption_flag* by) noexcept {
+bool result_base::spin_then_sleep(deadline until, const interruption_flag* by) noexcept {
   core_base::spinners* const spinning = core_.spinning();
   if (spinning == nullptr) return core_.wait_for(completion_, until, by);
   spinner& own = spinning->waiters;
@@ -63,17 +53,17 @@ bool result_base::cancel() noexcept {
     discard_callable();
     set_failure(failure::cancelled);
     completion_.publish(completion::settling, false);
-    if (completion_.is_watched()) tell_watchers();
+    if (completion_.has_callbacks()) callbacks_.notify_all();
     return true;
   }
   if (completion_.request_cancel() != completion::waiting) return false;
-  if (!source_->claim_as_cancelled()) return false;  // it is being resolved at this moment
+  if (!answer_->claim_as_cancelled()) return false;  // it is being resolved at this moment
   core_.counts().cancelled.add();
-  deferred_base& source = *source_;
+  deferred_base& source = *answer_;
   set_failure(failure::cancelled);
   completion_.publish(completion::waiting, true);
-  if (completion_.is_watched()) tell_watchers();
-  core_.delist_later(source);  // held by source_, as the caller holds the handle
+  if (completion_.has_callbacks()) callbacks_.notify_all();
+  core_.unregister_later(source);  // held by answer_, as the caller holds the handle
   return true;
 }
 
@@ -96,27 +86,17 @@ void result_base::give_up_handle(result_base& handle) noexcept {
   more_to_give_up = nullptr;
 }
 
-bool result_base::start() noexcept {
-  if (completion_.try_start()) return true;
-  if (completion_.release_loop()) destroy();
-  return false;
-}
-
-void result_base::finish() noexcept {
-  source_ == nullptr ? complete(completion::running) : wait_for_answer();
-}
-
-/// Loop, when the callable has returned: running -> waiting, until source_ is settled.
+/// Loop, when the callable has returned: running -> waiting, until answer_ is settled.
 void result_base::wait_for_answer() noexcept {
   core_base& core = core_;
-  deferred_base& answer = *source_;
+  deferred_base& answer = *answer_;
   answer.set_call(core, where_);
-  core.enlist(answer);
+  core.register_deferred(answer);
   const bool cancel_asked = completion_.start_waiting();
   // From here a canceller on another thread may complete this call, and its owner free it; only the
   // address is used until the deferred says that it is ours. The register holds `answer`.
   if (!answer.attach(*this)) {
-    core.delist(answer);  // source_ still holds it
+    core.unregister(answer);  // answer_ still holds it
     take_from(answer);
     answer.empty();
     complete(completion::waiting);
@@ -127,61 +107,38 @@ void result_base::wait_for_answer() noexcept {
   }
 }
 
-void result_base::complete(completion::phase from) noexcept {
-  const completion::published p = completion_.publish_or_hold(from);
-  if (p.watched) tell_watchers();
-  if (p.watched ? completion_.release_loop() : p.handle_gone) {
-    report_if_unread();
-    destroy();
-  }
-}
-
-/// Stands for no watcher.
-watcher* result_base::told() noexcept {
-  static struct final_watcher final : watcher {
+/// Stands for no callback.
+completion_callback* completion_callbacks::notified() noexcept {
+  static struct sentinel final : completion_callback {
     void notify() noexcept override {}
   } none;
   return &none;
 }
 
-void result_base::watch(watcher& w) noexcept {
-  watcher* last = watchers_.load();
-  do {
-    if (last == told()) return w.notify();
-    w.next = last;
-  } while (!watchers_.compare_exchange_weak(last, &w));
-  // Done, and its completer may not have seen the mark: then it is for us to tell them, `w` too.
-  if (!completion_.mark_watched()) tell_watchers();
-}
-
-/// In the order in which they came.
-void result_base::tell_watchers() noexcept {
-  watcher* last = watchers_.exchange(told());
-  if (last == told()) return;
-  watcher* first = nullptr;
+void completion_callbacks::notify_all() noexcept {
+  completion_callback* last = last_.exchange(notified());
+  if (last == notified()) return;
+  completion_callback* first = nullptr;
   while (last != nullptr) {
-    watcher* const before = last->next;
+    completion_callback* const before = last->next;
     last->next = first;
     first = last;
     last = before;
   }
   while (first != nullptr) {
-    watcher* const next = first->next;  // read before it is told: it may be gone afterwards
+    completion_callback* const next = first->next;  // read before: it may be gone afterwards
     first->notify();
     first = next;
   }
 }
 
-void result_base::fail_waiting(failure f) noexcept {
-  set_failure(f);
+void result_base::complete_waiting() noexcept {
   complete(completion::waiting);
 }
 
-void result_base::drop_handle() noexcept {
-  if (completion_.release_handle()) {
-    report_if_unread();
-    destroy();
-  }
+void result_base::fail_waiting(failure f) noexcept {
+  set_failure(f);
+  complete(completion::waiting);
 }
 
 void result_base::report_if_unread() noexcept {

@@ -9,10 +9,26 @@
 #include <utility>
 
 #include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/internal_node.hpp"
+#include "loopbridge/detail/outcome.hpp"
+#include "loopbridge/detail/ref_counted.hpp"
 #include "loopbridge/errors.hpp"
 
 namespace loopbridge::detail {
+
+/// A call that may wait for a deferred, which knows no more of it than this.
+class answered_call : public node {
+ public:
+  /// Takes the outcome of `answer`, which is settled ...
+  virtual void take_from(deferred_base& answer) noexcept = 0;
+  /// ... and releases the waiters. The call may be gone then.
+  virtual void complete_waiting() noexcept = 0;
+  /// Both, with a failure in place of an outcome.
+  virtual void fail_waiting(failure f) noexcept = 0;
+
+ protected:
+  ~answered_call() = default;
+};
 
 /// What runs when nobody wants a deferred's result any more. destroy() comes last, in any case.
 class cancel_hook {
@@ -36,20 +52,17 @@ class cancel_hook {
 /// second of the two passes the outcome on: by release and acquire, the outcome goes one way, the
 /// call's address and core the other.
 ///
-/// Counted: the completer, the deferred or the call that it answers, the core's register, and the
+/// Held by: the completer, the deferred or the call that it answers, the core's register, and the
 /// list while it is queued there.
 ///
 /// Nothing here is virtual, and the last hold frees it without a look at its type: the loop may
 /// still hold it when the library that the type comes from has been unloaded. So the derived class
 /// is emptied while it is certain to be there: before the answer is published. Its destructor does
 /// not run.
-class deferred_base {
+class deferred_base : public ref_counted<deferred_base> {
  public:
   /// Destroys what the derived class holds, once.
   using empty_function = void(deferred_base&) noexcept;
-
-  deferred_base(const deferred_base&) = delete;
-  deferred_base& operator=(const deferred_base&) = delete;
 
   /// Asks for the right to complete. False: somebody else has it.
   bool claim_as_resolved() noexcept { return claim(claim_state::resolved); }
@@ -86,7 +99,7 @@ class deferred_base {
   /// Loop: is the outcome there? Only of use before attach().
   bool is_settled() const noexcept { return link_.load() == settled_mark; }
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
-  bool attach(result_base& call) noexcept;
+  bool attach(answered_call& call) noexcept;
   /// After attach(): the call that this answers ends with `f`. Who has claimed it.
   void fail(failure f) noexcept;
   /// The same on the loop's thread for one that is not claimed yet: as if it were cancelled.
@@ -108,28 +121,23 @@ class deferred_base {
   }
 
   core_base& core() const noexcept { return *core_; }
-  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release_ref() noexcept {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // pairs with release_ref()
-  }
 
   /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.
-  class delisting final : public node {
+  class unregistration final : public internal_node<unregistration> {
    public:
-    explicit delisting(deferred_base& of) noexcept : of_(of) {}
-    result_base* run(core_base& core) noexcept override;
-    result_base* refuse(core_base& core) noexcept override;
-    bool is_call() const noexcept override { return false; }
+    explicit unregistration(deferred_base& of) noexcept : of_(of) {}
+    void go(core_base& core) noexcept;
+    void end(core_base& core) noexcept { go(core); }
 
    private:
     deferred_base& of_;
   };
-  delisting& in_list() noexcept { return in_list_; }
+  unregistration& unregistering() noexcept { return unregistering_; }
 
   // The core's register: a list, touched only by who holds the core's turn.
   deferred_base* previous = nullptr;
   deferred_base* following = nullptr;
-  bool enlisted = false;
+  bool registered = false;
 
  protected:
   /// In a block of `size` bytes of `memory`'s: the whole of the derived object.
@@ -139,6 +147,7 @@ class deferred_base {
   ~deferred_base() = default;
 
  private:
+  friend class ref_counted<deferred_base>;
   friend class wait_chain;
 
   static constexpr std::uintptr_t settled_mark = 1;
@@ -164,10 +173,46 @@ class deferred_base {
   const std::size_t size_;
   empty_function* empty_;
   std::atomic<claim_state> claim_{claim_state::open};
-  std::atomic<std::uint32_t> refs_{1};
   bool hook_is_due_ = false;  ///< loop thread: cancelled, and struck off
   hook_ptr hook_;             ///< loop thread
-  delisting in_list_{*this};
+  unregistration unregistering_{*this};
 };
+
+/// The shared state of deferred<T> and completer<T>.
+template <class T>
+class deferred_state : public deferred_base {
+ public:
+  static deferred_state* make(std::pmr::memory_resource* memory) {
+    return make_in_block<deferred_state>(memory, memory);
+  }
+  explicit deferred_state(std::pmr::memory_resource* memory) noexcept
+      : deferred_state(memory, this, sizeof(deferred_state), [](deferred_base& d) noexcept {
+          static_cast<deferred_state&>(d).outcome_.clear();
+        }) {}
+
+  /// Completer: stores what `fill` puts into the outcome, and passes it on. False: it was settled
+  /// or cancelled.
+  template <class Fill>
+  bool settle(Fill&& fill) noexcept {
+    if (!claim_as_resolved()) return false;
+    std::forward<Fill>(fill)(outcome_);
+    deliver();
+    return true;
+  }
+
+  /// Who has claimed it: where the outcome goes, before deliver().
+  outcome<T>& own_outcome() noexcept { return outcome_; }
+
+ protected:
+  deferred_state(std::pmr::memory_resource* memory, void* block, std::size_t size,
+                 empty_function* how_to_empty) noexcept
+      : deferred_base(memory, block, size, how_to_empty) {}
+
+ private:
+  outcome<T> outcome_;
+};
+
+template <class T>
+using deferred_ptr = ref_ptr<deferred_state<T>>;
 
 }  // namespace loopbridge::detail

@@ -1,0 +1,302 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "loopbridge/detail/blocking_wait.hpp"
+#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/completion.hpp"
+#include "loopbridge/detail/completion_callback.hpp"
+#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/deferred_state.hpp"
+#include "loopbridge/detail/invoke.hpp"
+#include "loopbridge/detail/outcome.hpp"
+#include "loopbridge/detail/watch.hpp"
+
+/// The calls that a bridge's verbs make, from the submission to the answer.
+///
+///   post     posted_call      a block; no result
+///   submit   submitted_call   a block, which outlives the waiter if need be, and the bridge
+///   call     stack_call       the caller's frame: see stack_call.hpp
+namespace loopbridge::detail {
+
+/// post: destroyed on the loop thread once it has run.
+template <class Bound>
+class posted_call final : public node {
+ public:
+  template <class... A>
+  explicit posted_call(place where, A&&... bound)
+      : where_(where), callable_(std::forward<A>(bound)...) {}
+
+  result_base* run(core_base& core) noexcept override {
+    nobody_waits_for<typename Bound::result_type>();
+    try {
+      const watched_call watched(core, where_);
+      callable_(core.loop());
+    } catch (...) {
+      core.unhandled(std::current_exception(), where_);
+    }
+    destroy_in_block(this, core.memory());
+    return nullptr;
+  }
+
+  result_base* refuse(core_base& core) noexcept override {
+    const place where = where_;
+    destroy_in_block(this, core.memory());
+    core.unhandled(make_error(failure::stopped, where), where);
+    return nullptr;
+  }
+
+ private:
+  const place where_;
+  Bound callable_;
+};
+
+/// A call that somebody may wait for, without its value and its callable.
+///
+/// It has two owners, the loop's side and the handle, and completion's word says which of them
+/// lets go last and frees it. So a result is destroyed by the thread that drops the handle, or, if
+/// the handle went first, by the thread that completes the call.
+class result_base : public answered_call {
+ public:
+  bool is_ready() const noexcept { return completion_.is_done(); }
+  place where() const noexcept { return where_; }
+  core_base& core() const noexcept { return core_; }
+
+  // The waiter's side: by the holder of the handle.
+
+  /// False: the deadline came first, or `by` was tripped, if there is one. Throws as blocking_wait
+  /// does, unless the result is there.
+  bool wait(deadline until, const interruption_flag* by = nullptr) {
+    if (completion_.is_done()) return true;
+    const auto lasts = until == no_deadline && by == nullptr ? blocking_wait::how::endless
+                                                             : blocking_wait::how::timed;
+    const blocking_wait waiting(core_, where_, lasts, &completion_, this);
+    if (spin_then_sleep(until, by)) return true;
+    if (!core_.is_this_process()) throw_wrong_process(where_);
+    return false;
+  }
+  /// The same, but throws `interrupted`, or `timed_out`, which says how far the call has come.
+  void wait_within(std::chrono::nanoseconds timeout, const interruption_flag* by = nullptr);
+  missing what_is_missing() const noexcept;
+  /// See eventual::cancel.
+  bool cancel() noexcept;
+  /// Calls `c` when it is done, which it may be already. Any number may be added.
+  void on_completion(completion_callback& c) noexcept {
+    // Done, and its completer may not have seen the mark: then it is for us to notify them all.
+    if (callbacks_.add(c) && !completion_.mark_has_callbacks()) callbacks_.notify_all();
+  }
+  /// By a task or a combination that is cancelled, and so will not look: cancels it. That its
+  /// bridge has stopped is expected then, and not reported; any other failure is.
+  void give_up() noexcept;
+  /// give_up(), and lets go of the handle, which the caller hands over. What that gives up in turn
+  /// (a combination's parts, theirs) follows one after the other, in constant stack.
+  static void give_up_handle(result_base& handle) noexcept;
+  /// Lets go of the handle. A failure that nobody has read reaches the hook.
+  void drop_handle() noexcept {
+    if (completion_.release_handle()) retire();
+  }
+  /// Somebody has seen how it ended. Relaxed: it orders nothing, and the drop comes after.
+  void mark_read() noexcept { read_.store(true, std::memory_order_relaxed); }
+  /// Once it is done. Counts as no look.
+  virtual bool has_value() const noexcept = 0;
+  /// Once it is done: what it failed with; null if it has a value. Counts as a look.
+  virtual std::exception_ptr error() noexcept = 0;
+
+  // The loop's side.
+
+  /// By who has called run() or refuse(), where that has returned this: the callable is gone;
+  /// publishes the outcome, or waits for the deferred that the callable has returned.
+  void finish() noexcept { !answer_ ? complete(completion::running) : wait_for_answer(); }
+  // Not inline: the last code to touch a call is the library's, and not a copy of it in one that may
+  // be unloaded as soon as the answer is there.
+  void complete_waiting() noexcept final;
+  void fail_waiting(failure f) noexcept final;
+
+  /// For wait_chain: how far it is, and, where it is `waiting`, the deferred that answers it.
+  completion::phase how_far() const noexcept { return completion_.how_far(); }
+  const deferred_base& answer() const noexcept { return *answer_; }
+
+ protected:
+  result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}
+  ~result_base() = default;
+
+  /// By run() and refuse(): false if the call was cancelled while queued, and is let go.
+  bool start() noexcept {
+    if (completion_.try_start()) return true;
+    if (completion_.release_loop()) destroy();
+    return false;
+  }
+  /// Awake for a moment, if that pays, then asleep. False: as completion::wait.
+  bool spin_then_sleep(deadline until, const interruption_flag* by = nullptr) noexcept;
+
+  virtual void set_failure(failure f) noexcept = 0;
+  virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
+  virtual void discard_callable() noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+  core_base& core_;
+  const place where_;
+  completion completion_;
+
+ private:
+  /// `from` -> done, and frees the call if the handle is gone. Touch nothing of it afterwards.
+  void complete(completion::phase from) noexcept {
+    const completion::published p = completion_.publish_or_hold(from);
+    if (p.has_callbacks) callbacks_.notify_all();
+    if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
+  }
+  void wait_for_answer() noexcept;
+  /// Both sides have let go.
+  void retire() noexcept {
+    report_if_unread();
+    destroy();
+  }
+  void report_if_unread() noexcept;
+
+  std::atomic<bool> read_{false};
+  completion_callbacks callbacks_;
+  result_base* next_given_up_ = nullptr;  ///< in a list of calls: see give_up_handle()
+
+ protected:
+  /// What the callable returned, where that was a deferred or a task. Written by the loop before
+  /// `waiting`, read by a canceller after it.
+  ref_ptr<deferred_base> answer_;
+};
+
+/// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` is
+/// what it gave. In task.hpp, where all that return a task have that from.
+template <class T, class Bound>
+deferred_ptr<T> start_task(core_base& core, place where, Bound& callable, outcome<T>& result);
+
+/// A call with its outcome.
+template <class T>
+class result : public result_base {
+ public:
+  typename outcome<T>::view look() {
+    mark_read();
+    return outcome_.look(where_);
+  }
+  T take() {
+    mark_read();
+    return outcome_.take(where_);
+  }
+  std::exception_ptr error() noexcept final {
+    mark_read();
+    return outcome_.error(where_);
+  }
+  bool has_value() const noexcept final { return outcome_.has_value(); }
+
+ protected:
+  using result_base::result_base;
+  ~result() = default;
+
+  /// Loop: runs the callable; its outcome is here then, or `answer_` is what it returned.
+  template <class Bound>
+  void run_callable(Bound& callable) noexcept {
+    using returned = answer_of<std::remove_cv_t<typename Bound::result_type>>;
+    if constexpr (!returned::is_deferred) {
+      outcome_.capture([&]() -> T {
+        const watched_call watched(core_, where_);
+        return callable(core_.loop());
+      });
+    } else {
+      outcome_.set(failure::broken);  // what an empty deferred amounts to
+      try {
+        const watched_call watched(core_, where_);
+        if constexpr (returned::is_task) {
+          answered_by(start_task<T>(core_, where_, callable, outcome_));
+        } else {
+          answered_by(callable(core_.loop()).release());
+        }
+      } catch (...) {
+        outcome_.set(std::current_exception());
+      }
+    }
+  }
+
+  /// Loop: by `answer`; null: the outcome is here.
+  void answered_by(deferred_ptr<T> answer) noexcept {
+    if (!answer) return;
+    if (answer->is_settled()) {  // nobody need be able to find it
+      outcome_.take_over(std::move(answer->own_outcome()));
+    } else {
+      answer_ = ref_ptr<deferred_base>::adopt(answer.release());
+    }
+  }
+
+  void set_failure(failure f) noexcept final { outcome_.set(f); }
+  void take_from(deferred_base& answer) noexcept final {
+    outcome_.take_over(std::move(static_cast<deferred_state<T>&>(answer).own_outcome()));
+  }
+
+ private:
+  std::exception_ptr error_to_report() const noexcept final {
+    return outcome_.is(failure::cancelled) ? nullptr : outcome_.error(where_);
+  }
+
+  outcome<T> outcome_;
+};
+
+/// A call with its callable: what submit and call have in common.
+template <class Bound>
+class call_with_result : public result<answer_t<Bound>> {
+ public:
+  result_base* run(core_base& core) noexcept override {
+    if (!this->start()) {
+      core.counts().cancelled_in_queue.add_alone();
+      return nullptr;
+    }
+    this->run_callable(callable_.value);
+    discard_callable();
+    return this;
+  }
+  result_base* refuse(core_base&) noexcept override {
+    if (!this->start()) return nullptr;
+    discard_callable();
+    this->set_failure(failure::stopped);
+    return this;
+  }
+
+  /// The callable, of a call that was refused at its submission: what it owns goes back.
+  Bound& callable() noexcept { return callable_.value; }
+
+ protected:
+  template <class... A>
+  explicit call_with_result(core_base& core, place where, A&&... bound)
+      : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<A>(bound)...) {}
+  ~call_with_result() = default;
+
+  void discard_callable() noexcept override { callable_.destroy(); }
+
+ private:
+  until_destroyed<Bound> callable_;
+};
+
+/// submit: holds the core, for a handle that outlives the bridge.
+template <class Bound>
+class submitted_call final : public call_with_result<Bound> {
+ public:
+  template <class... A>
+  explicit submitted_call(core_base& core, place where, A&&... bound)
+      : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {
+    core.add_ref();
+  }
+
+  /// The inbox refused it: destroys the callable and frees the block.
+  void undo() noexcept {
+    this->discard_callable();
+    destroy();
+  }
+
+ private:
+  void destroy() noexcept override {
+    core_base& core = this->core_;
+    destroy_in_block(this, core.memory());
+    core.release_ref();
+  }
+};
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/stack_call.hpp"
+#include "loopbridge/eventual.hpp"
+#include "loopbridge/submission.hpp"
+
+/// The verbs of a bridge, as functions over its core: each makes a call, and has it accepted by the
+/// inbox or takes it back. `where` is where the program called the verb.
+namespace loopbridge::detail {
+
+/// How a call of an ordinary thread's goes in.
+struct entry {
+  /// The call's own time, for the wait for room too.
+  std::chrono::nanoseconds timeout = for_ever;
+  deadline until = no_deadline;
+  bool announced = false;    ///< a blocking_wait for this bridge stands already
+  bool never_waits = false;  ///< a full bridge refuses it, whatever options::patience is
+
+  static entry within(std::chrono::nanoseconds timeout) {
+    return {timeout, deadline_after(timeout)};
+  }
+  static entry without_waiting() { return {for_ever, no_deadline, false, true}; }
+};
+
+/// The way in for what counts towards options::capacity. Ordinary threads. May wait for room, and
+/// then throws bridge_full, timed_out, or what blocking_wait throws.
+inline status enter(core_base& c, node& n, const entry& how, place where) {
+  const status s = c.is_special() ? c.submit_specially(n, how, where) : c.submit(n);
+  if (s != status::accepted) c.counts().refused.add();
+  return s;
+}
+
+template <class F>
+void post_to(core_base& c, place where, F&& f) {
+  using posted = posted_call<bound_call_of<F>>;
+  posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
+  try {
+    throw_unless_ok(enter(c, *p, {}, where), where);
+  } catch (...) {
+    destroy_in_block(p, c.memory());
+    throw;
+  }
+}
+
+template <class F>
+status try_post_to(core_base& c, place where, F&& f) noexcept {
+  using posted = posted_call<bound_call_of<F>>;
+  static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
+                "try_post does not throw: pass a callable that moves without throwing, by move");
+  posted* p = nullptr;
+  try {
+    p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
+  } catch (...) {
+    return status::exhausted;
+  }
+  const status s = enter(c, *p, entry::without_waiting(), where);
+  if (s != status::accepted) destroy_in_block(p, c.memory());
+  return s;
+}
+
+template <class... Bound>
+auto submit_to(core_base& c, const entry& how, place where, Bound&&... bound)
+    -> eventual<answer_t<bound_call_of<Bound...>>> {
+  using submitted = submitted_call<bound_call_of<Bound...>>;
+  submitted* const s =
+      make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
+  try {
+    throw_unless_ok(enter(c, *s, how, where), where);
+  } catch (...) {
+    s->undo();
+    throw;
+  }
+  return eventual_access::make<answer_t<bound_call_of<Bound...>>>(*s);
+}
+
+template <class F>
+auto try_submit_to(core_base& c, place where, F&& f) noexcept
+    -> submission<answer_t<bound_call_of<F>>> {
+  using submitted = submitted_call<bound_call_of<F>>;
+  static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
+                "try_submit does not throw: pass a callable that moves without throwing, by move");
+  submitted* s = nullptr;
+  try {
+    s = make_in_block<submitted>(c.memory(), c, where, std::forward<F>(f));
+  } catch (...) {
+    return {status::exhausted, where};
+  }
+  if (const status st = enter(c, *s, entry::without_waiting(), where); st != status::accepted) {
+    s->undo();
+    return {st, where};
+  }
+  return {eventual_access::make<answer_t<bound_call_of<F>>>(*s), where};
+}
+
+/// Submits, waits, and takes the answer.
+template <class F>
+auto call_on(core_base& c, place where, F&& f) -> answer_t<bound_call_of<F>> {
+  stack_call<bound_call_of<F>> call(c, where, std::forward<F>(f));
+  try {
+    throw_unless_ok(enter(c, call.in_list(), {.announced = true}, where), where);
+  } catch (...) {
+    call.undo();
+    throw;
+  }
+  return call.wait_and_take();
+}
+
+/// The same with a deadline, at which it cancels.
+template <class... Bound>
+auto call_on_until(core_base& c, const entry& how, place where, Bound&&... bound)
+    -> answer_t<bound_call_of<Bound...>> {
+  // Throws before anything is submitted.
+  { const blocking_wait may_wait(c, where, blocking_wait::how::timed); }
+  auto answer = submit_to(c, how, where, std::forward<Bound>(bound)...);
+  result_base& call = eventual_access::state(answer);
+  bool in_time = false;
+  try {
+    in_time = call.wait(how.until);
+  } catch (...) {  // a cycle of waiting loops, closed since the look above
+    call.cancel();
+    throw;
+  }
+  if (!in_time) {
+    const missing what = call.what_is_missing();
+    // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
+    if (call.cancel() || !call.is_ready()) throw_timed_out(where, how.timeout, what);
+  }
+  return std::move(answer).get();
+}
+
+template <class F>
+void at_stop_of(core_base& c, place where, F&& f) {
+  using posted = posted_call<bound_call_of<F>>;
+  posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
+  try {
+    throw_unless_ok(c.push_stop_function(*p), where);
+  } catch (...) {
+    destroy_in_block(p, c.memory());
+    throw;
+  }
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "loopbridge/detail/deadline.hpp"
+#include "loopbridge/detail/futex.hpp"
+#include "loopbridge/detail/process_mark.hpp"
+
+namespace loopbridge::detail {
+
+/// Held by the one thread that may run or refuse a bridge's calls, and that the batch taken off the
+/// inbox and the register of deferreds belong to.
+///
+/// The loop takes it for the draining part of each of its iterations. For an adopted loop, a stop()
+/// on another thread may take it in between, to release the waiters.
+///
+/// Home of `state_`: 0 free; 1 held; 2 held, and the loop's thread sleeps until it is given back,
+/// which only take() does. Taken with acquire, given back with release: what it guards goes along
+/// with it. try_take() and give_back() are seq_cst besides: a stop() elsewhere closes the inbox and
+/// then tries to take the lock; the loop gives the lock back and then looks whether the inbox is
+/// closed. So a stop() that finds it held may leave the waiters to the loop.
+class drain_lock {
+ public:
+  bool try_take() noexcept {
+    std::uint32_t free = 0;
+    // pairs with give_back(). (Success would do with acquire, but compilers warn of a stronger
+    // failure.)
+    return state_.compare_exchange_strong(free, 1, std::memory_order_seq_cst,
+                                          std::memory_order_seq_cst);
+  }
+
+  /// The loop's thread: sleeps until it has it. False: this is a child, forked by a handler
+  /// meanwhile, and the lock its parent's.
+  bool take(const process_mark& process) noexcept {
+    while (state_.exchange(2, std::memory_order_acquire) != 0) {  // pairs with give_back()
+      if (!futex_wait(state_, 2, no_deadline, process)) return false;
+    }
+    return true;
+  }
+
+  /// An exchange, since the loop's thread may fall asleep for it at any moment.
+  void give_back() noexcept {
+    // pairs with try_take() and take().
+    if (state_.exchange(0, std::memory_order_seq_cst) == 2) futex_wake_all(state_);
+  }
+
+ private:
+  std::atomic<std::uint32_t> state_{0};
+};
+
+}  // namespace loopbridge::detail

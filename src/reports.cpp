@@ -1,0 +1,47 @@
+#include "reports.hpp"
+
+#include <cstdio>
+
+#include "platform/platform.hpp"
+
+namespace loopbridge::detail {
+
+void reports::still_open(uv_handle_t* handle) const noexcept {
+  const platform::cancellation_disabled while_writing;
+  const open_handle open{uv_handle_type_name(handle->type), handle, opts_.name.c_str()};
+  try {
+    if (opts_.on_open_handle) return opts_.on_open_handle(open);
+  } catch (...) {
+    unhandled(std::current_exception(), {});
+  }
+  std::fprintf(stderr,
+               "loopbridge: bridge '%s' stopped while a uv handle of type %s was open; it was "
+               "closed (close it before stop(), or set options::on_open_handle)\n",
+               open.bridge, open.type);
+}
+
+void reports::unhandled(std::exception_ptr error, place where) const noexcept {
+  const platform::cancellation_disabled while_writing;
+  try {
+    if (opts_.on_unhandled_error) {
+      return opts_.on_unhandled_error({error, where, opts_.name.c_str()});
+    }
+  } catch (...) {
+    std::fputs("loopbridge: options::on_unhandled_error threw; it must not\n", stderr);
+  }
+  const place_text from(where);
+  const auto write = [&](const char* what) {
+    std::fprintf(stderr,
+                 "loopbridge: bridge '%s': nobody received this failure of a call from %s: %s\n",
+                 opts_.name.c_str(), from.c_str(), what);
+  };
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    write(e.what());
+  } catch (...) {
+    write("an exception that is not a std::exception");
+  }
+}
+
+}  // namespace loopbridge::detail

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <uv.h>
+
+#include <exception>
+
+#include "loopbridge/options.hpp"
+#include "loopbridge/place.hpp"
+
+namespace loopbridge::detail {
+
+/// What a bridge has to tell the program and no caller waits for: to the hooks of its options, or,
+/// where there is none, to stderr. Any ordinary thread.
+class reports {
+ public:
+  explicit reports(const options& opts) noexcept : opts_(opts) {}
+
+  /// A failure that nobody received, of a call from `where`.
+  void unhandled(std::exception_ptr error, place where) const noexcept;
+  /// A handle of the program's that is open at the end of the loop, and will be closed.
+  void still_open(uv_handle_t* handle) const noexcept;
+
+ private:
+  const options& opts_;
+};
+
+}  // namespace loopbridge::detail
