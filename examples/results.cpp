@@ -35,16 +35,14 @@ std::string show_report(loopbridge::result_id id) {  // another request, another
 loopbridge::options told_of_failures() {
   loopbridge::options opts;  // nobody's result: posted, or its eventual was dropped unread
   opts.on_unhandled_error = [](const loopbridge::unhandled_error& e) {
-    const char* const label = e.where.label();
-    std::printf("%s:%u (%s) has failed\n", e.where.file, e.where.line, label ? label : "no label");
+    std::printf("%s:%u has failed\n", e.where.file_name(), unsigned{e.where.line()});
     ++reported;
   };
   return opts;
 }
 
 void clean_up(loopbridge::bridge& loop) {
-  loop.post([] { throw std::runtime_error("the disk is full"); },
-            loopbridge::place::labelled("nightly clean-up"));
+  loop.post([] { throw std::runtime_error("the disk is full"); });  // reported with this line
 }
 // [/readme]
 

@@ -42,7 +42,8 @@ int main() {
       try {
         std::rethrow_exception(e.error);
       } catch (const std::exception& thrown) {
-        std::printf("a job from %s:%u: %s\n", e.where.file, e.where.line, thrown.what());
+        std::printf("a job from %s:%u: %s\n", e.where.file_name(), unsigned{e.where.line()},
+                    thrown.what());
       }
     };
     loopbridge::bridge bridge(opts);

@@ -18,7 +18,7 @@ loopbridge::options bounded() {
   opts.patience = 5s;    // and then throws bridge_full; try_post() never waits
   opts.watchdog.callback = 100ms;  // tell of a callable that is stuck, while it is
   opts.watchdog.on_overdue = [](const loopbridge::overdue& o) {
-    std::fprintf(stderr, "%s:%u blocks the loop\n", o.where.file, o.where.line);
+    std::fprintf(stderr, "%s:%u blocks the loop\n", o.where.file_name(), unsigned{o.where.line()});
   };
   return opts;
 }

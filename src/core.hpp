@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <source_location>
 
 #include "deferred_register.hpp"
 #include "doorbell.hpp"
@@ -85,9 +86,9 @@ class core final : public core_base {
   void close_program_handles() noexcept;
 
   // core_full.cpp
-  status submit_if_room(node& n, const entry& how, place where);
+  status submit_if_room(node& n, const entry& how, std::source_location where);
   void keep_alive_from_inside() noexcept;
-  bool wait_for_room(room::waiter& w, deadline until, const entry& how, place where);
+  bool wait_for_room(room::waiter& w, deadline until, const entry& how, std::source_location where);
 
   options opts_;
   const reports reports_;

@@ -1,5 +1,6 @@
 #include "loopbridge/detail/core_base.hpp"
 
+#include <source_location>
 #include <utility>
 
 #include "core.hpp"
@@ -52,7 +53,7 @@ bool core_base::wait_for(completion& answer, deadline until, const interruption_
   return done;
 }
 
-void core_base::unhandled(std::exception_ptr error, place where) noexcept {
+void core_base::unhandled(std::exception_ptr error, std::source_location where) noexcept {
   whole(*this).reports_.unhandled(std::move(error), where);
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <optional>
+#include <source_location>
 #include <string>
 
 #include "core.hpp"
@@ -77,7 +78,7 @@ batch room::take(submission_list<node>& list, std::size_t& count) noexcept {
   return taken;
 }
 
-status core_base::submit_specially(node& n, const entry& how, place where) {
+status core_base::submit_specially(node& n, const entry& how, std::source_location where) {
   core& self = static_cast<core&>(*this);
   const status s = self.room_ ? self.submit_if_room(n, how, where) : submit(n);
   if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
@@ -92,7 +93,7 @@ void core::keep_alive_from_inside() noexcept {
   if (handles_.are_open() && !draining_) handles_.keep_awake(true);
 }
 
-status core::submit_if_room(node& n, const entry& how, place where) {
+status core::submit_if_room(node& n, const entry& how, std::source_location where) {
   if (!is_this_process()) return status::wrong_process;
   if (room_->claim()) return submit(n);
   if (is_closed()) return status::stopped;  // without the lock, which is for a full bridge's calls
@@ -112,7 +113,8 @@ status core::submit_if_room(node& n, const entry& how, place where) {
 }
 
 /// True: `w` was let go. False: it waits no more, as the time is up or this is a child.
-bool core::wait_for_room(room::waiter& w, deadline until, const entry& how, place where) try {
+bool core::wait_for_room(room::waiter& w, deadline until, const entry& how,
+                         std::source_location where) try {
   if (on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: bridge '") + name() +
                          "' is full, and waiting for room on its own loop thread, which alone "

@@ -2,13 +2,14 @@
 
 #include <cstdio>
 #include <exception>
+#include <source_location>
 
 namespace loopbridge::detail {
 namespace {
 
-std::string at(place where) {
-  if (where.file == nullptr) return {};
-  return std::string(" (submitted at ") + place_text(where).c_str() + ")";
+std::string at(std::source_location where) {
+  if (where.line() == 0) return {};
+  return std::string(" (submitted at ") + where_text(where).c_str() + ")";
 }
 
 std::string text_of(std::chrono::nanoseconds time) {
@@ -20,11 +21,19 @@ std::string text_of(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-std::string submitted_at(place where) {
+std::string submitted_at(std::source_location where) {
   return at(where);
 }
 
-std::exception_ptr make_error(failure f, place where) noexcept try {
+where_text::where_text(std::source_location where) noexcept {
+  if (where.line() == 0) {
+    std::snprintf(text_, sizeof text_, "an unknown place");
+  } else {
+    std::snprintf(text_, sizeof text_, "%s:%u", where.file_name(), unsigned{where.line()});
+  }
+}
+
+std::exception_ptr make_error(failure f, std::source_location where) noexcept try {
   switch (f) {
     case failure::stopped:
       return std::make_exception_ptr(bridge_stopped(
@@ -67,26 +76,26 @@ bool tells_of_an_end(const std::exception_ptr& error) noexcept {
   return false;
 }
 
-void throw_stopped(place where) {
+void throw_stopped(std::source_location where) {
   throw bridge_stopped("loopbridge: this bridge has stopped and takes no more calls" + at(where) +
                        "; submit before stop(), or make a new bridge");
 }
 
-void throw_full(place where, std::chrono::nanoseconds waited) {
+void throw_full(std::source_location where, std::chrono::nanoseconds waited) {
   throw bridge_full(
       "loopbridge: this bridge is full: as many calls as options::capacity allows are queued" +
       (waited > waited.zero() ? ", and there was no room within " + text_of(waited) : "") +
       at(where) + "; raise options::capacity or options::patience, or submit less");
 }
 
-void throw_wrong_process(place where) {
+void throw_wrong_process(std::source_location where) {
   throw wrong_process(
       "loopbridge: this bridge belongs to the process that forked this one, and its loop does not "
       "run here" +
       at(where) + "; make a new bridge after fork()");
 }
 
-void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what) {
+void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited, missing what) {
   const auto up = [&](const char* then, const char* fix) {
     return timed_out("loopbridge: the time to wait, " + text_of(waited) + ", was up " + then +
                      at(where) + "; " + fix);
@@ -109,7 +118,7 @@ void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what)
   std::terminate();
 }
 
-void throw_interrupted(place where) {
+void throw_interrupted(std::source_location where) {
   throw interrupted("loopbridge: the wait was interrupted before the call was answered" +
                     at(where) +
                     "; the call goes on: wait again, after interruption::reset(), or cancel() it");
@@ -121,7 +130,7 @@ void throw_no_state(const char* what) {
 
 }  // namespace loopbridge::detail
 
-void loopbridge::throw_unless_ok(status s, place where) {
+void loopbridge::throw_unless_ok(status s, std::source_location where) {
   using detail::at;
   switch (s) {
     case status::accepted:

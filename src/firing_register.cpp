@@ -1,5 +1,6 @@
 #include "firing_register.hpp"
 
+#include <source_location>
 #include <utility>
 
 #include "links.hpp"
@@ -23,7 +24,7 @@ void firing_register::remove(reentrant_state& s) noexcept {
 
 void firing_register::end_all(core_base& core) noexcept {
   for (;;) {
-    place where;
+    std::source_location where;
     {
       const platform::signals_blocked while_locked;
       const std::lock_guard lock(mutex_);

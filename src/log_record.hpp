@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string_view>
 
 #include "loopbridge/detail/node.hpp"
@@ -18,7 +19,7 @@ struct log_records;
 class log_record final : public node {
  public:
   /// The slot's claimer, anywhere. Formats: the arguments need not outlive it.
-  void fill(log_records& home, log_level level, std::string_view format, place where,
+  void fill(log_records& home, log_level level, const log_message& message,
             const log_argument* args) noexcept;
 
   result_base* run(core_base& core) noexcept override;
@@ -28,7 +29,9 @@ class log_record final : public node {
   log_records* home_ = nullptr;
   std::chrono::system_clock::time_point time_;
   std::uint64_t thread_ = 0;
-  place where_;
+  std::source_location where_;
+  const char* file_ = nullptr;
+  unsigned line_ = 0;
   log_level level_ = log_level::info;
   std::uint16_t size_ = 0;
   char text_[440];

@@ -47,11 +47,8 @@ void write_dropped(const log_records& records, std::uint64_t count) {
   const std::string text =
       count == 1 ? "1 message was dropped, for want of a free record"
                  : std::to_string(count) + " messages were dropped, for want of free records";
-  records.writer.write({log_level::warning,
-                        std::chrono::system_clock::now(),
-                        platform::number_of_this_thread(),
-                        text,
-                        {}});
+  records.writer.write({log_level::warning, std::chrono::system_clock::now(),
+                        platform::number_of_this_thread(), text});
 }
 
 /// The sinks that exit has to stop.
@@ -106,20 +103,22 @@ log_state::log_state(const std::shared_ptr<log_records>& shared, log_options&& o
         if (r->writer.flush) r->writer.flush();
       }) {}
 
-void log_record::fill(log_records& home, log_level level, std::string_view format, place where,
+void log_record::fill(log_records& home, log_level level, const log_message& message,
                       const log_argument* args) noexcept {
   home_ = &home;
   time_ = std::chrono::system_clock::now();
   thread_ = platform::number_of_this_thread();
-  where_ = where;
+  where_ = message.where;
+  file_ = message.file;
+  line_ = message.line;
   level_ = level;
-  size_ = static_cast<std::uint16_t>(write_log_text(text_, text_ + sizeof(text_), format, args) -
-                                     text_);
+  size_ = static_cast<std::uint16_t>(
+      write_log_text(text_, text_ + sizeof(text_), message.text, args) - text_);
 }
 
 result_base* log_record::run(core_base& core) noexcept {
   try {
-    home_->writer.write({level_, time_, thread_, {text_, size_}, where_});
+    home_->writer.write({level_, time_, thread_, {text_, size_}, file_, line_});
   } catch (...) {
     core.unhandled(std::current_exception(), where_);
   }
@@ -153,7 +152,7 @@ log_sink::~log_sink() {
   entry = s.open.extract(state_.get());
 }
 
-status log_sink::take(log_level level, std::string_view format, place where,
+status log_sink::take(log_level level, const detail::log_message& message,
                       const detail::log_argument* args) noexcept {
   detail::log_state& s = *state_;
   const auto drop = [&](status why) {
@@ -165,7 +164,7 @@ status log_sink::take(log_level level, std::string_view format, place where,
   if (record == nullptr) {
     return drop(s.say_dropped.post() == status::accepted ? status::exhausted : status::stopped);
   }
-  record->fill(s.records, level, format, where, args);
+  record->fill(s.records, level, message, args);
   const status done = s.core.submit(*record);
   if (done == status::accepted) return done;
   s.records.slots.release(*record);

@@ -13,7 +13,7 @@ result_base* reentrant_post::run(core_base& core) noexcept {
   // A collector that looks through free slots must not find there what the closure pointed to.
   std::memset(bytes_, 0, capacity);
   const auto invoke = invoke_;
-  const place where = where_;
+  const std::source_location where = where_;
   home_->release(*this);  // first, so that the callable finds room to post again
   try {
     const watched_call watched(core, where);
@@ -26,13 +26,13 @@ result_base* reentrant_post::run(core_base& core) noexcept {
 
 result_base* reentrant_post::refuse(core_base& core) noexcept {
   std::memset(bytes_, 0, capacity);
-  const place where = where_;
+  const std::source_location where = where_;
   home_->release(*this);
   core.unhandled(make_error(failure::stopped, where), where);
   return nullptr;
 }
 
-reentrant_state::reentrant_state(core_base& core, place where) noexcept
+reentrant_state::reentrant_state(core_base& core, std::source_location where) noexcept
     : core_(core), where_(where) {
   for (wait_slot& slot : waits_) slot.owner = this;
 }

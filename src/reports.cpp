@@ -1,7 +1,9 @@
 #include "reports.hpp"
 
 #include <cstdio>
+#include <source_location>
 
+#include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {
@@ -20,7 +22,7 @@ void reports::still_open(uv_handle_t* handle) const noexcept {
                open.bridge, open.type);
 }
 
-void reports::unhandled(std::exception_ptr error, place where) const noexcept {
+void reports::unhandled(std::exception_ptr error, std::source_location where) const noexcept {
   const platform::cancellation_disabled while_writing;
   try {
     if (opts_.on_unhandled_error) {
@@ -29,7 +31,7 @@ void reports::unhandled(std::exception_ptr error, place where) const noexcept {
   } catch (...) {
     std::fputs("loopbridge: options::on_unhandled_error threw; it must not\n", stderr);
   }
-  const place_text from(where);
+  const where_text from(where);
   const auto write = [&](const char* what) {
     std::fprintf(stderr,
                  "loopbridge: bridge '%s': nobody received this failure of a call from %s: %s\n",

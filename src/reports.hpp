@@ -3,9 +3,9 @@
 #include <uv.h>
 
 #include <exception>
+#include <source_location>
 
 #include "loopbridge/options.hpp"
-#include "loopbridge/place.hpp"
 
 namespace loopbridge::detail {
 
@@ -16,7 +16,7 @@ class reports {
   explicit reports(const options& opts) noexcept : opts_(opts) {}
 
   /// A failure that nobody received, of a call from `where`.
-  void unhandled(std::exception_ptr error, place where) const noexcept;
+  void unhandled(std::exception_ptr error, std::source_location where) const noexcept;
   /// A handle of the program's that is open at the end of the loop, and will be closed.
   void still_open(uv_handle_t* handle) const noexcept;
 

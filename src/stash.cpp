@@ -54,7 +54,7 @@ void report_what_is_left() {
     std::fprintf(
         stderr, "loopbridge: result %llu (%.*s, submitted at %s) was stashed and never retrieved\n",
         static_cast<unsigned long long>(id), static_cast<int>(type.size()), type.data(),
-        place_text(call.where()).c_str());
+        where_text(call.where()).c_str());
     if (call.is_ready() && !call.has_value()) call.core().unhandled(call.error(), call.where());
   }
   const std::lock_guard lock(s->mutex);

@@ -33,9 +33,7 @@ statistics core::stats() const noexcept {
   s.sleeps = c.sleeps.get();
   s.longest_turn = std::chrono::milliseconds(c.longest_turn.get());
   s.longest_callback = std::chrono::nanoseconds(c.longest_call.get());
-  const auto* const file = reinterpret_cast<const char*>(c.longest_file.get());
-  const std::uint64_t line = c.longest_line.get();  // and above it the label's number
-  s.longest_callback_from = {file, static_cast<unsigned>(line), static_cast<unsigned>(line >> 32)};
+  s.longest_callback_from = c.longest_from.get();
   return s;
 }
 

@@ -1,6 +1,7 @@
 #include "wait_chain.hpp"
 
 #include <algorithm>
+#include <source_location>
 #include <string>
 
 #include "platform/platform.hpp"
@@ -58,7 +59,7 @@ bool wait_chain::is_circle(wait_vertex* thread, result_base* call, const goal& e
   return found;
 }
 
-void wait_chain::check(wait_vertex& own, place where) {
+void wait_chain::check(wait_vertex& own, std::source_location where) {
   if (!is_circle(&own, nullptr, {&own, nullptr})) return;
   char name[wait_vertex::name_words * 8 + 1];
   own.get_name(name);

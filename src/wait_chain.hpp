@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <source_location>
 
 #include "loopbridge/detail/deferred_state.hpp"
 #include "loopbridge/detail/call.hpp"
@@ -27,7 +28,7 @@ namespace loopbridge::detail {
 class wait_chain {
  public:
   /// Throws would_deadlock if the endless wait of `own`, the calling thread's, is part of a circle.
-  static void check(wait_vertex& own, place where);
+  static void check(wait_vertex& own, std::source_location where);
   /// Is what answers by `d`, suspended on the calling thread, part of a circle?
   static bool leads_back_to(deferred_base& d) noexcept;
   /// By who has said that it does not wait any more.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <source_location>
 #include <string>
 #include <utility>
 
@@ -181,7 +182,7 @@ unsigned wait_vertex::walk(edge (&path)[longest_path]) noexcept {
   return 0;  // caught in a cycle that this thread is not part of, and whose members find it
 }
 
-void wait_vertex::check_cycle(place where) {
+void wait_vertex::check_cycle(std::source_location where) {
   edge once[longest_path];
   edge again[longest_path];
   const unsigned length = walk(once);
@@ -202,7 +203,7 @@ void wait_vertex::check_cycle(place where) {
                        "; on a loop thread do not wait: submit(), and go on in a callback");
 }
 
-blocking_wait::blocking_wait(const core_base& target, place where, how lasts,
+blocking_wait::blocking_wait(const core_base& target, std::source_location where, how lasts,
                              const completion* answer, result_base* call)
     : lasts_(lasts) {
   if (!target.is_this_process()) throw_wrong_process(where);

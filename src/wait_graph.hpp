@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <source_location>
 
 #include "loopbridge/detail/core_base.hpp"
 #include "thread_end.hpp"
@@ -60,7 +61,7 @@ class wait_vertex {
   void is_endless(result_base* call) noexcept;
   void end_wait() noexcept;
   /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
-  void check_cycle(place where);
+  void check_cycle(std::source_location where);
 
  private:
   friend class wait_chain;

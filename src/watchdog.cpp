@@ -3,8 +3,10 @@
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
+#include <source_location>
 #include <utility>
 
+#include "loopbridge/errors.hpp"
 #include "own_thread.hpp"
 #include "platform/platform.hpp"
 
@@ -66,7 +68,7 @@ struct watchdog::thread {
   }
 
   void report_unlocked(std::unique_lock<std::mutex>& lock, overdue::kind what,
-                       std::chrono::nanoseconds so_far, place where) noexcept {
+                       std::chrono::nanoseconds so_far, std::source_location where) noexcept {
     lock.unlock();
     owner.report(what, so_far, where);
     lock.lock();
@@ -100,7 +102,8 @@ void watchdog::end() noexcept {
   thread_->changed.notify_one();
 }
 
-void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept {
+void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far,
+                      std::source_location where) noexcept {
   const platform::cancellation_disabled while_writing;
   const overdue found{what, so_far, where, core_.name()};
   try {
@@ -110,10 +113,10 @@ void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far, place
   }
   std::fprintf(stderr, "loopbridge: bridge '%s': %s %lld ms so far, submitted at %s\n",
                found.bridge, to_string(what), static_cast<long long>(so_far.count() / 1'000'000),
-               place_text(where).c_str());
+               where_text(where).c_str());
 }
 
-void watched_call::begin(place where) noexcept {
+void watched_call::begin(std::source_location where) noexcept {
   where_ = where;
   reported_ = false;
   since_ = clock::now();
@@ -127,8 +130,7 @@ void watched_call::end() noexcept {
   counters& counts = watchdog_->core_.counts();
   if (took > counts.longest_call.get()) {
     counts.longest_call.set(took);
-    counts.longest_file.set(reinterpret_cast<std::uintptr_t>(where_.file));
-    counts.longest_line.set(where_.line | std::uint64_t{where_.label_number} << 32);
+    counts.longest_from.set(where_);
   }
   if (!watchdog_->core_.is_this_process()) return;  // forked: whose lock?
   watchdog::thread& thread = *watchdog_->thread_;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <source_location>
 
 #include "loopbridge/detail/watch.hpp"
 #include "loopbridge/options.hpp"
@@ -26,7 +27,8 @@ class watchdog {
   friend class watched_call;
   struct thread;
 
-  void report(overdue::kind what, std::chrono::nanoseconds so_far, place where) noexcept;
+  void report(overdue::kind what, std::chrono::nanoseconds so_far,
+              std::source_location where) noexcept;
 
   core_base& core_;
   const watchdog_options& opts_;

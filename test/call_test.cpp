@@ -5,6 +5,7 @@
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -23,7 +24,6 @@ namespace {
 
 using loopbridge::bridge;
 using loopbridge::loop_ref;
-using loopbridge::place;
 using loopbridge::timed_out;
 using support::generous;
 
@@ -32,13 +32,15 @@ constexpr auto at_once = std::chrono::seconds(0);
 /// Both kinds of call, for what they have in common.
 struct plain {
   template <class F>
-  static decltype(auto) call(bridge& b, F&& f, place where = place::current()) {
+  static decltype(auto) call(bridge& b, F&& f,
+                             std::source_location where = std::source_location::current()) {
     return b.call(std::forward<F>(f), where);
   }
 };
 struct with_deadline {
   template <class F>
-  static decltype(auto) call(bridge& b, F&& f, place where = place::current()) {
+  static decltype(auto) call(bridge& b, F&& f,
+                             std::source_location where = std::source_location::current()) {
     return b.call_for(generous, std::forward<F>(f), where);
   }
 };

@@ -24,7 +24,6 @@ namespace {
 using loopbridge::bridge;
 using loopbridge::completer;
 using loopbridge::options;
-using loopbridge::place;
 using loopbridge::status;
 using support::generous;
 using namespace std::chrono_literals;

@@ -9,23 +9,25 @@
 #include <type_traits>
 
 #include "support/error_log.hpp"
+#include "support/here.hpp"
+#include "support/numbered_locations.hpp"
 
 TEST_SUITE_BEGIN("errors");
 
 namespace {
 
 using doctest::Contains;
-using loopbridge::place;
 using loopbridge::status;
 using loopbridge::detail::failure;
 using loopbridge::detail::make_error;
+using support::here;
 
 template <class E>
 constexpr bool is_ours =
     std::is_base_of_v<loopbridge::error, E>&& std::is_base_of_v<std::runtime_error, E>;
 
 template <class E>
-doctest::String message_of(failure f, place where) {
+doctest::String message_of(failure f, std::source_location where) {
   try {
     std::rethrow_exception(make_error(f, where));
   } catch (const E& e) {
@@ -51,18 +53,17 @@ TEST_CASE("all errors of the library have one base, and are distinct") {
 }
 
 TEST_CASE("each failure says what happened, where it was submitted, and what to do") {
-  const place where{"user.cpp", 77};
-  const doctest::String stopped = message_of<loopbridge::bridge_stopped>(failure::stopped, where);
+  const doctest::String stopped = message_of<loopbridge::bridge_stopped>(failure::stopped, here);
   CHECK(stopped == Contains("stopped before this call was answered"));
-  CHECK(stopped == Contains("user.cpp:77"));
+  CHECK(stopped == Contains("here.cpp:7"));
   CHECK(stopped == Contains("keep the bridge until its calls are done"));
-  const doctest::String cancelled = message_of<loopbridge::cancelled>(failure::cancelled, where);
+  const doctest::String cancelled = message_of<loopbridge::cancelled>(failure::cancelled, here);
   CHECK(cancelled == Contains("was cancelled"));
-  CHECK(cancelled == Contains("user.cpp:77"));
+  CHECK(cancelled == Contains("here.cpp:7"));
   CHECK(cancelled == Contains("there is no result to get"));
-  const doctest::String broken = message_of<loopbridge::broken>(failure::broken, where);
+  const doctest::String broken = message_of<loopbridge::broken>(failure::broken, here);
   CHECK(broken == Contains("dropped unresolved"));
-  CHECK(broken == Contains("user.cpp:77"));
+  CHECK(broken == Contains("here.cpp:7"));
   CHECK(broken == Contains("resolve or reject its completer on every path"));
 }
 
@@ -74,10 +75,9 @@ TEST_CASE("a place that is not known is left out") {
 
 TEST_CASE("what is thrown at once names the fix too") {
   using namespace loopbridge::detail;
-  const place here{"user.cpp", 5};
-  CHECK_THROWS_WITH_AS(throw_stopped(here), Contains("user.cpp:5"), loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_stopped(here), Contains("here.cpp:7"), loopbridge::bridge_stopped);
   CHECK_THROWS_WITH_AS(throw_stopped({}), Contains("a new bridge"), loopbridge::bridge_stopped);
-  CHECK_THROWS_WITH_AS(throw_full(here), Contains("user.cpp:5"), loopbridge::bridge_full);
+  CHECK_THROWS_WITH_AS(throw_full(here), Contains("here.cpp:7"), loopbridge::bridge_full);
   CHECK_THROWS_WITH_AS(throw_full({}), Contains("raise options::capacity"),
                        loopbridge::bridge_full);
   CHECK_THROWS_WITH_AS(throw_wrong_process(), Contains("make a new bridge after fork()"),
@@ -92,7 +92,7 @@ TEST_CASE("a timeout says how long it was, where the call came from, and what it
   using loopbridge::detail::throw_timed_out;
   const auto text = [](std::chrono::nanoseconds waited, missing what) {
     try {
-      throw_timed_out({"user.cpp", 5}, waited, what);
+      throw_timed_out(here, waited, what);
     } catch (const loopbridge::timed_out& e) {
       return doctest::String(e.what());
     }
@@ -103,7 +103,7 @@ TEST_CASE("a timeout says how long it was, where the call came from, and what it
   CHECK(text(1h, missing::answer) == Contains("3600 s, was up while the call, whose callable has"));
   CHECK(text(0s, missing::room) == Contains("0 ms, was up while the call waited for room"));
   for (const auto what : {missing::room, missing::turn, missing::callable, missing::answer}) {
-    CHECK(text(1ms, what) == Contains("(submitted at user.cpp:5)"));
+    CHECK(text(1ms, what) == Contains("(submitted at here.cpp:7)"));
   }
 }
 
@@ -138,10 +138,12 @@ TEST_CASE("every status has its name") {
   CHECK(std::strcmp(to_string(static_cast<status>(99)), "unknown") == 0);
 }
 
-TEST_CASE("a place is that of the caller") {
-  const auto asks = [](place where = place::current()) { return where; };
-  const place here = asks();
-  CHECK(here.line == __LINE__ - 1);
-  CHECK(std::string(here.file) == __FILE__);
-  CHECK(place{}.file == nullptr);
+TEST_CASE("messages that must not fail name the place, or none, and cut it where it is long") {
+  const auto text = [](std::source_location where) {
+    return std::string(loopbridge::detail::where_text(where).c_str());
+  };
+  CHECK(text(here) == "here.cpp:7");
+  CHECK(text({}) == "an unknown place");
+  const std::string file(600, 'f');
+  CHECK(text(support::numbered_locations(file.c_str(), 8)[7]) == file.substr(0, 511));
 }

@@ -9,6 +9,7 @@
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 
 TEST_SUITE_BEGIN("law 9: no error is silent");
 
@@ -45,20 +46,19 @@ TEST_CASE("what a posted call throws reaches the hook, with the place where it w
 TEST_CASE("a place that is passed by hand is the one that is named, by every way to submit") {
   const support::error_log log;
   bridge b(logged_by(log));
-  const loopbridge::place elsewhere{"elsewhere.cpp", 7};
-  b.post([] { fail("posted"); }, elsewhere);
-  CHECK(b.try_post([] { fail("tried"); }, elsewhere) == loopbridge::status::accepted);
-  (void)b.submit([] { fail("submitted"); }, elsewhere);
+  using support::here;
+  b.post([] { fail("posted"); }, here);
+  CHECK(b.try_post([] { fail("tried"); }, here) == loopbridge::status::accepted);
+  (void)b.submit([] { fail("submitted"); }, here);
   REQUIRE(log.wait_for(3));
   for (const auto& entry : log.entries()) {
-    CHECK(entry.file == "elsewhere.cpp");
+    CHECK(entry.file == "here.cpp");
     CHECK(entry.line == 7);
   }
   const auto never = [] { return loopbridge::completer<int>().get_deferred(); };
-  CHECK_THROWS_WITH_AS(b.call(never, elsewhere), doctest::Contains("elsewhere.cpp:7"),
+  CHECK_THROWS_WITH_AS(b.call(never, here), doctest::Contains("here.cpp:7"), loopbridge::broken);
+  CHECK_THROWS_WITH_AS(b.call_for(support::generous, never, here), doctest::Contains("here.cpp:7"),
                        loopbridge::broken);
-  CHECK_THROWS_WITH_AS(b.call_for(support::generous, never, elsewhere),
-                       doctest::Contains("elsewhere.cpp:7"), loopbridge::broken);
 }
 
 TEST_CASE("so does what handler-side calls and cancel hooks throw") {

@@ -64,8 +64,8 @@ TEST_CASE("a message is written with its level, its thread and the place of the 
   CHECK(all[0].level == log_level::error);
   CHECK(all[0].text == "1 of two");
   CHECK(all[0].thread == static_cast<std::uint64_t>(syscall(SYS_gettid)));
-  CHECK(std::string(all[0].where.file).find("log_sink_test.cpp") != std::string::npos);
-  CHECK(all[0].where.line == line);
+  CHECK(std::string(all[0].file).find("log_sink_test.cpp") != std::string::npos);
+  CHECK(all[0].line_of_file == line);
   CHECK(log.dropped() == 0);
 }
 

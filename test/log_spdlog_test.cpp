@@ -47,9 +47,9 @@ TEST_CASE("what is logged by spdlog comes to the log, with its level, thread and
   CHECK(all[2].level == log_level::warning);
   CHECK(all[3].level == log_level::error);
   CHECK(all[0].thread == static_cast<std::uint64_t>(syscall(SYS_gettid)));
-  CHECK(all[0].where.file == nullptr);
-  CHECK(std::string(all[2].where.file) == "file.cpp");
-  CHECK(all[2].where.line == 7);
+  CHECK(all[0].file == nullptr);
+  CHECK(std::string(all[2].file) == "file.cpp");
+  CHECK(all[2].line_of_file == 7);
 }
 
 TEST_CASE("a flush that is not done in time is spdlog's error") {

@@ -98,8 +98,8 @@ TEST_CASE("what a handler could not format is no argument: it does not compile")
 
 TEST_CASE("a line begins with time, thread and level") {
   const auto time = std::chrono::system_clock::time_point(1'795'468'751s + 83512us);
-  CHECK(to_string(loopbridge::log_line{log_level::warning, time, 4711, "lost", {}}) ==
+  CHECK(to_string(loopbridge::log_line{log_level::warning, time, 4711, "lost"}) ==
         "2026-11-23T21:19:11.083512Z 4711 warning: lost");
-  CHECK(to_string(loopbridge::log_line{log_level::critical, {}, 1, "", {}}) ==
+  CHECK(to_string(loopbridge::log_line{log_level::critical, {}, 1, ""}) ==
         "1970-01-01T00:00:00.000000Z 1 critical: ");
 }

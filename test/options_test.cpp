@@ -15,6 +15,7 @@
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/until.hpp"
 #include "support/watchdog.hpp"
 
@@ -151,10 +152,10 @@ TEST_CASE("the unhandled-error hook learns what, where and of which bridge") {
   CHECK(entry.line == line);
   CHECK(entry.bridge == "alpha");
   CHECK(entry.thread == b.call_for(generous, [] { return std::this_thread::get_id(); }));
-  b.post([] { throw 5; }, loopbridge::place{"elsewhere.cpp", 9});
+  b.post([] { throw 5; }, support::here);
   REQUIRE(log.wait_for(2));
-  CHECK(log.entries()[1].file == "elsewhere.cpp");
-  CHECK(log.entries()[1].line == 9);
+  CHECK(log.entries()[1].file == "here.cpp");
+  CHECK(log.entries()[1].line == 7);
   CHECK(b.call_for(generous, [] { return 1; }) == 1);  // the loop goes on
 }
 

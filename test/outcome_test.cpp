@@ -8,6 +8,7 @@
 
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
+#include "support/here.hpp"
 
 TEST_SUITE_BEGIN("outcome");
 
@@ -104,7 +105,7 @@ TEST_CASE("a failure becomes an exception when somebody asks, with the place of 
   CHECK(o.is(failure::cancelled));
   CHECK_FALSE(o.is(failure::stopped));
   CHECK_FALSE(o.has_value());
-  CHECK_THROWS_WITH_AS(o.look({"there.cpp", 12}), doctest::Contains("there.cpp:12"),
+  CHECK_THROWS_WITH_AS(o.look(support::here), doctest::Contains("here.cpp:7"),
                        loopbridge::cancelled);
   o.set(failure::stopped);
   CHECK_THROWS_AS(o.take({}), loopbridge::bridge_stopped);

@@ -9,9 +9,11 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/producers.hpp"
 #include "support/watchdog.hpp"
 
@@ -24,13 +26,11 @@ using loopbridge::bridge;
 using loopbridge::completer;
 using loopbridge::deferred;
 using loopbridge::options;
-using loopbridge::place;
 using loopbridge::status;
 using loopbridge::task;
 using support::generous;
+using support::here;
 using namespace std::chrono_literals;
-
-constexpr place here{"here.cpp", 7};
 
 [[noreturn]] void fail() {
   throw std::runtime_error("failed");
@@ -54,6 +54,20 @@ const way ways[] = {
          if (std::exchange(first, false)) fail();
        };
        b.submit_every(1ms, fail_once, here).detach();
+     }},
+    {"then", [](bridge& b) { (void)b.submit([] {}).then(fail, here); }},
+    {"then, on an executor", [](bridge& b) { (void)b.submit([] {}).then(b, fail, here); }},
+    {"when_all",
+     [](bridge& b) {
+       std::vector<loopbridge::eventual<void>> all;
+       all.push_back(b.submit(fail));
+       (void)when_all(std::move(all), here);
+     }},
+    {"when_any",
+     [](bridge& b) {
+       std::vector<loopbridge::eventual<void>> all;
+       all.push_back(b.submit(fail));
+       (void)when_any(std::move(all), here);
      }},
     {"a wrapped function", [](bridge& b) { (void)loopbridge::wrap(b, fail, here)(); }},
     {"post_reentrant", [](bridge& b) { (void)b.post_reentrant([] { fail(); }, here); }},

@@ -12,6 +12,7 @@
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -221,14 +222,14 @@ TEST_CASE("what a cancelled task fails with is reported, with its place; cancell
         }
         throw std::runtime_error("while it was given up");
       },
-      loopbridge::place::labelled("the loud one"));
+      support::here);
   b.call([] {});
   quiet.cancel();
   loud.cancel();
   b.call([] {});
   REQUIRE(log.size() == 1);
   CHECK(log.entries()[0].what == "while it was given up");
-  CHECK(log.entries()[0].label == "the loud one");
+  CHECK(log.entries()[0].file == "here.cpp");
 }
 
 TEST_CASE("so is the failure of what it awaits, whichever comes first") {
@@ -236,8 +237,7 @@ TEST_CASE("so is the failure of what it awaits, whichever comes first") {
     const support::error_log log;
     bridge b(support::reporting_to(log));
     completer<int> done;
-    auto answer = b.submit([&]() -> task<> { co_await done.get_deferred(); },
-                           loopbridge::place::labelled("it awaits"));
+    auto answer = b.submit([&]() -> task<> { co_await done.get_deferred(); }, support::here);
     b.call([] {});
     {
       const support::held_loop held(b);  // so that the task hears of both at once
@@ -252,7 +252,7 @@ TEST_CASE("so is the failure of what it awaits, whichever comes first") {
     b.call([] {});
     REQUIRE(log.size() == 1);
     CHECK(log.entries()[0].what == "it");
-    CHECK(log.entries()[0].label == "it awaits");
+    CHECK(log.entries()[0].file == "here.cpp");
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "support/gate.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/producers.hpp"
 
 TEST_SUITE_BEGIN("timed out");
@@ -19,10 +20,8 @@ using doctest::Contains;
 using loopbridge::bridge;
 using loopbridge::completer;
 using loopbridge::deferred;
-using loopbridge::place;
+using support::here;
 using namespace std::chrono_literals;
-
-constexpr place here{"here.cpp", 7};
 
 template <class F>
 std::string message_of(F&& wait) {

@@ -15,6 +15,7 @@
 #include "support/app_loop.hpp"
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/resources.hpp"
 #include "support/sanitizers.hpp"
 
@@ -42,7 +43,7 @@ class reports {
   auto hook() const {
     return [log = log_](const overdue& o) {
       const std::lock_guard lock(log->mutex);
-      log->all.push_back({o.what, o.where.line, o.so_far, std::this_thread::get_id()});
+      log->all.push_back({o.what, o.where.line(), o.so_far, std::this_thread::get_id()});
       log->changed.notify_all();
     };
   }
@@ -144,8 +145,7 @@ TEST_CASE("a reentrant_call, and what a handler posted, are watched too") {
   CHECK(r.wait_for(kind::callback).line == line);
   first.remove();
   const obstacle second;
-  const loopbridge::place posted{"posted.cpp", 7};
-  CHECK(b.post_reentrant([](const obstacle* o) { o->stick()(); }, &second, posted) ==
+  CHECK(b.post_reentrant([](const obstacle* o) { o->stick()(); }, &second, support::here) ==
         loopbridge::status::accepted);
   CHECK(r.wait_for(kind::callback, 2).line == 7);
   second.remove();

@@ -17,6 +17,7 @@
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/here.hpp"
 #include "support/in_child.hpp"
 #include "support/patience.hpp"
 
@@ -167,11 +168,10 @@ TEST_CASE("a failure that nobody receives is reported with the place of the wrap
   opts.on_unhandled_error = log.hook();
   bridge b(opts);
   const auto lose = [](auto...) { throw std::runtime_error("lost"); };
-  const loopbridge::place given = loopbridge::place::labelled("by hand");
+  const unsigned line = __LINE__;
   const auto fails = wrap(b, lose);
   const auto fails_with_first = wrap(b, std::bind_front(lose, 1));
-  const auto fails_elsewhere = wrap(b, lose, given);
-  const unsigned line = given.line;
+  const auto fails_elsewhere = wrap(b, lose, support::here);
   (void)fails();
   (void)fails_with_first(2);
   (void)fails_elsewhere();
@@ -180,7 +180,7 @@ TEST_CASE("a failure that nobody receives is reported with the place of the wrap
   for (const auto& entry : log.entries()) CHECK(entry.what == "lost");
   CHECK(log.entries()[0].line == line + 1);
   CHECK(log.entries()[1].line == line + 2);
-  CHECK(log.entries()[2].line == line);
+  CHECK(log.entries()[2].line == 7);
 }
 
 TEST_CASE("a wrapped call that is too late tells where it was wrapped, whatever its arguments") {

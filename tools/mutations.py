@@ -390,10 +390,6 @@ MUTATIONS = [
     ("a descriptor that goes before its result stays open",
      "src/ready_descriptor.cpp",
      "    fd.close();\n", "", ["ready_descriptor"]),
-    ("a label that two threads make at once has two numbers",
-     "src/place.cpp",
-     "    if (const kept_label* const known = find(text, first, before)) return known->number;\n",
-     "", ["place"]),
     # The queue.
     ("a putter says that it has woken the getters before it does",
      "src/reentrant_queue.cpp",

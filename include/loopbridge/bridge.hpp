@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -110,7 +111,7 @@ class bridge {
   /// `wrong_process`, std::bad_alloc, or what moving `f` throws; with a capacity, `bridge_full` and
   /// `would_deadlock` too, and it may wait for room: see options::patience. It runs nothing then.
   template <class F>
-  void post(F&& f, place where = place::current()) {
+  void post(F&& f, std::source_location where = std::source_location::current()) {
     detail::post_to(core(), where, std::forward<F>(f));
   }
 
@@ -118,7 +119,7 @@ class bridge {
   /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. A full bridge refuses it at
   /// once, whatever options::patience is. Moving the callable must not throw.
   template <class F>
-  status try_post(F&& f, place where = place::current()) noexcept {
+  status try_post(F&& f, std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::stopped;
     return detail::try_post_to(*core_, where, std::forward<F>(f));
   }
@@ -127,7 +128,7 @@ class bridge {
   /// returns a deferred<T>, that is an eventual<T>, ready when the deferred is resolved. Throws
   /// like post.
   template <class F>
-  auto submit(F&& f, place where = place::current())
+  auto submit(F&& f, std::source_location where = std::source_location::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
     return detail::submit_to(core(), {}, where, std::forward<F>(f));
   }
@@ -135,7 +136,7 @@ class bridge {
   /// submit for code that must neither throw nor wait: a status as of try_post, and the eventual
   /// where the call was accepted.
   template <class F>
-  auto try_submit(F&& f, place where = place::current()) noexcept
+  auto try_submit(F&& f, std::source_location where = std::source_location::current()) noexcept
       -> submission<detail::answer_t<detail::bound_call_of<F>>> {
     if (!core_) return {status::stopped, where};
     return detail::try_submit_to(*core_, where, std::forward<F>(f));
@@ -146,7 +147,8 @@ class bridge {
   /// where loops would wait for each other in a cycle, before anything is submitted; else like
   /// post.
   template <class F>
-  auto call(F&& f, place where = place::current()) -> detail::answer_t<detail::bound_call_of<F>> {
+  auto call(F&& f, std::source_location where = std::source_location::current())
+      -> detail::answer_t<detail::bound_call_of<F>> {
     return detail::call_on(core(), where, std::forward<F>(f));
   }
 
@@ -155,7 +157,8 @@ class bridge {
   /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
   /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
   template <class Rep, class Period, class F>
-  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f, place where = place::current())
+  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
+                std::source_location where = std::source_location::current())
       -> detail::answer_t<detail::bound_call_of<F>> {
     return detail::call_on_until(core(), detail::entry::within(detail::in_nanoseconds(timeout)),
                                  where, std::forward<F>(f));
@@ -167,7 +170,8 @@ class bridge {
   /// the callable is then destroyed on the loop. A stop ends the wait at once in `bridge_stopped`,
   /// whatever options::on_stop says.
   template <class Rep, class Period, class F>
-  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where = place::current())
+  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
+                    std::source_location where = std::source_location::current())
       -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
 
   /// Runs `f` on the loop again and again, the first time when `period` has passed since the loop
@@ -183,7 +187,7 @@ class bridge {
   /// of no time at all.
   template <class Rep, class Period, class F>
   repeated_call submit_every(std::chrono::duration<Rep, Period> period, F&& f,
-                             place where = place::current());
+                             std::source_location where = std::source_location::current());
 
   /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
   /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at
@@ -191,12 +195,14 @@ class bridge {
   /// are queued: options::reentrant_slots) or `wrong_process`. No lock, no allocation; errno is
   /// kept. For a call that cannot be refused for want of a slot see reentrant_call.
   template <class F, class Value>
-  status post_reentrant(F f, Value value, place where = place::current()) noexcept {
+  status post_reentrant(F f, Value value,
+                        std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::stopped;
     return detail::post_closure(*core_, where, detail::reentrant_closure<F, Value>{f, value});
   }
   template <class F>
-  status post_reentrant(F f, place where = place::current()) noexcept {
+  status post_reentrant(F f,
+                        std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::stopped;
     return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
   }
@@ -205,7 +211,7 @@ class bridge {
   /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
   /// thread. Throws like post; and `bridge_stopped` also where it was accepted and then refused, on
   /// the thread that refuses.
-  detail::schedule_awaiter schedule(place where = place::current());
+  detail::schedule_awaiter schedule(std::source_location where = std::source_location::current());
 
   /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
   /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
@@ -240,7 +246,7 @@ class bridge {
   /// Any ordinary thread, the loop's too, before the stop has come so far; then it throws
   /// `bridge_stopped`. Throws like post(), but for what concerns a capacity.
   template <class F>
-  void at_stop(F&& f, place where = place::current()) {
+  void at_stop(F&& f, std::source_location where = std::source_location::current()) {
     detail::at_stop_of(core(), where, std::forward<F>(f));
   }
 
@@ -261,13 +267,13 @@ class bridge {
 
   // What is wrong, and says so: arguments behind the callable, times without a unit.
   template <class F, class... More>
-  void post(F&&, detail::no_place, More&&...) {}
+  void post(F&&, detail::no_argument, More&&...) {}
   template <class F, class... More>
-  void submit(F&&, detail::no_place, More&&...) {}
+  void submit(F&&, detail::no_argument, More&&...) {}
   template <class F, class... More>
-  void call(F&&, detail::no_place, More&&...) {}
+  void call(F&&, detail::no_argument, More&&...) {}
   template <class Rep, class Period, class F, class... More>
-  void call_for(std::chrono::duration<Rep, Period>, F&&, detail::no_place, More&&...) {}
+  void call_for(std::chrono::duration<Rep, Period>, F&&, detail::no_argument, More&&...) {}
   template <class... More>
   void call_for(detail::no_duration, More&&...) {}
   template <class... More>

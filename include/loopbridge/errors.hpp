@@ -2,10 +2,10 @@
 
 #include <chrono>
 #include <exception>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 
-#include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge {
@@ -120,7 +120,7 @@ enum class failure : unsigned char {
 
 /// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
 /// message that is std::bad_alloc.
-std::exception_ptr make_error(failure f, place where) noexcept;
+std::exception_ptr make_error(failure f, std::source_location where) noexcept;
 
 /// Is it bridge_stopped or cancelled? Where a task was given up, who waits for it has been told.
 bool tells_of_an_end(const std::exception_ptr& error) noexcept;
@@ -130,21 +130,32 @@ enum class missing : unsigned char { room, turn, callable, answer };
 
 /// Throws the error named, with a message that names the fix. `where` is the place of submission;
 /// `waited` is how long; zero: it did not wait.
-[[noreturn]] void throw_stopped(place where);
-[[noreturn]] void throw_full(place where, std::chrono::nanoseconds waited = {});
-[[noreturn]] void throw_wrong_process(place where = {});
-[[noreturn]] void throw_timed_out(place where, std::chrono::nanoseconds waited, missing what);
-[[noreturn]] void throw_interrupted(place where);
+[[noreturn]] void throw_stopped(std::source_location where);
+[[noreturn]] void throw_full(std::source_location where, std::chrono::nanoseconds waited = {});
+[[noreturn]] void throw_wrong_process(std::source_location where = {});
+[[noreturn]] void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited,
+                                  missing what);
+[[noreturn]] void throw_interrupted(std::source_location where);
 [[noreturn]] void throw_no_state(const char* what);
 
-/// " (submitted at file:line [label])", or nothing where the place is not known.
-std::string submitted_at(place where);
+/// " (submitted at file:line)", or nothing where the place is not known.
+std::string submitted_at(std::source_location where);
+
+/// "file.cpp:7", or "an unknown place"; cut where it is longer. For messages that must not fail.
+class where_text {
+ public:
+  explicit where_text(std::source_location where) noexcept;
+  const char* c_str() const noexcept { return text_; }
+
+ private:
+  char text_[512];
+};
 
 }  // namespace detail
 
 /// Turns a status into its error: returns for `accepted` and `answered`, and throws for every other
 /// one the error of the same name (`stopped`: bridge_stopped, `full`: bridge_full). The message
 /// names `where`. Any ordinary thread.
-void throw_unless_ok(status s, place where = place::current());
+void throw_unless_ok(status s, std::source_location where = std::source_location::current());
 
 }  // namespace loopbridge

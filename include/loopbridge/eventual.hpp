@@ -3,13 +3,13 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/interruption.hpp"
-#include "loopbridge/place.hpp"
 
 namespace loopbridge {
 
@@ -142,13 +142,14 @@ class [[nodiscard(
   /// bridge::submit(), also if the result is there already; this eventual is as it was then, with
   /// its result.
   template <class F>
-  auto then(F && f, place where = place::current())&&;
+  auto then(F && f, std::source_location where = std::source_location::current())&&;
   /// The same on `executor`: anything that has post(callable), which must outlive the call; or a
   /// bridge, which need not. If post() throws, the new eventual ends so (`bridge_stopped`, say); if
   /// it loses the callable, as `broken`. `f` is destroyed there, before the new eventual is ready;
   /// if it was lost, by the thread that loses it.
-  template <class Executor, class F, detail::unless_place<F> = 0>
-  auto then(Executor & executor, F && f, place where = place::current())&&;
+  template <class Executor, class F>
+  requires(!detail::is_location<F>) auto then(
+      Executor & executor, F && f, std::source_location where = std::source_location::current())&&;
 
   // Wrong, and says so.
   template <class... Any>

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -13,7 +14,6 @@
 #include "loopbridge/detail/log_argument.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/options.hpp"
-#include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
 
 // Messages from anywhere: threads, loops, signal handlers, finalizers. They are written by a loop
@@ -46,17 +46,18 @@ constexpr const char* to_string(log_level l) noexcept {
 struct log_line {
   log_level level;
   std::chrono::system_clock::time_point time;
-  std::uint64_t thread;   ///< the system's number of it; on Linux what `ps -L` shows
-  std::string_view text;  ///< only until the writer returns
-  place where;            ///< of the call of log()
+  std::uint64_t thread;        ///< the system's number of it; on Linux what `ps -L` shows
+  std::string_view text;       ///< only until the writer returns
+  const char* file = nullptr;  ///< of the call of log(); null where that is not known
+  unsigned line = 0;
 };
 
 /// "2026-11-23T21:19:11.083512Z 4711 warning: text": the time is UTC's. Ordinary threads.
 std::string to_string(const log_line& line);
 
 /// What becomes of the messages. Both functions are called on the sink's own thread, one call at a
-/// time. What they throw goes to log_options::on_unhandled_error, with the place of the message,
-/// and the next message is written all the same.
+/// time. What they throw goes to log_options::on_unhandled_error, with the place of the call of
+/// log(), and the next message is written all the same.
 struct log_writer {
   std::function<void(const log_line&)> write;
   /// Passes on what `write` may have kept. Called by log_sink::flush().
@@ -88,7 +89,15 @@ struct log_options {
 
 namespace detail {
 struct log_state;
-}
+
+/// What is logged, without its arguments.
+struct log_message {
+  std::string_view text;
+  std::source_location where;  ///< of the call of log()
+  const char* file;            ///< of the same, or what an adapter was told
+  unsigned line;
+};
+}  // namespace detail
 
 /// The text of a message, with a {} for each argument; {{ and }} are braces. A literal, and wrong
 /// ones do not compile.
@@ -97,13 +106,14 @@ class log_format {
  public:
   template <std::size_t Size>
   consteval log_format(const char (&text)[Size],  // NOLINT: implicit
-                       place where = place::current())
-      : text_(text, Size - 1), where_(where) {
+                       std::source_location where = std::source_location::current())
+      : message_{{text, Size - 1}, where, where.file_name(), where.line()} {
+    const std::string_view all = message_.text;
     std::size_t found = 0;
-    for (std::size_t n = 0; n < text_.size(); ++n) {
-      const char c = text_[n];
+    for (std::size_t n = 0; n < all.size(); ++n) {
+      const char c = all[n];
       if (c != '{' && c != '}') continue;
-      const char next = n + 1 < text_.size() ? text_[n + 1] : '\0';
+      const char next = n + 1 < all.size() ? all[n + 1] : '\0';
       if (next != c && !(c == '{' && next == '}')) throw "log(): write {{ or }} for a brace";
       if (next != c) ++found;
       ++n;
@@ -120,18 +130,18 @@ class log_format {
   }
 
   /// The same for a message that comes from elsewhere: for adapters of other logging libraries.
-  constexpr log_format at(place where) const noexcept {
+  /// `file` is kept as a pointer, until the message is written.
+  constexpr log_format at(const char* file, unsigned line) const noexcept {
     log_format moved = *this;
-    moved.where_ = where;
+    moved.message_.file = file;
+    moved.message_.line = line;
     return moved;
   }
 
-  std::string_view text() const noexcept { return text_; }
-  place where() const noexcept { return where_; }
+  const detail::log_message& message() const noexcept { return message_; }
 
  private:
-  std::string_view text_;
-  place where_;
+  detail::log_message message_;
 };
 
 /// Takes messages from anywhere, and has them written on a thread of its own.
@@ -166,7 +176,7 @@ class log_sink {
   template <class... Args>
   status log(log_level level, log_format<sizeof...(Args)> format, const Args&... args) noexcept {
     const detail::log_argument all[] = {detail::make_log_argument(args)..., {}};
-    return take(level, format.text(), format.where(), all);
+    return take(level, format.message(), all);
   }
 
   /// Waits until all that was accepted before is written, and the writer has flushed; at most for
@@ -186,7 +196,7 @@ class log_sink {
   void stop();
 
  private:
-  status take(log_level level, std::string_view format, place where,
+  status take(log_level level, const detail::log_message& message,
               const detail::log_argument* args) noexcept;
   status flush_until(detail::deadline until) noexcept;
 

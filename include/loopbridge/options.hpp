@@ -8,9 +8,8 @@
 #include <functional>
 #include <memory_resource>
 #include <optional>
+#include <source_location>
 #include <string>
-
-#include "loopbridge/place.hpp"
 
 struct uv_handle_s;
 
@@ -46,8 +45,8 @@ enum class queued_calls {
 /// A failure that nobody was there to receive: see options::on_unhandled_error.
 struct unhandled_error {
   std::exception_ptr error;
-  place where;         ///< where the call was submitted; `file` is null where that is not known
-  const char* bridge;  ///< the bridge's name
+  std::source_location where;  ///< of the submission; its line is 0 where that is not known
+  const char* bridge;          ///< the bridge's name
 };
 
 /// A uv handle that was still open when the bridge stopped: see options::on_open_handle.
@@ -65,8 +64,8 @@ struct overdue {
   };
   kind what;
   std::chrono::nanoseconds so_far;  ///< how long it has lasted
-  place where;         ///< where the call was submitted; `file` is null where that is not known
-  const char* bridge;  ///< the bridge's name
+  std::source_location where;       ///< of the submission; its line is 0 where that is not known
+  const char* bridge;               ///< the bridge's name
 };
 
 constexpr const char* to_string(overdue::kind k) noexcept {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -40,7 +41,8 @@ class reentrant_call {
  public:
   /// Reserves the call. Ordinary threads. Throws std::bad_alloc, or what moving `f` throws.
   template <class F>
-  reentrant_call(const bridge& b, F&& f, place where = place::current())
+  reentrant_call(const bridge& b, F&& f,
+                 std::source_location where = std::source_location::current())
       : state_(make(b.core(), std::forward<F>(f), where)) {}
 
   /// Fires: `accepted`, `stopped` or `wrong_process`. Anywhere: threads, handlers, finalizers, at
@@ -57,8 +59,7 @@ class reentrant_call {
   /// are under way); or `timed_out`: it will still run, or be reported if the bridge stops.
   template <class Rep, class Period>
   status call_for(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return state_ ? state_->fire_and_wait(detail::deadline_after(timeout))
-                             : status::stopped;
+    return state_ ? state_->fire_and_wait(detail::deadline_after(timeout)) : status::stopped;
   }
 
   void call_for(detail::no_duration) noexcept {}  // wrong, and says so
@@ -68,7 +69,8 @@ class reentrant_call {
 
  private:
   template <class F>
-  static detail::ref_ptr<detail::reentrant_state> make(detail::core_base& core, F&& f, place where) {
+  static detail::ref_ptr<detail::reentrant_state> make(detail::core_base& core, F&& f,
+                                                       std::source_location where) {
     auto* const made = detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
         core.memory(), core, where, std::forward<F>(f));
     core.register_firings(*made);

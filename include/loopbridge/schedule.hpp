@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coroutine>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -19,12 +20,13 @@ namespace detail {
 /// In the coroutine's frame: it is the call.
 class schedule_awaiter final : public node {
  public:
-  schedule_awaiter(core_base& core, place where) noexcept : core_(core), where_(where) {}
+  schedule_awaiter(core_base& core, std::source_location where) noexcept
+      : core_(core), where_(where) {}
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> h) {
     coroutine_ = h;
-    const place where = where_;
+    const std::source_location where = where_;
     const status s = enter(core_, *this, {}, where);  // it may go on, and be gone, by now
     throw_unless_ok(s, where);
   }
@@ -40,7 +42,7 @@ class schedule_awaiter final : public node {
 
  private:
   result_base* resume(core_base& core) noexcept {
-    const place where = where_;
+    const std::source_location where = where_;
     try {
       const watched_call watched(core, where);
       coroutine_.resume();
@@ -51,7 +53,7 @@ class schedule_awaiter final : public node {
   }
 
   core_base& core_;
-  const place where_;
+  const std::source_location where_;
   std::coroutine_handle<> coroutine_;
   bool refused_ = false;
 };
@@ -133,7 +135,7 @@ class foreign_awaiter final : public completion_callback, public resumable {
   void go_on() noexcept override {
     const result_base& call = eventual_access::state(answer_);
     const core_ptr core(call.core());  // this is gone when the coroutine has gone on
-    const place where = call.where();
+    const std::source_location where = call.where();
     try {
       coroutine_.resume();
     } catch (...) {  // its promise lets exceptions through
@@ -179,7 +181,7 @@ auto resume_on(Executor& executor, const eventual<T>& e) {
   return detail::foreign_awaiter<T, false, where>(e, where(executor));
 }
 
-inline detail::schedule_awaiter bridge::schedule(place where) {
+inline detail::schedule_awaiter bridge::schedule(std::source_location where) {
   return detail::schedule_awaiter(core(), where);
 }
 

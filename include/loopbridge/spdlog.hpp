@@ -32,13 +32,14 @@ class spdlog_sink final : public spdlog::sinks::sink {
     static constexpr log_format<1> plain("{}");
     static constexpr log_format<2> named("[{}] {}");
     const auto level = static_cast<log_level>(msg.level);  // the same ones, in the same order
-    const place where{msg.source.filename, static_cast<unsigned>(msg.source.line)};
+    const char* const file = msg.source.filename;
+    const auto line = static_cast<unsigned>(msg.source.line);
     const std::string_view text(msg.payload.data(), msg.payload.size());
     const std::string_view name(msg.logger_name.data(), msg.logger_name.size());
     if (name.empty()) {
-      (void)to_.log(level, plain.at(where), text);
+      (void)to_.log(level, plain.at(file, line), text);
     } else {
-      (void)to_.log(level, named.at(where), name, text);
+      (void)to_.log(level, named.at(file, line), name, text);
     }
   }
 
@@ -70,7 +71,7 @@ inline log_writer log_to_spdlog(std::shared_ptr<spdlog::sinks::sink> to, std::st
   writer.write = [to, logger = std::move(name)](const log_line& line) {
     const auto level = static_cast<spdlog::level::level_enum>(line.level);
     if (!to->should_log(level)) return;
-    const spdlog::source_loc where{line.where.file, static_cast<int>(line.where.line), ""};
+    const spdlog::source_loc where{line.file, static_cast<int>(line.line), ""};
     spdlog::details::log_msg msg(line.time, where, logger, level,
                                  {line.text.data(), line.text.size()});
     msg.thread_id = static_cast<std::size_t>(line.thread);

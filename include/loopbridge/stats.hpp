@@ -2,8 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-
-#include "loopbridge/place.hpp"
+#include <source_location>
 
 namespace loopbridge {
 
@@ -37,7 +36,7 @@ struct statistics {
   /// it means a look at the clock for each. The two may be of different calls, if one is replaced
   /// by a longer one just now.
   std::chrono::nanoseconds longest_callback{0};
-  place longest_callback_from{};
+  std::source_location longest_callback_from{};
 };
 
 }  // namespace loopbridge

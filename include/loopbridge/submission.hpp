@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -18,8 +19,9 @@ namespace loopbridge {
 template <class T>
 class [[nodiscard("it says whether the call was accepted")]] submission {
  public:
-  submission(loopbridge::status refused, place where) noexcept : status_(refused), where_(where) {}
-  submission(eventual<T> && answer, place where) noexcept
+  submission(loopbridge::status refused, std::source_location where) noexcept
+      : status_(refused), where_(where) {}
+  submission(eventual<T> && answer, std::source_location where) noexcept
       : answer_(std::move(answer)), status_(loopbridge::status::accepted), where_(where) {}
 
   loopbridge::status status() const noexcept {
@@ -43,7 +45,7 @@ class [[nodiscard("it says whether the call was accepted")]] submission {
  private:
   eventual<T> answer_;
   loopbridge::status status_;
-  place where_;
+  std::source_location where_;
 };
 
 }  // namespace loopbridge

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -101,7 +102,8 @@ struct then_body {
     return r;
   }
 
-  result_base* finish(std::size_t, outcome<type>& out, core_base& core, place where) noexcept {
+  result_base* finish(std::size_t, outcome<type>& out, core_base& core,
+                      std::source_location where) noexcept {
     if (inner) {
       take(out, inner.state());
       return nullptr;
@@ -127,7 +129,7 @@ struct then_body {
  private:
   then_call<F, T> call() { return {std::move(f), before.take()}; }
 
-  eventual<type> begin(core_base& core, place where) {
+  eventual<type> begin(core_base& core, std::source_location where) {
     if constexpr (std::is_same_v<returned, eventual<type>>) {
       eventual<type> e = call()();
       (void)eventual_access::state(e);  // throws if it is empty
@@ -152,7 +154,7 @@ struct then_elsewhere {
 
   Executor executor;
   F f;
-  place where;
+  std::source_location where;
 
   deferred<type> operator()(eventual<T> before) {
     if constexpr (takes_value<F, T>) {
@@ -180,7 +182,7 @@ struct then_elsewhere {
 
 /// Leaves `before` as it was where it throws.
 template <class T, class F>
-auto combine_then(eventual<T>& before, F f, place where) {
+auto combine_then(eventual<T>& before, F f, std::source_location where) {
   using body = then_body<T, F>;
   new_combination<typename body::type, body> made(eventual_access::state(before).core(), where,
                                                   body{std::move(f)});
@@ -192,13 +194,14 @@ auto combine_then(eventual<T>& before, F f, place where) {
 
 template <class T>
 template <class F>
-auto eventual<T>::then(F&& f, place where) && {
+auto eventual<T>::then(F&& f, std::source_location where) && {
   return detail::combine_then<T, std::decay_t<F>>(*this, std::forward<F>(f), where);
 }
 
 template <class T>
-template <class Executor, class F, detail::unless_place<F>>
-auto eventual<T>::then(Executor& executor, F&& f, place where) && {
+template <class Executor, class F>
+requires(!detail::is_location<F>) auto eventual<T>::then(Executor& executor, F&& f,
+                                                         std::source_location where) && {
   using function = detail::then_elsewhere<T, std::decay_t<F>, detail::executor_ref<Executor>>;
   return detail::combine_then<T, function>(
       *this, function{detail::executor_ref<Executor>(executor), std::forward<F>(f), where}, where);

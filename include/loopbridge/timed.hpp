@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -46,7 +47,7 @@ struct repeating_call {
   deadline::duration period;
   std::shared_ptr<repetition> shared;
   core_base& core;
-  place where;
+  std::source_location where;
 
   task<> operator()(loop_ref loop) {
     deadline::duration wait = period;
@@ -136,7 +137,8 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
 };
 
 template <class Rep, class Period, class F>
-auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place where)
+auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
+                          std::source_location where)
     -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
   using bound = detail::bound_call_of<F>;
   return detail::submit_to(
@@ -145,7 +147,8 @@ auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f, place
 }
 
 template <class Rep, class Period, class F>
-repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f, place where) {
+repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f,
+                                   std::source_location where) {
   const detail::deadline::duration every = detail::in_nanoseconds(period);
   if (every == every.zero()) {
     throw std::invalid_argument(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <source_location>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -60,7 +61,8 @@ struct all_of {
     std::apply([&r](const auto&... each) { (r->add(each.state()), ...); }, parts);
     return r;
   }
-  result_base* finish(std::size_t decided, outcome<type>& out, core_base&, place) noexcept {
+  result_base* finish(std::size_t decided, outcome<type>& out, core_base&,
+                      std::source_location) noexcept {
     std::size_t n = 0;
     const auto failed = [&](auto& p) {
       if (n++ != decided || p.state().has_value()) return false;
@@ -93,7 +95,8 @@ struct range_of {
     for (const part<T>& p : parts) r->add(p.state());
     return r;
   }
-  result_base* finish(std::size_t decided, outcome<type>& out, core_base&, place) noexcept {
+  result_base* finish(std::size_t decided, outcome<type>& out, core_base&,
+                      std::source_location) noexcept {
     if (!parts[decided].state().has_value()) {
       out.set(parts[decided].state().error());
     } else {
@@ -133,7 +136,7 @@ core_base& core_of_first(const std::vector<eventual<T>>& all) {
 
 /// Leaves `all` as it was where it throws.
 template <class T, round::ends how>
-auto combine_range(std::vector<eventual<T>>& all, place where) {
+auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
   using body = range_of<T, how>;
   core_base& core = core_of_first(all);
   body empty;
@@ -172,7 +175,8 @@ auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
 
 /// The same for any number of one type: a std::vector of the values; nothing for void.
 template <class T>
-auto when_all(std::vector<eventual<T>>&& all, place where = place::current())
+auto when_all(std::vector<eventual<T>>&& all,
+              std::source_location where = std::source_location::current())
     -> eventual<detail::members_t<T>> {
   return detail::combine_range<T, detail::round::ends::all_or_failed>(all, where);
 }
@@ -183,7 +187,7 @@ auto when_all(const eventual<T>&, Any&&...) {
   return detail::must_be_moved<T>();
 }
 template <class T>
-auto when_all(const std::vector<eventual<T>>&, place = {}) {
+auto when_all(const std::vector<eventual<T>>&, std::source_location = {}) {
   return detail::must_be_moved<T>();
 }
 template <class T, class... Any>
@@ -191,13 +195,14 @@ auto when_any(const eventual<T>&, Any&&...) {
   return detail::must_be_moved<T>();
 }
 template <class T>
-auto when_any(const std::vector<eventual<T>>&, place = {}) {
+auto when_any(const std::vector<eventual<T>>&, std::source_location = {}) {
   return detail::must_be_moved<T>();
 }
 
 /// The first that ends, be it in a value or in a failure; the others are cancelled.
 template <class T>
-auto when_any(std::vector<eventual<T>>&& all, place where = place::current())
+auto when_any(std::vector<eventual<T>>&& all,
+              std::source_location where = std::source_location::current())
     -> eventual<first_result<T>> {
   return detail::combine_range<T, detail::round::ends::one>(all, where);
 }
@@ -205,7 +210,7 @@ template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
   static_assert((std::is_same_v<Ts, eventual<T>> && ...),
                 "when_any() takes eventuals of one type, each for good: std::move it");
-  const place where = detail::eventual_access::state(first).where();
+  const std::source_location where = detail::eventual_access::state(first).where();
   std::vector<eventual<T>> all;
   all.reserve(1 + sizeof...(rest));
   all.push_back(std::move(first));

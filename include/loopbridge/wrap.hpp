@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +22,7 @@ template <class F, bool Blocks>
 class wrapped_function {
  public:
   template <class G>
-  wrapped_function(bridge* to, std::chrono::nanoseconds timeout, G&& f, place where)
+  wrapped_function(bridge* to, std::chrono::nanoseconds timeout, G&& f, std::source_location where)
       : to_(to), timeout_(timeout), f_(std::forward<G>(f)), where_(where) {}
 
   /// The function as it was given, to be tested by itself, on any thread. Lives as long as this.
@@ -31,7 +32,8 @@ class wrapped_function {
   decltype(auto) operator()(Args&&... args) const {
     bridge& to = to_ != nullptr ? *to_ : default_bridge();
     if constexpr (Blocks) {
-      return call_on_until(to.core(), entry::within(timeout_), where_, f_, std::forward<Args>(args)...);
+      return call_on_until(to.core(), entry::within(timeout_), where_, f_,
+                           std::forward<Args>(args)...);
     } else {
       return submit_to(to.core(), {}, where_, f_, std::forward<Args>(args)...);
     }
@@ -41,7 +43,7 @@ class wrapped_function {
   bridge* to_;  ///< null: the default bridge, as it is when called
   std::chrono::nanoseconds timeout_;
   F f_;
-  place where_;
+  std::source_location where_;
 };
 
 }  // namespace detail
@@ -59,11 +61,11 @@ class wrapped_function {
 /// same one at once; it is copyable if the function is. Failures and the watchdog's reports name
 /// the place where it was made, since each call's arguments leave no room for one.
 template <class F>
-auto wrap(bridge& to, F&& f, place where = place::current()) {
+auto wrap(bridge& to, F&& f, std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, false>(&to, {}, std::forward<F>(f), where);
 }
 template <class F>
-auto wrap(F&& f, place where = place::current()) {
+auto wrap(F&& f, std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, false>(nullptr, {}, std::forward<F>(f), where);
 }
 
@@ -72,13 +74,13 @@ auto wrap(F&& f, place where = place::current()) {
 /// bridge::call_for() does. On the loop's own thread it throws `would_deadlock`.
 template <class Rep, class Period, class F>
 auto wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F&& f,
-                   place where = place::current()) {
+                   std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, true>(&to, detail::in_nanoseconds(timeout),
                                                          std::forward<F>(f), where);
 }
 template <class Rep, class Period, class F>
 auto wrap_blocking(std::chrono::duration<Rep, Period> timeout, F&& f,
-                   place where = place::current()) {
+                   std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, true>(nullptr, detail::in_nanoseconds(timeout),
                                                          std::forward<F>(f), where);
 }

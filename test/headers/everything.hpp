@@ -67,8 +67,7 @@ class everything {
 
   void calls() {
     b_.post([] {});
-    b_.post([](loopbridge::loop_ref loop) { (void)uv_now(loop); },
-            loopbridge::place::labelled("a"));
+    b_.post([](loopbridge::loop_ref loop) { (void)uv_now(loop); }, std::source_location::current());
     expect(b_.try_post([] {}) == loopbridge::status::accepted, "try_post");
     expect(b_.call([] { return 1; }) == 1, "call");
     expect(*b_.call([p = only_moved(new int(2))]() mutable { return std::move(p); }) == 2, "moved");

@@ -9,7 +9,7 @@
 
 namespace soak {
 
-/// One submission, by its number in the account. It is also the `line` of the place that is passed
+/// One submission, by its number in the account. It is also the line of the location that is passed
 /// with it, so that what reaches options::on_unhandled_error can be booked.
 using id = std::uint32_t;
 inline constexpr id none = 0;
@@ -87,7 +87,8 @@ inline constinit thread_local whereabouts here;
 /// everywhere; what one thread must see of another's notes, the library's guarantees make visible.
 class account {
  public:
-  explicit account(std::size_t most = std::size_t{1} << 17);
+  static constexpr std::uint32_t most_calls = 1u << 17;
+  explicit account(std::size_t most = most_calls);
 
   /// A new bridge; below zero: there is no room for more in this round.
   int open_site(bool is_adopted, bool runs_queued) noexcept;

@@ -76,8 +76,7 @@ void post_bare(world& w, station& s, std::uint32_t times) noexcept {
     count(w.counts.bare);
     const id i = w.books.open(kind::bare, s.site());
     if (i == none) return;
-    const status got =
-        s.bridge().post_reentrant(bare_job{&w, i, i % 64 == 0}, loopbridge::place{booked, i});
+    const status got = s.bridge().post_reentrant(bare_job{&w, i, i % 64 == 0}, booked[i]);
     if (got == status::accepted) {
       w.books.accept(i);
     } else {

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <source_location>
 
 #include "job.hpp"
 #include "learn.hpp"
@@ -68,7 +69,7 @@ void post_job(world& w, station& s, choices& c) {
   count(w.counts.post);
   const id i = w.books.open(kind::post, s.site());
   if (i == none) return;
-  const loopbridge::place where{booked, i};
+  const std::source_location where = booked[i];
   const doing that("post");
   if (c.below(4) != 3) {
     submit_by(w, i, [&] {
@@ -91,7 +92,7 @@ void submit_job(world& w, station& s, choices& c) {
   count(w.counts.submit);
   const id i = w.books.open(kind::submit, s.site());
   if (i == none) return;
-  const loopbridge::place where{booked, i};
+  const std::source_location where = booked[i];
   loopbridge::eventual<answer> e;
   const std::uint32_t shape = c.below(6);
   const auto by = [&](auto&& j) { e = port::submit(w, s.bridge(), std::move(j), where); };
@@ -136,7 +137,7 @@ void call_job(world& w, station& s, choices& c) {
   count(w.counts.call);
   const id i = w.books.open(kind::call, s.site());
   if (i == none) return;
-  const loopbridge::place where{booked, i};
+  const std::source_location where = booked[i];
   const doing that("call");
   const submitting one(i);
   bool turned_away = false;
@@ -159,7 +160,7 @@ void call_job_for(world& w, station& s, choices& c) {
   count(w.counts.call_for);
   const id i = w.books.open(kind::call_for, s.site());
   if (i == none) return;
-  const loopbridge::place where{booked, i};
+  const std::source_location where = booked[i];
   const auto timeout = timeout_of(c);
   const doing that("call_for");
   const submitting one(i);

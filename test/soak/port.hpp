@@ -3,6 +3,7 @@
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
+#include <source_location>
 #include <thread>
 #include <utility>
 
@@ -27,7 +28,7 @@ struct put_off {
 };
 
 template <class Job>
-void post_broken(faults& f, loopbridge::bridge& b, Job& j, loopbridge::place where) {
+void post_broken(faults& f, loopbridge::bridge& b, Job& j, std::source_location where) {
   using breakage = faults::breakage;
   if (!f.due(f.what)) return b.post(std::move(j), where);
   ++f.done;
@@ -57,7 +58,7 @@ void post_broken(faults& f, loopbridge::bridge& b, Job& j, loopbridge::place whe
 }
 
 template <class Job>
-void post(world& w, loopbridge::bridge& b, Job&& j, loopbridge::place where) {
+void post(world& w, loopbridge::bridge& b, Job&& j, std::source_location where) {
   if (w.broken != nullptr && w.broken->what <= faults::breakage::refuse_late) {
     return post_broken(*w.broken, b, j, where);
   }
@@ -66,7 +67,7 @@ void post(world& w, loopbridge::bridge& b, Job&& j, loopbridge::place where) {
 
 template <class Job>
 loopbridge::eventual<answer> submit(world& w, loopbridge::bridge& b, Job&& j,
-                                    loopbridge::place where) {
+                                    std::source_location where) {
   using breakage = faults::breakage;
   if (faults* const f = w.broken; f != nullptr && f->due(breakage::withhold_answer)) {
     ++f->done;
@@ -82,7 +83,7 @@ loopbridge::eventual<answer> submit(world& w, loopbridge::bridge& b, Job&& j,
 }
 
 template <class Job>
-answer call(world& w, loopbridge::bridge& b, Job&& j, loopbridge::place where) {
+answer call(world& w, loopbridge::bridge& b, Job&& j, std::source_location where) {
   using breakage = faults::breakage;
   if (faults* const f = w.broken; f != nullptr) {
     if (f->due(breakage::late_destruction)) {

@@ -8,6 +8,9 @@
 
 namespace soak {
 
+const support::numbered_locations booked("the account", account::most_calls);
+const support::numbered_locations booked_prepaid("the prepaid calls", 16);
+
 world::world(account& a, tally& t) : books(a), counts(t) {}
 world::~world() = default;
 
@@ -37,20 +40,20 @@ void world::on_unhandled(const loopbridge::unhandled_error& e) noexcept {
       return false;
     }
   }();
-  if (e.where.file == booked) {
+  if (booked.has(e.where)) {
     if (broken != nullptr && broken->due(faults::breakage::hush_report)) {
       ++broken->done;
       return;
     }
-    books.note_reported(e.where.line);
+    books.note_reported(e.where.line());
     if (broken != nullptr && broken->due(faults::breakage::report_twice)) {
       ++broken->done;
-      books.note_reported(e.where.line);
+      books.note_reported(e.where.line());
     }
-  } else if (e.where.file == booked_prepaid) {
-    prepaid& p = *prepaids[e.where.line];
+  } else if (booked_prepaid.has(e.where)) {
+    prepaid& p = *prepaids[e.where.line()];
     count(is_stop ? p.reported_stopped : p.reported_thrown);
-  } else if (e.where.file == nullptr) {
+  } else if (e.where.line() == 0) {
     books.complain("a failure was reported without its place");
   }
 }
@@ -59,7 +62,7 @@ prepaid::prepaid(world& w, station& s, std::uint32_t index)
     : in(w),
       site(s.site()),
       may_wait(!s.plan().async_doorbell),
-      call(std::in_place, s.bridge(), body(*this), loopbridge::place{booked_prepaid, index}) {}
+      call(std::in_place, s.bridge(), body(*this), booked_prepaid[index]) {}
 
 prepaid::body::~body() {
   if (of_ != nullptr) of_->bodies.fetch_sub(1, std::memory_order_relaxed);

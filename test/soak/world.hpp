@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/numbered_locations.hpp"
 #include "account.hpp"
 #include "choices.hpp"
 #include "faults.hpp"
@@ -142,8 +143,8 @@ struct world {
   std::atomic<int> loops_alive{0};
 };
 
-/// `file` of the places that are passed: says what `line` means.
-inline constexpr char booked[] = "the account";
-inline constexpr char booked_prepaid[] = "the prepaid calls";
+/// The locations that are passed: by the calls' numbers, and the prepaid calls'.
+extern const support::numbered_locations booked;
+extern const support::numbered_locations booked_prepaid;
 
 }  // namespace soak

@@ -21,7 +21,6 @@ class error_log {
     std::string what;
     std::string file;  ///< empty: the place is not known
     unsigned line;
-    std::string label;  ///< empty: none
     std::string bridge;
     std::thread::id thread;
   };
@@ -29,13 +28,8 @@ class error_log {
   /// For options::on_unhandled_error; good however late it is called.
   auto hook() const {
     return [log = log_](const loopbridge::unhandled_error& e) {
-      entry made{e.error,
-                 text_of(e.error),
-                 e.where.file != nullptr ? e.where.file : "",
-                 e.where.line,
-                 e.where.label() != nullptr ? e.where.label() : "",
-                 e.bridge,
-                 std::this_thread::get_id()};
+      entry made{e.error,        text_of(e.error), e.where.file_name(),
+                 e.where.line(), e.bridge,         std::this_thread::get_id()};
       const std::lock_guard lock(log->mutex);
       log->entries.push_back(std::move(made));
       log->changed.notify_all();

@@ -15,13 +15,14 @@ class log_lines {
     loopbridge::log_level level;
     std::uint64_t thread;
     std::string text;
-    loopbridge::place where;
+    const char* file;
+    unsigned line_of_file;
   };
 
   loopbridge::log_writer writer() const {
     return {[kept = kept_](const loopbridge::log_line& l) {
               const std::lock_guard lock(kept->mutex);
-              kept->lines.push_back({l.level, l.thread, std::string(l.text), l.where});
+              kept->lines.push_back({l.level, l.thread, std::string(l.text), l.file, l.line});
             },
             {}};
   }

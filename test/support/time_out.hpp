@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <loopbridge/bridge.hpp>
+#include <source_location>
 
 #include "gate.hpp"
 
@@ -13,7 +14,7 @@ namespace support {
 /// machine may not even start it in time; then it was cancelled while queued, and never runs.)
 template <class Callable>
 void time_out_inside(loopbridge::bridge& b, const gate& started, const Callable& callable,
-                     loopbridge::place where = loopbridge::place::current()) {
+                     std::source_location where = std::source_location::current()) {
   REQUIRE(comes_true([&] {
     CHECK_THROWS_AS((void)b.call_for(std::chrono::milliseconds(20), callable, where),
                     loopbridge::timed_out);

@@ -3,10 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <source_location>
 #include <type_traits>
 
 #include "executor.hpp"
-#include "loopbridge/place.hpp"
 #include "sites.hpp"
 
 /// What stands in for std::atomic, and for plain data, on an executor's fibers.
@@ -134,38 +134,39 @@ class atomic {
   }
 
   // `at` is where the library names the order: see sites.hpp.
-  using place = loopbridge::place;
+  using place = std::source_location;
 
   T load(std::memory_order order = std::memory_order_seq_cst,
-         place at = place::current()) const noexcept {
+         std::source_location at = std::source_location::current()) const noexcept {
     return from(ready().load(asked(order, at)));
   }
   void store(T value, std::memory_order order = std::memory_order_seq_cst,
-             place at = place::current()) noexcept {
+             std::source_location at = std::source_location::current()) noexcept {
     ready().store(to(value), asked(order, at));
   }
   T exchange(T value, std::memory_order order = std::memory_order_seq_cst,
-             place at = place::current()) noexcept {
+             std::source_location at = std::source_location::current()) noexcept {
     return modify([&](T) { return value; }, asked(order, at));
   }
   T fetch_add(T by, std::memory_order order = std::memory_order_seq_cst,
-              place at = place::current()) noexcept {
+              std::source_location at = std::source_location::current()) noexcept {
     return modify([&](T old) { return static_cast<T>(old + by); }, asked(order, at));
   }
   T fetch_sub(T by, std::memory_order order = std::memory_order_seq_cst,
-              place at = place::current()) noexcept {
+              std::source_location at = std::source_location::current()) noexcept {
     return modify([&](T old) { return static_cast<T>(old - by); }, asked(order, at));
   }
   T fetch_or(T bits, std::memory_order order = std::memory_order_seq_cst,
-             place at = place::current()) noexcept {
+             std::source_location at = std::source_location::current()) noexcept {
     return modify([&](T old) { return static_cast<T>(old | bits); }, asked(order, at));
   }
   T fetch_and(T bits, std::memory_order order = std::memory_order_seq_cst,
-              place at = place::current()) noexcept {
+              std::source_location at = std::source_location::current()) noexcept {
     return modify([&](T old) { return static_cast<T>(old & bits); }, asked(order, at));
   }
   bool compare_exchange_strong(T& expected, T wanted, std::memory_order success,
-                               std::memory_order failure, place at = place::current()) noexcept {
+                               std::memory_order failure,
+                               std::source_location at = std::source_location::current()) noexcept {
     location& l = ready();
     std::uint64_t found = 0;
     if (l.compare(to(expected), found, asked(failure, at, true))) {
@@ -177,19 +178,20 @@ class atomic {
   }
   bool compare_exchange_strong(T& expected, T wanted,
                                std::memory_order order = std::memory_order_seq_cst,
-                               place at = place::current()) noexcept {
+                               std::source_location at = std::source_location::current()) noexcept {
     const auto failure = order == std::memory_order_acq_rel   ? std::memory_order_acquire
                          : order == std::memory_order_release ? std::memory_order_relaxed
                                                               : order;
     return compare_exchange_strong(expected, wanted, order, failure, at);
   }
   bool compare_exchange_weak(T& expected, T wanted, std::memory_order success,
-                             std::memory_order failure, place at = place::current()) noexcept {
+                             std::memory_order failure,
+                             std::source_location at = std::source_location::current()) noexcept {
     return compare_exchange_strong(expected, wanted, success, failure, at);
   }
   bool compare_exchange_weak(T& expected, T wanted,
                              std::memory_order order = std::memory_order_seq_cst,
-                             place at = place::current()) noexcept {
+                             std::source_location at = std::source_location::current()) noexcept {
     return compare_exchange_strong(expected, wanted, order, at);
   }
 
@@ -213,7 +215,7 @@ class atomic {
     return *place_;
   }
   static std::memory_order asked(std::memory_order order, const place& at, bool failure = false) {
-    return order_at({at.file, at.line, failure}, order);
+    return order_at({at.file_name(), at.line(), failure}, order);
   }
   template <class F>
   T modify(F f, std::memory_order order) noexcept {

@@ -41,7 +41,6 @@
 #include <variant>
 #include <vector>
 
-#include "../../src/place.cpp"  // its labels are read where errors are made, and are no part of this
 #include "atomic.hpp"
 #include "kernel.hpp"
 
@@ -207,7 +206,7 @@ watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t)
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}
-void watched_call::begin(place) noexcept {}
+void watched_call::begin(std::source_location) noexcept {}
 void watched_call::end() noexcept {}
 
 /// A descriptor that the loop polls: the write keeps no state.

@@ -3,6 +3,7 @@
 // Loops that wait for each other: whole bridges, and the graph by itself, where all that can happen
 // is soon tried.
 #include <memory>
+#include <source_location>
 
 #include "scenario.hpp"
 

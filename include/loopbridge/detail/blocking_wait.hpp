@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 #include "loopbridge/detail/core_base.hpp"
 
 namespace loopbridge::detail {
@@ -24,8 +26,8 @@ class blocking_wait {
  public:
   enum class how { timed, endless };
 
-  blocking_wait(const core_base& target, place where, how lasts, const completion* answer = nullptr,
-                result_base* call = nullptr);
+  blocking_wait(const core_base& target, std::source_location where, how lasts,
+                const completion* answer = nullptr, result_base* call = nullptr);
   ~blocking_wait() { end(); }
   blocking_wait(const blocking_wait&) = delete;
   blocking_wait& operator=(const blocking_wait&) = delete;

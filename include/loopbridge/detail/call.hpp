@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/detail/blocking_wait.hpp"
@@ -27,7 +28,7 @@ template <class Bound>
 class posted_call final : public node {
  public:
   template <class... A>
-  explicit posted_call(place where, A&&... bound)
+  explicit posted_call(std::source_location where, A&&... bound)
       : where_(where), callable_(std::forward<A>(bound)...) {}
 
   result_base* run(core_base& core) noexcept override {
@@ -43,14 +44,14 @@ class posted_call final : public node {
   }
 
   result_base* refuse(core_base& core) noexcept override {
-    const place where = where_;
+    const std::source_location where = where_;
     destroy_in_block(this, core.memory());
     core.unhandled(make_error(failure::stopped, where), where);
     return nullptr;
   }
 
  private:
-  const place where_;
+  const std::source_location where_;
   Bound callable_;
 };
 
@@ -62,7 +63,7 @@ class posted_call final : public node {
 class result_base : public answered_call {
  public:
   bool is_ready() const noexcept { return completion_.is_done(); }
-  place where() const noexcept { return where_; }
+  std::source_location where() const noexcept { return where_; }
   core_base& core() const noexcept { return core_; }
 
   // The waiter's side: by the holder of the handle.
@@ -110,8 +111,8 @@ class result_base : public answered_call {
   /// By who has called run() or refuse(), where that has returned this: the callable is gone;
   /// publishes the outcome, or waits for the deferred that the callable has returned.
   void finish() noexcept { !answer_ ? complete(completion::running) : wait_for_answer(); }
-  // Not inline: the last code to touch a call is the library's, and not a copy of it in one that may
-  // be unloaded as soon as the answer is there.
+  // Not inline: the last code to touch a call is the library's, and not a copy of it in one that
+  // may be unloaded as soon as the answer is there.
   void complete_waiting() noexcept final;
   void fail_waiting(failure f) noexcept final;
 
@@ -120,7 +121,7 @@ class result_base : public answered_call {
   const deferred_base& answer() const noexcept { return *answer_; }
 
  protected:
-  result_base(core_base& core, place where) noexcept : core_(core), where_(where) {}
+  result_base(core_base& core, std::source_location where) noexcept : core_(core), where_(where) {}
   ~result_base() = default;
 
   /// By run() and refuse(): false if the call was cancelled while queued, and is let go.
@@ -138,7 +139,7 @@ class result_base : public answered_call {
   virtual void destroy() noexcept = 0;
 
   core_base& core_;
-  const place where_;
+  const std::source_location where_;
   completion completion_;
 
  private:
@@ -169,7 +170,8 @@ class result_base : public answered_call {
 /// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` is
 /// what it gave. In task.hpp, where all that return a task have that from.
 template <class T, class Bound>
-deferred_ptr<T> start_task(core_base& core, place where, Bound& callable, outcome<T>& result);
+deferred_ptr<T> start_task(core_base& core, std::source_location where, Bound& callable,
+                           outcome<T>& result);
 
 /// A call with its outcome.
 template <class T>
@@ -265,7 +267,7 @@ class call_with_result : public result<answer_t<Bound>> {
 
  protected:
   template <class... A>
-  explicit call_with_result(core_base& core, place where, A&&... bound)
+  explicit call_with_result(core_base& core, std::source_location where, A&&... bound)
       : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<A>(bound)...) {}
   ~call_with_result() = default;
 
@@ -280,7 +282,7 @@ template <class Bound>
 class submitted_call final : public call_with_result<Bound> {
  public:
   template <class... A>
-  explicit submitted_call(core_base& core, place where, A&&... bound)
+  explicit submitted_call(core_base& core, std::source_location where, A&&... bound)
       : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {
     core.add_ref();
   }

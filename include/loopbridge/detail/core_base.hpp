@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory_resource>
+#include <source_location>
 
 #include "loopbridge/detail/counters.hpp"
 #include "loopbridge/detail/deadline.hpp"
@@ -13,7 +14,6 @@
 #include "loopbridge/detail/ref_counted.hpp"
 #include "loopbridge/detail/spin.hpp"
 #include "loopbridge/loop_ref.hpp"
-#include "loopbridge/place.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge::detail {
@@ -42,7 +42,7 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   bool is_special() const noexcept { return is_special_; }
   /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, or what
   /// blocking_wait throws.
-  status submit_specially(node& n, const entry& how, place where);
+  status submit_specially(node& n, const entry& how, std::source_location where);
 
   /// For bridge::at_stop(). `accepted`, `stopped` or `wrong_process`. Any thread.
   status push_stop_function(node& n) noexcept {
@@ -88,7 +88,7 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   /// The loop, for the callable being run. Loop thread.
   loop_ref loop() const noexcept { return loop_ref_; }
   /// Hands a failure that has no waiter to the hook. Any ordinary thread.
-  void unhandled(std::exception_ptr error, place where) noexcept;
+  void unhandled(std::exception_ptr error, std::source_location where) noexcept;
 
   /// A call returned `d`, which is not settled yet: the bridge's end must find it. Loop thread, in
   /// an iteration.

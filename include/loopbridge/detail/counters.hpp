@@ -2,31 +2,35 @@
 
 #include <atomic>
 #include <cstdint>
-
-#include "loopbridge/place.hpp"
+#include <source_location>
 
 namespace loopbridge::detail {
 
-/// A number to look at, from any thread and any handler. It orders nothing.
-class counter {
+/// A value to look at, from any thread and any handler. It orders nothing.
+template <class T>
+class relaxed_value {
+ public:
+  void set(T value) noexcept { word().store(value, std::memory_order_relaxed); }
+  T get() const noexcept { return word().load(std::memory_order_relaxed); }
+
+ protected:
+  // A reference, so that looking in adds no step to what the tests of memory orders explore.
+  std::atomic_ref<T> word() const noexcept { return std::atomic_ref<T>(value_); }
+
+ private:
+  static_assert(std::atomic_ref<T>::is_always_lock_free);
+  alignas(std::atomic_ref<T>::required_alignment) mutable T value_{};
+};
+
+class counter : public relaxed_value<std::uint64_t> {
  public:
   /// Who alone adds, at that time: the loop's thread, or who holds its turn. No locked instruction.
   void add_alone(std::uint64_t n = 1) noexcept { set(get() + n); }
-  void set(std::uint64_t n) noexcept { word().store(n, std::memory_order_relaxed); }
   void set_if_more(std::uint64_t n) noexcept {
     if (n > get()) set(n);
   }
   /// Anybody.
   void add(std::uint64_t n = 1) noexcept { word().fetch_add(n, std::memory_order_relaxed); }
-  std::uint64_t get() const noexcept { return word().load(std::memory_order_relaxed); }
-
- private:
-  // A reference, so that looking in adds no step to what the tests of memory orders explore.
-  std::atomic_ref<std::uint64_t> word() const noexcept {
-    return std::atomic_ref<std::uint64_t>(n_);
-  }
-
-  alignas(std::atomic_ref<std::uint64_t>::required_alignment) mutable std::uint64_t n_ = 0;
 };
 
 /// What bridge::stats() is made of. Nothing of it is written on the way in, so a submission does
@@ -44,9 +48,8 @@ struct counters {
   counter internal_refused;     ///< of those, the library's own
   counter sleeps;
   counter longest_turn;  ///< in milliseconds
-  counter longest_call;  ///< in nanoseconds, from longest_file:longest_line
-  counter longest_file;
-  counter longest_line;
+  counter longest_call;  ///< in nanoseconds, from longest_from
+  relaxed_value<std::source_location> longest_from;
 
   // Anybody's.
   alignas(64) counter rings;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -111,7 +112,7 @@ class deferred_base : public ref_counted<deferred_base> {
   void awaits_no_more() noexcept;
   /// Ends the call that this answers, if it is part of a circle of endless waits.
   void end_if_circular() noexcept;
-  void set_call(core_base& core, place where) noexcept {
+  void set_call(core_base& core, std::source_location where) noexcept {
     core_ = core_ptr(core);
     where_ = where;
   }
@@ -167,7 +168,7 @@ class deferred_base : public ref_counted<deferred_base> {
   std::atomic<result_base*> awaits_{nullptr};
   std::atomic<std::uintptr_t> link_{0};
   core_ptr core_;  ///< this and the next: of the call, set before link_
-  place where_;
+  std::source_location where_;
   std::pmr::memory_resource* const memory_;  ///< where this lives, and its hook
   void* const block_;
   const std::size_t size_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
@@ -20,7 +21,7 @@ class executor_ref {
  public:
   explicit executor_ref(Executor& to) noexcept : to_(&to) {}
   template <class F>
-  void post(F&& f, place) const {
+  void post(F&& f, std::source_location) const {
     to_->post(std::forward<F>(f));
   }
 
@@ -34,7 +35,7 @@ class executor_ref<bridge> {
  public:
   explicit executor_ref(bridge& to) : core_(to.core()) {}
   template <class F>
-  void post(F&& f, place where) const {
+  void post(F&& f, std::source_location where) const {
     post_to(*core_, where, std::forward<F>(f));
   }
   /// For what is no call, and goes on in any case: refused when the bridge stops, too. False: it

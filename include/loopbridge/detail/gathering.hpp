@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/deferred.hpp"
@@ -145,7 +146,7 @@ class gathering_base {
 template <class T, class Body>
 class gathering final : public deferred_state<T>, public gathering_base {
  public:
-  gathering(core_base& core, place where, Body&& body)
+  gathering(core_base& core, std::source_location where, Body&& body)
       : deferred_state<T>(
             core.memory(), this, sizeof(gathering),
             [](deferred_base& d) noexcept { static_cast<gathering&>(d).empty_all(); }),
@@ -197,7 +198,7 @@ class gathering final : public deferred_state<T>, public gathering_base {
   }
 
   core_base& core_;  ///< held by the call that this answers
-  const place where_;
+  const std::source_location where_;
   std::optional<Body> body_;
   canceller canceller_{*this};
 };
@@ -206,7 +207,7 @@ class gathering final : public deferred_state<T>, public gathering_base {
 template <class T, class Body>
 struct combining {
   core_base& core;
-  place where;
+  std::source_location where;
   Body body;
 
   deferred<T> operator()() {
@@ -224,7 +225,7 @@ class new_combination {
   using call_type = submitted_call<bound_call<combining<T, Body>>>;
 
  public:
-  new_combination(core_base& core, place where, Body&& body)
+  new_combination(core_base& core, std::source_location where, Body&& body)
       : core_(core),
         where_(where),
         call_(make_in_block<call_type>(core.memory(), core, where,
@@ -250,7 +251,7 @@ class new_combination {
 
  private:
   core_base& core_;
-  const place where_;
+  const std::source_location where_;
   call_type* call_;
 };
 
@@ -259,10 +260,12 @@ class new_combination {
 template <class T>
 class inner_call final : public result<T> {
  public:
-  inner_call(core_base& core, place where) noexcept : result<T>(core, where) { core.add_ref(); }
+  inner_call(core_base& core, std::source_location where) noexcept : result<T>(core, where) {
+    core.add_ref();
+  }
 
   /// Throws std::bad_alloc.
-  static inner_call* make(core_base& core, place where) {
+  static inner_call* make(core_base& core, std::source_location where) {
     return make_in_block<inner_call>(core.memory(), core, where);
   }
   /// Ends as what `bound` gives, which it runs.

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -117,13 +118,13 @@ class outcome {
   }
 
   /// The exception, or null if there is a value.
-  std::exception_ptr error(place where) const noexcept {
+  std::exception_ptr error(std::source_location where) const noexcept {
     if (const failure* const f = std::get_if<1>(&state_)) return make_error(*f, where);
     if (const std::exception_ptr* const thrown = std::get_if<2>(&state_)) return *thrown;
     return nullptr;
   }
 
-  view look(place where) const {
+  view look(std::source_location where) const {
     if (!has_value()) std::rethrow_exception(error(where));
     if constexpr (is_reference) {
       return *std::get<3>(state_);
@@ -133,7 +134,7 @@ class outcome {
   }
 
   /// ... and what the one who takes it gets.
-  T take(place where) {
+  T take(std::source_location where) {
     if (!has_value()) std::rethrow_exception(error(where));
     if constexpr (is_reference) {
       return *std::get<3>(state_);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <new>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -20,7 +21,8 @@ class reentrant_post final : public node {
 
   /// Copies the closure in. The slot's claimer, which may be a handler.
   template <class Closure>
-  void fill(slot_pool<reentrant_post>& home, place where, const Closure& closure) noexcept {
+  void fill(slot_pool<reentrant_post>& home, std::source_location where,
+            const Closure& closure) noexcept {
     static_assert(
         std::is_trivially_copyable_v<Closure> && std::is_trivially_destructible_v<Closure>,
         "post_reentrant copies bytes: callable and value must be trivially copyable");
@@ -39,7 +41,7 @@ class reentrant_post final : public node {
 
  private:
   slot_pool<reentrant_post>* home_ = nullptr;
-  place where_;
+  std::source_location where_;
   void (*invoke_)(std::byte* bytes, loop_ref loop) = nullptr;
   alignas(std::max_align_t) std::byte bytes_[capacity];
 };
@@ -85,7 +87,7 @@ struct reentrant_closure<F, Value> {
 
 /// Any thread, any handler: claims a slot, fills it, submits it.
 template <class Closure>
-status post_closure(core_base& core, place where, const Closure& closure) noexcept {
+status post_closure(core_base& core, std::source_location where, const Closure& closure) noexcept {
   if (!core.is_this_process()) return status::wrong_process;
   slot_pool<reentrant_post>& pool = core.reentrant_slots();
   reentrant_post* const slot = pool.claim();

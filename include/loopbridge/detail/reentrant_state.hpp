@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -48,7 +49,7 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   std::uint64_t end_firings() noexcept {
     return word_.exchange(over_mark, std::memory_order_relaxed) & count_mask;
   }
-  place where() const noexcept { return where_; }
+  std::source_location where() const noexcept { return where_; }
 
   // The core's list of all: under its mutex.
   reentrant_state* previous = nullptr;
@@ -56,7 +57,7 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   bool registered = false;
 
  protected:
-  reentrant_state(core_base& core, place where) noexcept;
+  reentrant_state(core_base& core, std::source_location where) noexcept;
   ~reentrant_state() = default;
 
   virtual void invoke(loop_ref loop, std::uint64_t firings) = 0;
@@ -91,7 +92,7 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   static constexpr std::uint64_t queued_mark = std::uint64_t{1} << 62;
   static constexpr std::uint64_t count_mask = queued_mark - 1;
 
-  const place where_;
+  const std::source_location where_;
   std::atomic<std::uint64_t> word_{0};
   std::atomic<std::uint64_t> coalesced_{0};  ///< a statistic: relaxed
   slot_bits waits_in_use_{wait_slots};
@@ -108,7 +109,7 @@ class reentrant_state_of final : public reentrant_state {
 
  public:
   template <class G>
-  reentrant_state_of(core_base& core, place where, G&& f)
+  reentrant_state_of(core_base& core, std::source_location where, G&& f)
       : reentrant_state(core, where), f_(std::forward<G>(f)) {}
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/detail/call.hpp"
@@ -15,7 +16,7 @@ class stack_call {
  public:
   /// Throws as blocking_wait does, before anything is made.
   template <class... A>
-  explicit stack_call(core_base& core, place where, A&&... bound)
+  explicit stack_call(core_base& core, std::source_location where, A&&... bound)
       : waiting_(core, where, blocking_wait::how::endless),
         call_(std::in_place, core, where, std::forward<A>(bound)...) {
     waiting_.is_for(call_.value.completion(), call_.value);
@@ -44,7 +45,7 @@ class stack_call {
   class in_frame final : public call_with_result<Bound> {
    public:
     template <class... A>
-    explicit in_frame(core_base& core, place where, A&&... bound)
+    explicit in_frame(core_base& core, std::source_location where, A&&... bound)
         : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {}
     const detail::completion& completion() const noexcept { return this->completion_; }
     using call_with_result<Bound>::discard_callable;

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <optional>
+#include <source_location>
 #include <utility>
 
 #include "loopbridge/detail/blocks.hpp"
@@ -17,7 +18,7 @@ namespace loopbridge::detail {
 template <class T, class Bound>
 class started_task final : public deferred_state<T>, public task_starter {
  public:
-  started_task(core_base& core, place where, Bound&& callable)
+  started_task(core_base& core, std::source_location where, Bound&& callable)
       : deferred_state<T>(
             core.memory(), this, sizeof(started_task),
             [](deferred_base& d) noexcept { static_cast<started_task&>(d).empty_all(); }),
@@ -86,7 +87,8 @@ class started_task final : public deferred_state<T>, public task_starter {
 };
 
 template <class T, class Bound>
-deferred_ptr<T> start_task(core_base& core, place where, Bound& callable, outcome<T>& result) {
+deferred_ptr<T> start_task(core_base& core, std::source_location where, Bound& callable,
+                           outcome<T>& result) {
   auto* const started =
       make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));
   if (started->start(result)) return {};

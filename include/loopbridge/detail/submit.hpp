@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -28,14 +29,14 @@ struct entry {
 
 /// The way in for what counts towards options::capacity. Ordinary threads. May wait for room, and
 /// then throws bridge_full, timed_out, or what blocking_wait throws.
-inline status enter(core_base& c, node& n, const entry& how, place where) {
+inline status enter(core_base& c, node& n, const entry& how, std::source_location where) {
   const status s = c.is_special() ? c.submit_specially(n, how, where) : c.submit(n);
   if (s != status::accepted) c.counts().refused.add();
   return s;
 }
 
 template <class F>
-void post_to(core_base& c, place where, F&& f) {
+void post_to(core_base& c, std::source_location where, F&& f) {
   using posted = posted_call<bound_call_of<F>>;
   posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   try {
@@ -47,7 +48,7 @@ void post_to(core_base& c, place where, F&& f) {
 }
 
 template <class F>
-status try_post_to(core_base& c, place where, F&& f) noexcept {
+status try_post_to(core_base& c, std::source_location where, F&& f) noexcept {
   using posted = posted_call<bound_call_of<F>>;
   static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
                 "try_post does not throw: pass a callable that moves without throwing, by move");
@@ -63,7 +64,7 @@ status try_post_to(core_base& c, place where, F&& f) noexcept {
 }
 
 template <class... Bound>
-auto submit_to(core_base& c, const entry& how, place where, Bound&&... bound)
+auto submit_to(core_base& c, const entry& how, std::source_location where, Bound&&... bound)
     -> eventual<answer_t<bound_call_of<Bound...>>> {
   using submitted = submitted_call<bound_call_of<Bound...>>;
   submitted* const s =
@@ -78,7 +79,7 @@ auto submit_to(core_base& c, const entry& how, place where, Bound&&... bound)
 }
 
 template <class F>
-auto try_submit_to(core_base& c, place where, F&& f) noexcept
+auto try_submit_to(core_base& c, std::source_location where, F&& f) noexcept
     -> submission<answer_t<bound_call_of<F>>> {
   using submitted = submitted_call<bound_call_of<F>>;
   static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
@@ -98,7 +99,7 @@ auto try_submit_to(core_base& c, place where, F&& f) noexcept
 
 /// Submits, waits, and takes the answer.
 template <class F>
-auto call_on(core_base& c, place where, F&& f) -> answer_t<bound_call_of<F>> {
+auto call_on(core_base& c, std::source_location where, F&& f) -> answer_t<bound_call_of<F>> {
   stack_call<bound_call_of<F>> call(c, where, std::forward<F>(f));
   try {
     throw_unless_ok(enter(c, call.in_list(), {.announced = true}, where), where);
@@ -111,7 +112,7 @@ auto call_on(core_base& c, place where, F&& f) -> answer_t<bound_call_of<F>> {
 
 /// The same with a deadline, at which it cancels.
 template <class... Bound>
-auto call_on_until(core_base& c, const entry& how, place where, Bound&&... bound)
+auto call_on_until(core_base& c, const entry& how, std::source_location where, Bound&&... bound)
     -> answer_t<bound_call_of<Bound...>> {
   // Throws before anything is submitted.
   { const blocking_wait may_wait(c, where, blocking_wait::how::timed); }
@@ -133,7 +134,7 @@ auto call_on_until(core_base& c, const entry& how, place where, Bound&&... bound
 }
 
 template <class F>
-void at_stop_of(core_base& c, place where, F&& f) {
+void at_stop_of(core_base& c, std::source_location where, F&& f) {
   using posted = posted_call<bound_call_of<F>>;
   posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   try {

@@ -2,6 +2,7 @@
 
 #include <coroutine>
 #include <optional>
+#include <source_location>
 #include <stop_token>
 #include <utility>
 
@@ -107,13 +108,13 @@ class task_promise_base {
 /// at most one leaf is waited for. Loop thread.
 class task_scope {
  public:
-  task_scope(core_base& core, place where, task_starter& starter) noexcept
+  task_scope(core_base& core, std::source_location where, task_starter& starter) noexcept
       : core_(core), where_(where), starter_(starter) {}
 
   /// Which whoever has started the task holds while it waits.
   core_base& core() const noexcept { return core_; }
   /// Of the call that started it.
-  place where() const noexcept { return where_; }
+  std::source_location where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
   deferred_base& answer() const noexcept { return starter_.answer(); }
 
@@ -168,7 +169,7 @@ class task_scope {
   void go_on(task_promise_base& first) noexcept;
 
   core_base& core_;
-  const place where_;
+  const std::source_location where_;
   task_starter& starter_;
   leaf* leaf_ = nullptr;
   task_promise_base* next_ = nullptr;

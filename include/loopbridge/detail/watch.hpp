@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <source_location>
 
 #include "loopbridge/detail/core_base.hpp"
 
@@ -10,7 +11,7 @@ namespace loopbridge::detail {
 /// where a callable runs the loop.
 class watched_call {
  public:
-  watched_call(core_base& core, place where) noexcept : watchdog_(core.watching()) {
+  watched_call(core_base& core, std::source_location where) noexcept : watchdog_(core.watching()) {
     if (watchdog_ != nullptr) [[unlikely]]
       begin(where);
   }
@@ -24,13 +25,13 @@ class watched_call {
  private:
   friend class watchdog;
 
-  void begin(place where) noexcept;
+  void begin(std::source_location where) noexcept;
   void end() noexcept;
 
   watchdog* const watchdog_;
   // Only if there is one. Under its mutex.
   deadline since_;
-  place where_;
+  std::source_location where_;
   bool reported_;
   watched_call* outer_;
 };

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <source_location>
 #include <type_traits>
-
-#include "loopbridge/place.hpp"
 
 // For overloads that are chosen by mistake: who calls one gets an error that says what to do, and
 // not a list of candidates.
@@ -18,6 +17,10 @@ inline constexpr bool is_duration = false;
 template <class Rep, class Period>
 inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
 
+/// For overloads, so that a location passed by hand is not taken for a callable.
+template <class T>
+inline constexpr bool is_location = std::is_same_v<std::remove_cvref_t<T>, std::source_location>;
+
 /// Anything but a duration, where that is wanted.
 struct no_duration {
   template <class T>
@@ -28,12 +31,12 @@ struct no_duration {
 };
 
 /// Arguments for a callable.
-struct no_place {
-  template <class T, unless_place<T> = 0>
-  no_place(T&&) {  // NOLINT: implicit
+struct no_argument {
+  template <class T>
+  requires(!is_location<T>) no_argument(T&&) {  // NOLINT: implicit
     static_assert(never<T>,
-                  "a call takes a callable, and then nothing but a place: put arguments into the "
-                  "callable, as in b.post([x] { f(x); }), or wrap() the function");
+                  "a call takes a callable, and then nothing but where it was made: put arguments "
+                  "into the callable, as in b.post([x] { f(x); }), or wrap() the function");
   }
 };
 
