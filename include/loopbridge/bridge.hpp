@@ -28,6 +28,10 @@ class schedule_awaiter;
 struct log_state;
 }  // namespace detail
 
+/// What a call of an `F` gives: what that returns, or, of a deferred<T> or a task<T>, the T.
+template <class F>
+using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
+
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
 /// Calls run on the loop thread, one after the other, in the order in which they were submitted:
@@ -128,16 +132,16 @@ class bridge {
   /// returns a deferred<T>, that is an eventual<T>, ready when the deferred is resolved. Throws
   /// like post.
   template <class F>
-  auto submit(F&& f, std::source_location where = std::source_location::current())
-      -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
+  eventual<call_result_t<F>> submit(F&& f,
+                                    std::source_location where = std::source_location::current()) {
     return detail::submit_to(core(), {}, where, std::forward<F>(f));
   }
 
   /// submit for code that must neither throw nor wait: a status as of try_post, and the eventual
   /// where the call was accepted.
   template <class F>
-  auto try_submit(F&& f, std::source_location where = std::source_location::current()) noexcept
-      -> submission<detail::answer_t<detail::bound_call_of<F>>> {
+  submission<call_result_t<F>> try_submit(
+      F&& f, std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return {status::stopped, where};
     return detail::try_submit_to(*core_, where, std::forward<F>(f));
   }
@@ -147,8 +151,7 @@ class bridge {
   /// where loops would wait for each other in a cycle, before anything is submitted; else like
   /// post.
   template <class F>
-  auto call(F&& f, std::source_location where = std::source_location::current())
-      -> detail::answer_t<detail::bound_call_of<F>> {
+  call_result_t<F> call(F&& f, std::source_location where = std::source_location::current()) {
     return detail::call_on(core(), where, std::forward<F>(f));
   }
 
@@ -157,9 +160,8 @@ class bridge {
   /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
   /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
   template <class Rep, class Period, class F>
-  auto call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
-                std::source_location where = std::source_location::current())
-      -> detail::answer_t<detail::bound_call_of<F>> {
+  call_result_t<F> call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
+                            std::source_location where = std::source_location::current()) {
     return detail::call_on_until(core(), detail::entry::within(detail::in_nanoseconds(timeout)),
                                  where, std::forward<F>(f));
   }
@@ -170,9 +172,9 @@ class bridge {
   /// the callable is then destroyed on the loop. A stop ends the wait at once in `bridge_stopped`,
   /// whatever options::on_stop says.
   template <class Rep, class Period, class F>
-  auto submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
-                    std::source_location where = std::source_location::current())
-      -> eventual<detail::answer_t<detail::bound_call_of<F>>>;
+  eventual<call_result_t<F>> submit_after(
+      std::chrono::duration<Rep, Period> delay, F&& f,
+      std::source_location where = std::source_location::current());
 
   /// Runs `f` on the loop again and again, the first time when `period` has passed since the loop
   /// took this call, until what it returns is stopped or destroyed, or the bridge stops. Runs are

@@ -137,9 +137,8 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
 };
 
 template <class Rep, class Period, class F>
-auto bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
-                          std::source_location where)
-    -> eventual<detail::answer_t<detail::bound_call_of<F>>> {
+eventual<call_result_t<F>> bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
+                                                std::source_location where) {
   using bound = detail::bound_call_of<F>;
   return detail::submit_to(
       core(), {}, where,
@@ -157,7 +156,8 @@ repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&
   }
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
-  auto t = detail::submit_to(core(), {}, where, repeating{std::forward<F>(f), every, shared, core(), where});
+  auto t = detail::submit_to(core(), {}, where,
+                             repeating{std::forward<F>(f), every, shared, core(), where});
   return repeated_call(std::move(shared), std::move(t));
 }
 
