@@ -11,6 +11,9 @@
 #include <loopbridge/async/file.hpp>
 #include <loopbridge/async/queue_work.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/schedule.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <string>
 
 using namespace std::chrono_literals;
@@ -64,7 +67,7 @@ struct detached {
 
 detached hop(loopbridge::bridge& loop, loopbridge::bridge& other,
              loopbridge::completer<bool> both_right) {
-  co_await loop.schedule();
+  co_await schedule(loop);
   const bool here = loop.on_loop_thread();
   const bool there = co_await other.submit([&other] { return other.on_loop_thread(); });
   both_right.resolve(here && there && loop.on_loop_thread());

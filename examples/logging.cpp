@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <thread>
 
 using namespace std::chrono_literals;

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/reentrant_queue.hpp>
 #include <thread>
 
 // [readme]

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -22,7 +23,7 @@ class scheduler {  // one thread's, like a plain map
   /// hook for errors, and the job goes on.
   void add(const std::string& name, std::chrono::milliseconds interval,
            std::function<void()> work) {
-    jobs_.insert_or_assign(name, bridge_.submit_every(interval, std::move(work)));
+    jobs_.insert_or_assign(name, submit_every(bridge_, interval, std::move(work)));
   }
   void remove(const std::string& name) {
     jobs_.erase(name);    // no run begins any more, ...
@@ -57,7 +58,7 @@ int main() {
     });
     jobs.add("moody", 15ms, [] { throw std::runtime_error("not today"); });
     jobs.add("yearly", 24h * 365, [] { std::puts("happy new year"); });
-    const bool once = bridge.submit_after(5ms, [] { return true; }).get_for(20s);
+    const bool once = submit_after(bridge, 5ms, [] { return true; }).get_for(20s);
 
     const int reached = beats.get_for(20s);  // the program's own work would be here
     jobs.remove("heartbeat");

@@ -96,7 +96,7 @@ std::shared_ptr<log_state> make_state(log_options&& opts) {
 log_state::log_state(const std::shared_ptr<log_records>& shared, log_options&& opts)
     : records(*shared),
       loop(options_for(shared, std::move(opts))),
-      core(loop.core()),
+      core(bridge_access::core(loop)),
       // Both are called on the loop only, which has the records.
       say_dropped(loop, [r = &records](std::uint64_t count) { write_dropped(*r, count); }),
       flush(loop, [r = &records] {

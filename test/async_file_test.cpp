@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <loopbridge/async/file.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <string>
 #include <system_error>
 

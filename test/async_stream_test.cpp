@@ -10,6 +10,7 @@
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/async/stream.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <optional>
 #include <string>
 #include <system_error>

@@ -5,6 +5,8 @@
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/async/queue_work.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
+#include <loopbridge/manual_bridge.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <stdexcept>
 #include <thread>
 #include <tuple>

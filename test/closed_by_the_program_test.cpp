@@ -5,6 +5,9 @@
 
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/task.hpp>
+#include <loopbridge/manual_bridge.hpp>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -55,7 +58,7 @@ struct scene {
       b.emplace(bridge::adopt(adopted, opts));
     }
     never = b->submit([d = unresolved->get_deferred()]() mutable { return std::move(d); });
-    later = b->submit_after(1h, [] { return 1; });
+    later = submit_after(*b, 1h, [] { return 1; });
     suspended = b->submit([]() -> loopbridge::task<> { co_await loopbridge::delay(1h); });
   }
   /// All who wait are told, what comes then is refused, and nothing is left.
@@ -196,7 +199,7 @@ TEST_CASE("on an adopted loop, and the bridge is destroyed before libuv is done 
 TEST_CASE("on a manual_bridge's loop") {
   const support::watchdog no_hang;
   loopbridge::manual_bridge m;
-  auto later = m.bridge().submit_after(1h, [] {});
+  auto later = submit_after(m.bridge(), 1h, [] {});
   m.bridge().post([](loop_ref l) { close_all(l); });
   m.run_until_idle();
   CHECK(m.bridge().stopped());

@@ -2,6 +2,8 @@
 
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <mutex>
 #include <string_view>
 #include <vector>

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/then.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -51,7 +53,7 @@ TEST_CASE("a callable is invoked once, as an rvalue, by every function but submi
   CHECK(b.call(tells()) == "as an rvalue");
   CHECK(b.call_for(generous, tells()) == "as an rvalue");
   CHECK(b.submit(tells()).get() == "as an rvalue");
-  CHECK(b.submit_after(0ms, tells()).get() == "as an rvalue");
+  CHECK(submit_after(b, 0ms, tells()).get() == "as an rvalue");
   CHECK(loopbridge::wrap(b, tells())().get() == "as an rvalue");
   b.post(notes{&posted});
   CHECK(b.call([&] { return std::exchange(posted, ""); }) == "as an rvalue");
@@ -72,7 +74,7 @@ TEST_CASE(
     }
   };
   const support::gate third;
-  auto beat = b.submit_every(1ms, counts_runs{support::token(counts), third});
+  auto beat = submit_every(b, 1ms, counts_runs{support::token(counts), third});
   CHECK(third.wait());
   CHECK(counts.alive() == 1);
   beat.stop();

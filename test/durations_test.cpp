@@ -8,6 +8,11 @@
 #include <limits>
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/task.hpp>
+#include <loopbridge/log_sink.hpp>
+#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/reentrant_queue.hpp>
 #include <ratio>
 #include <stdexcept>
 
@@ -149,17 +154,17 @@ TEST_CASE(
   int now = 0;
   int never = 0;
   with_each_nothing([&](auto d) {
-    auto at_once = b.submit_after(d, [&] { ++now; });
+    auto at_once = submit_after(b, d, [&] { ++now; });
     m.advance(d);
     CHECK(at_once.ready());
     auto delayed = b.submit([d]() -> loopbridge::task<> { co_await loopbridge::delay(d); });
     m.run_until_idle();
     CHECK(delayed.ready());
-    CHECK_THROWS_AS((void)b.submit_every(d, [] {}), std::invalid_argument);
+    CHECK_THROWS_AS((void)submit_every(b, d, [] {}), std::invalid_argument);
   });
   with_each_for_ever([&](auto d) {
-    auto later = b.submit_after(d, [&] { ++never; });
-    auto every = b.submit_every(d, [&] { ++never; });
+    auto later = submit_after(b, d, [&] { ++never; });
+    auto every = submit_every(b, d, [&] { ++never; });
     auto delayed = b.submit([d]() -> loopbridge::task<> { co_await loopbridge::delay(d); });
     m.advance(std::chrono::hours(24 * 365 * 100));
     CHECK_FALSE(later.ready());

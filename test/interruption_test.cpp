@@ -10,7 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "support/bridge_access.hpp"
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
@@ -57,7 +56,7 @@ class catches_sigint {
 /// Somebody waits for the bridge, asleep or about to.
 void until_somebody_waits(const bridge& b, std::uint64_t how_many = 1) {
   REQUIRE(support::comes_true(
-      [&] { return loopbridge::bridge_access::core(b).waiting() == how_many; }));
+      [&] { return loopbridge::detail::bridge_access::core(b).waiting() == how_many; }));
 }
 
 /// A call that is answered when its completer says.

@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <string>
 #include <vector>
 

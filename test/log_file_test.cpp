@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <sstream>
 #include <string>
 #include <system_error>

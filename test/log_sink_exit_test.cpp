@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <new>
 #include <string_view>
 #include <thread>

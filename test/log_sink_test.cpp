@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/spdlog.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <memory>
 #include <sstream>
 #include <string>

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <string>
 #include <string_view>
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/manual_bridge.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

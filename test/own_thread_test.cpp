@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstddef>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <string>
 #include <system_error>
 #include <utility>

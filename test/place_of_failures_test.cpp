@@ -5,6 +5,9 @@
 #include <functional>
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -47,13 +50,13 @@ const way ways[] = {
     {"try_post", [](bridge& b) { CHECK(b.try_post([] { fail(); }, here) == status::accepted); }},
     {"submit", [](bridge& b) { (void)b.submit(fail, here); }},
     {"try_submit", [](bridge& b) { (void)b.try_submit([] { fail(); }, here); }},
-    {"submit_after", [](bridge& b) { (void)b.submit_after(1ms, fail, here); }},
+    {"submit_after", [](bridge& b) { (void)submit_after(b, 1ms, fail, here); }},
     {"submit_every",
      [](bridge& b) {
        const auto fail_once = [first = true]() mutable {
          if (std::exchange(first, false)) fail();
        };
-       b.submit_every(1ms, fail_once, here).detach();
+       submit_every(b, 1ms, fail_once, here).detach();
      }},
     {"then", [](bridge& b) { (void)b.submit([] {}).then(fail, here); }},
     {"then, on an executor", [](bridge& b) { (void)b.submit([] {}).then(b, fail, here); }},
@@ -183,12 +186,12 @@ TEST_CASE("calls that are refused say where they were made") {
   b.stop();
   for_each_call(b, names_it);
   names_it([&] {
-    (void)b.submit_after(
-        1ms, [] {}, here);
+    (void)submit_after(
+        b, 1ms, [] {}, here);
   });
   names_it([&] {
-    (void)b.submit_every(
-        1ms, [] {}, here);
+    (void)submit_every(
+        b, 1ms, [] {}, here);
   });
   names_it([&] { b.at_stop([] {}, here); });
 }

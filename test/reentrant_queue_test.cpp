@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/reentrant_queue.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

@@ -3,6 +3,7 @@
 #include <exception>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/schedule.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -67,7 +68,7 @@ TEST_CASE("schedule() moves a coroutine onto the loop, in its turn") {
   const auto run = [&]() -> foreign {
     before = b.on_loop_thread();
     b.post([&] { earlier = 1; });
-    co_await b.schedule();
+    co_await schedule(b);
     after = b.on_loop_thread() && earlier == 1;
     done.open();
   };
@@ -84,7 +85,7 @@ TEST_CASE("a coroutine on a loop comes back to it from a call of another bridge"
   int result = 0;
   bool came_back = false;
   const auto run = [&]() -> foreign {
-    co_await b.schedule();
+    co_await schedule(b);
     result = co_await other.submit([] { return 6; });
     came_back = b.on_loop_thread();
     const auto kept = other.submit([] { return 1; });
@@ -173,7 +174,7 @@ TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
     b.post([&] { (void)held.wait(); });
     const auto run = [&]() -> foreign {
       try {
-        co_await b.schedule();
+        co_await schedule(b);
       } catch (const loopbridge::bridge_stopped&) {
         refused_late = true;
       }
@@ -189,7 +190,7 @@ TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
     bool refused = false;
     const auto late = [&]() -> foreign {
       try {
-        co_await b.schedule();
+        co_await schedule(b);
       } catch (const loopbridge::bridge_stopped&) {
         refused = true;
       }
@@ -205,7 +206,7 @@ TEST_CASE("what a coroutine lets through on the loop is reported, not lost") {
   opts.on_unhandled_error = [&](const loopbridge::unhandled_error&) { reported.open(); };
   bridge b(std::move(opts));
   const auto run = [&]() -> leaky {
-    co_await b.schedule();
+    co_await schedule(b);
     throw std::runtime_error("out of it");
   };
   const leaky coroutine = run();

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "support/app_loop.hpp"
-#include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
 #include "support/libc_throw.hpp"
 #include "support/patience.hpp"
@@ -20,7 +19,7 @@ TEST_SUITE_BEGIN("spin");
 
 using namespace std::chrono_literals;
 using loopbridge::bridge;
-using loopbridge::bridge_access;
+using loopbridge::detail::bridge_access;
 using loopbridge::options;
 using loopbridge::detail::spinner;
 using spun = spinner::spun;

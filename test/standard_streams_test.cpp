@@ -11,6 +11,7 @@
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/manual_bridge.hpp>
 #include <loopbridge/ready_descriptor.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <string>
 #include <system_error>
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "support/app_loop.hpp"
-#include "support/bridge_access.hpp"
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
 #include "support/until.hpp"
@@ -196,7 +195,7 @@ TEST_CASE("who sleeps for an answer is counted, and no longer when it has come")
   const support::watchdog no_hang;
   bridge b(support::with_each_doorbell());
   loopbridge::reentrant_call prepaid(b, [] {});
-  const bool handlers_may_wait = loopbridge::bridge_access::core(b).handler_may_wait();
+  const bool handlers_may_wait = loopbridge::detail::bridge_access::core(b).handler_may_wait();
   support::held_loop held(b);
   std::vector<std::thread> waiters;
   for (int n = 0; n < 3; ++n) waiters.emplace_back([&]() noexcept { b.call([] {}); });

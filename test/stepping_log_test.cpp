@@ -11,6 +11,7 @@
 #include <atomic>
 #include <deque>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <mutex>
 #include <optional>
 #include <string>

@@ -11,7 +11,6 @@
 #include <thread>
 #include <utility>
 
-#include "support/bridge_access.hpp"
 #include "support/loop_turn.hpp"
 #include "support/patience.hpp"
 #include "support/stepped_bridge.hpp"
@@ -96,7 +95,7 @@ class own_loop {
     std::atomic<bool> queued{false};
     std::atomic<bool> started{false};
     visited_ = finished_ = false;
-    auto* const spinners = loopbridge::bridge_access::core(bridge_).spinning();
+    auto* const spinners = loopbridge::detail::bridge_access::core(bridge_).spinning();
     bridge_.post([&] {  // holds the loop until all is queued that this turn shall run
       while (!queued) std::this_thread::yield();
     });

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/reentrant_queue.hpp>
 #include <optional>
 #include <string>
 #include <thread>

@@ -3,6 +3,7 @@
 
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -8,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "support/bridge_access.hpp"
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/task.hpp>
+#include <loopbridge/manual_bridge.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -30,7 +33,7 @@ using namespace std::chrono_literals;
 TEST_CASE("a call that is submitted for later runs when the time has passed, and no earlier") {
   manual_bridge manual;
   bridge& b = manual.bridge();
-  auto answer = b.submit_after(1h, [] { return 7; });
+  auto answer = submit_after(b, 1h, [] { return 7; });
   manual.run_until_idle();
   manual.advance(59min);
   CHECK_FALSE(answer.ready());
@@ -41,29 +44,29 @@ TEST_CASE("a call that is submitted for later runs when the time has passed, and
 
 TEST_CASE("it may take the loop, fail, and return what comes later") {
   bridge b;
-  CHECK(b.submit_after(1ms, [](loopbridge::loop_ref loop) {
+  CHECK(submit_after(b, 1ms, [](loopbridge::loop_ref loop) {
            return loop.get() ? 3 : 0;
          }).get_for(generous) == 3);
-  CHECK(*b.submit_after(0ms, [p = std::make_unique<int>(4)]() mutable {
+  CHECK(*submit_after(b, 0ms, [p = std::make_unique<int>(4)]() mutable {
             return std::move(p);
           }).get_for(generous) == 4);
-  CHECK(b.submit_after(-1h, []() -> task<int> { co_return 5; }).get_for(generous) == 5);
-  CHECK(b.submit_after(1us, [] {
+  CHECK(submit_after(b, -1h, []() -> task<int> { co_return 5; }).get_for(generous) == 5);
+  CHECK(submit_after(b, 1us, [] {
            completer<int> c;
            auto d = c.get_deferred();
            c.resolve(6);
            return d;
          }).get_for(generous) == 6);
-  CHECK_THROWS_WITH_AS(b.submit_after(1ms, [] { throw std::runtime_error("late"); }).get(), "late",
+  CHECK_THROWS_WITH_AS(submit_after(b, 1ms, [] { throw std::runtime_error("late"); }).get(), "late",
                        std::runtime_error);
 }
 
 TEST_CASE("calls for later run in the order of their times") {
   manual_bridge manual;
   std::string order;
-  auto b3 = manual.bridge().submit_after(3s, [&] { order += "3"; });
-  auto b1 = manual.bridge().submit_after(1s, [&] { order += "1"; });
-  auto b2 = manual.bridge().submit_after(2s, [&] { order += "2"; });
+  auto b3 = submit_after(manual.bridge(), 3s, [&] { order += "3"; });
+  auto b1 = submit_after(manual.bridge(), 1s, [&] { order += "1"; });
+  auto b2 = submit_after(manual.bridge(), 2s, [&] { order += "2"; });
   manual.advance(10s);
   CHECK(order == "123");
 }
@@ -71,7 +74,7 @@ TEST_CASE("calls for later run in the order of their times") {
 TEST_CASE("one that is cancelled never runs, and its callable goes") {
   bridge b;
   support::counts counts;
-  auto answer = b.submit_after(1h, [t = support::token(counts)] {});
+  auto answer = submit_after(b, 1h, [t = support::token(counts)] {});
   b.call([] {});
   CHECK(answer.cancel());
   CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
@@ -84,7 +87,7 @@ TEST_CASE("a stop ends it at once, and times beyond the clock are no trouble") {
   loopbridge::eventual<void> answer;
   {
     bridge b;
-    answer = b.submit_after(std::chrono::hours::max(), [t = support::token(counts)] {});
+    answer = submit_after(b, std::chrono::hours::max(), [t = support::token(counts)] {});
     b.call([] {});
   }
   CHECK_THROWS_AS(answer.get(), loopbridge::bridge_stopped);
@@ -95,7 +98,7 @@ TEST_CASE("a repeated call runs once a period, until it is stopped") {
   manual_bridge manual;
   int runs = 0;
   support::counts counts;
-  auto every = manual.bridge().submit_every(10min, [&, t = support::token(counts)] { ++runs; });
+  auto every = submit_every(manual.bridge(), 10min, [&, t = support::token(counts)] { ++runs; });
   manual.run_until_idle();
   CHECK(runs == 0);
   manual.advance(1h);
@@ -113,14 +116,14 @@ TEST_CASE("it stops with its handle, goes on without one that is detached, moves
   manual_bridge manual;
   int runs = 0;
   {
-    auto first = manual.bridge().submit_every(1s, [&] { ++runs; });
+    auto first = submit_every(manual.bridge(), 1s, [&] { ++runs; });
     auto moved = std::move(first);
     manual.advance(2s);
     CHECK(runs == 2);
   }
   manual.advance(2s);
   CHECK(runs == 2);
-  manual.bridge().submit_every(1s, [&] { ++runs; }).detach();
+  submit_every(manual.bridge(), 1s, [&] { ++runs; }).detach();
   manual.advance(2s);
   CHECK(runs == 4);
   loopbridge::repeated_call empty;
@@ -133,7 +136,7 @@ TEST_CASE("while one run waits no other begins, and stopping cancels what it wai
   int begun = 0;
   bool hook_ran = false;
   completer<void> done;
-  auto every = manual.bridge().submit_every(1s, [&] {
+  auto every = submit_every(manual.bridge(), 1s, [&] {
     ++begun;
     done = completer<void>();
     done.on_cancel([&] { hook_ran = true; });
@@ -154,7 +157,7 @@ TEST_CASE("what it throws is reported, with the place of submission, and it goes
   const support::error_log log;
   manual_bridge manual(support::reporting_to(log));
   int runs = 0;
-  auto every = manual.bridge().submit_every(1s, [&](loopbridge::loop_ref) {
+  auto every = submit_every(manual.bridge(), 1s, [&](loopbridge::loop_ref) {
     if (++runs == 1) throw std::runtime_error("the first");
   });
   manual.advance(3s);
@@ -171,7 +174,7 @@ TEST_CASE("a run that fails after it was stopped is reported all the same") {
   bridge b(opts);
   const support::gate begun;
   const support::gate go_on;
-  auto beat = b.submit_every(1ms, [=] {
+  auto beat = submit_every(b, 1ms, [=] {
     begun.open();
     (void)go_on.wait();
     throw std::runtime_error("at the last");
@@ -189,7 +192,7 @@ TEST_CASE("when the bridge stops it ends without a word, and its handle outlives
   loopbridge::repeated_call every;
   {
     bridge b(support::reporting_to(log));
-    every = b.submit_every(1ms, [t = support::token(counts)] {});
+    every = submit_every(b, 1ms, [t = support::token(counts)] {});
     REQUIRE(support::comes_true([&] { return every.runs() > 2; }));
   }
   CHECK(counts.alive() == 0);
@@ -199,12 +202,12 @@ TEST_CASE("when the bridge stops it ends without a word, and its handle outlives
 
 TEST_CASE("a period of nothing is an error that says what to do, and a stopped bridge refuses") {
   bridge b;
-  CHECK_THROWS_AS((void)b.submit_every(0ms, [] {}), std::invalid_argument);
-  CHECK_THROWS_AS((void)b.submit_every(-1s, [] {}), std::invalid_argument);
-  (void)b.submit_every(std::chrono::hours::max(), [] {});
+  CHECK_THROWS_AS((void)submit_every(b, 0ms, [] {}), std::invalid_argument);
+  CHECK_THROWS_AS((void)submit_every(b, -1s, [] {}), std::invalid_argument);
+  (void)submit_every(b, std::chrono::hours::max(), [] {});
   b.stop();
-  CHECK_THROWS_AS((void)b.submit_every(1s, [] {}), loopbridge::bridge_stopped);
-  CHECK_THROWS_AS((void)b.submit_after(1s, [] {}), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS((void)submit_every(b, 1s, [] {}), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS((void)submit_after(b, 1s, [] {}), loopbridge::bridge_stopped);
 }
 
 TEST_CASE("threads start and stop repetitions at once") {
@@ -213,8 +216,8 @@ TEST_CASE("threads start and stop repetitions at once") {
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&]() noexcept {
       for (int i = 0; i < 50; ++i) {
-        auto every = b.submit_every(1ms, [] {});
-        auto later = b.submit_after(1ms, [i] { return i; });
+        auto every = submit_every(b, 1ms, [] {});
+        auto later = submit_after(b, 1ms, [i] { return i; });
         if (i % 2 == 0) CHECK(later.get_for(generous) == i);
         every.stop();
         later = {};

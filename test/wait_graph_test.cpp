@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "support/app_loop.hpp"
-#include "support/bridge_access.hpp"
 #include "support/held_loop.hpp"
 #include "support/watchdog.hpp"
 
@@ -227,7 +226,7 @@ TEST_CASE("a wait that began before an adopted loop's first turn is found, whoev
   own.post(
       [&] { adopted.call([&] { message = refusal_of([&] { own.call_for(generous, [] {}); }); }); });
   REQUIRE(
-      support::comes_true([&] { return loopbridge::bridge_access::core(adopted).waiting() == 1; }));
+      support::comes_true([&] { return loopbridge::detail::bridge_access::core(adopted).waiting() == 1; }));
   std::thread runner([&]() noexcept {
     uv_run(&app.loop, UV_RUN_DEFAULT);
     adopted.stop();

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -6,6 +6,7 @@
 #include <functional>
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -59,7 +59,7 @@ class loopbridge_as {
   }
   /// Hops onto the loop once it is resumed, and adds one there.
   coroutine hop(std::uint64_t& sum) {
-    co_await bridge_.schedule();
+    co_await schedule(bridge_);
     ++sum;
   }
 #endif

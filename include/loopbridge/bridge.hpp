@@ -18,15 +18,9 @@ struct uv_loop_s;
 
 namespace loopbridge {
 
-class repeated_call;
 namespace detail {
-template <class F, bool Blocks>
-class wrapped_function;
-template <class Executor>
-class executor_ref;
-class schedule_awaiter;
-struct log_state;
-}  // namespace detail
+struct bridge_access;
+}
 
 /// What a call of an `F` gives: what that returns, or, of a deferred<T> or a task<T>, the T.
 template <class F>
@@ -166,31 +160,6 @@ class bridge {
                                  where, std::forward<F>(f));
   }
 
-  /// submit(), later: `f` runs when `delay` has passed since this call, or as soon after that as
-  /// the loop can; in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
-  /// part of one early). Zero or less: in a turn to come. Cancelling the eventual stops the timer;
-  /// the callable is then destroyed on the loop. A stop ends the wait at once in `bridge_stopped`,
-  /// whatever options::on_stop says.
-  template <class Rep, class Period, class F>
-  eventual<call_result_t<F>> submit_after(
-      std::chrono::duration<Rep, Period> delay, F&& f,
-      std::source_location where = std::source_location::current());
-
-  /// Runs `f` on the loop again and again, the first time when `period` has passed since the loop
-  /// took this call, until what it returns is stopped or destroyed, or the bridge stops. Runs are
-  /// due a period apart, and do not drift: one that is late does not make the next one late. Where
-  /// the loop was held up for more than a period, those that were missed are left out, and the beat
-  /// is kept. If `f` returns a deferred or a task, no other run begins before that has ended. What
-  /// it throws goes to options::on_unhandled_error, and it goes on. One `f` is kept for all runs,
-  /// and so it is called as an lvalue, alone among callables; what it keeps in itself is there next
-  /// time. It is destroyed on the loop, once no run is to come.
-  ///
-  /// Any ordinary thread, the loop's too. Throws like post, and std::invalid_argument for a period
-  /// of no time at all.
-  template <class Rep, class Period, class F>
-  repeated_call submit_every(std::chrono::duration<Rep, Period> period, F&& f,
-                             std::source_location where = std::source_location::current());
-
   /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
   /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at
   /// most detail::reentrant_post::capacity bytes. `accepted`, `stopped`, `exhausted` (all slots
@@ -208,12 +177,6 @@ class bridge {
     if (!core_) return status::stopped;
     return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
   }
-
-  /// `co_await b.schedule()`, in a coroutine of any kind but a task: goes on on the loop's thread,
-  /// in its turn among the calls. No allocation: the call is in the coroutine's frame. Any ordinary
-  /// thread. Throws like post; and `bridge_stopped` also where it was accepted and then refused, on
-  /// the thread that refuses.
-  detail::schedule_awaiter schedule(std::source_location where = std::source_location::current());
 
   /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
   /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
@@ -278,19 +241,9 @@ class bridge {
   void call_for(std::chrono::duration<Rep, Period>, F&&, detail::no_argument, More&&...) {}
   template <class... More>
   void call_for(detail::no_duration, More&&...) {}
-  template <class... More>
-  void submit_after(detail::no_duration, More&&...) {}
-  template <class... More>
-  void submit_every(detail::no_duration, More&&...) {}
 
  private:
-  template <class Executor>
-  friend class detail::executor_ref;
-  friend class reentrant_call;
-  friend struct bridge_access;
-  friend struct detail::log_state;
-  template <class F, bool Blocks>
-  friend class detail::wrapped_function;
+  friend struct detail::bridge_access;
 
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 
@@ -302,9 +255,9 @@ class bridge {
   detail::core_ptr core_;
 };
 
-}  // namespace loopbridge
+/// For what is built on bridges.
+struct detail::bridge_access {
+  static core_base& core(const bridge& b) { return b.core(); }
+};
 
-#include "loopbridge/schedule.hpp"
-#include "loopbridge/task.hpp"
-#include "loopbridge/then.hpp"
-#include "loopbridge/timed.hpp"
+}  // namespace loopbridge

@@ -168,7 +168,8 @@ class completer {
   void* release() noexcept { return state_.release(); }
   /// ... and takes it back. Each released pointer must come back exactly once.
   static completer from(void* released) noexcept {
-    return completer(detail::deferred_ptr<T>::adopt(static_cast<detail::deferred_state<T>*>(released)));
+    return completer(
+        detail::deferred_ptr<T>::adopt(static_cast<detail::deferred_state<T>*>(released)));
   }
 
  private:

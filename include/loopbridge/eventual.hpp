@@ -6,8 +6,8 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/interruption.hpp"
 
@@ -163,7 +163,6 @@ class [[nodiscard(
   }
 
  private:
-  friend class bridge;
   friend struct detail::eventual_access;
 
   struct drop {

@@ -43,7 +43,7 @@ class reentrant_call {
   template <class F>
   reentrant_call(const bridge& b, F&& f,
                  std::source_location where = std::source_location::current())
-      : state_(make(b.core(), std::forward<F>(f), where)) {}
+      : state_(make(detail::bridge_access::core(b), std::forward<F>(f), where)) {}
 
   /// Fires: `accepted`, `stopped` or `wrong_process`. Anywhere: threads, handlers, finalizers, at
   /// any instruction. No lock, no allocation; errno is kept. (A moved-from one is `stopped`.)

@@ -11,7 +11,7 @@
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.
 //
-//   co_await bridge.schedule();                       // from here on the loop's thread
+//   co_await schedule(bridge);                        // from here on the loop's thread
 //   int n = co_await other.submit(count_lines);       // comes back to that loop
 //   int m = co_await loopbridge::resume_on(pool, other.submit(count_words));
 namespace loopbridge {
@@ -181,8 +181,16 @@ auto resume_on(Executor& executor, const eventual<T>& e) {
   return detail::foreign_awaiter<T, false, where>(e, where(executor));
 }
 
-inline detail::schedule_awaiter bridge::schedule(std::source_location where) {
-  return detail::schedule_awaiter(core(), where);
+/// `co_await schedule(b)`: the coroutine goes on on the loop thread of `b`, in the order of
+/// submission among the calls. For coroutines of any kind but a task. No allocation: the call is in
+/// the coroutine's frame.
+///
+/// Thread: any ordinary thread. Blocks: with a capacity, as bridge::post. Throws, at the co_await:
+/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`; `bridge_stopped` also where it
+/// was accepted and then refused, on the thread that ends the bridge.
+inline detail::schedule_awaiter schedule(
+    bridge& b, std::source_location where = std::source_location::current()) {
+  return detail::schedule_awaiter(detail::bridge_access::core(b), where);
 }
 
 }  // namespace loopbridge

@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/eventual_awaiter.hpp"
 #include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/detail/wrong_use.hpp"
 #include "loopbridge/eventual.hpp"

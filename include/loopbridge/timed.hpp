@@ -85,6 +85,10 @@ struct repeating_call {
 
 }  // namespace detail
 
+namespace detail {
+struct repeated_call_access;
+}
+
 /// What submit_every() gives: stops the repetition when it is destroyed. Move-only. Its functions:
 /// any ordinary thread, the loop's too, one at a time; also when the bridge has stopped or is gone,
 /// which ends the repetition without a word.
@@ -121,7 +125,7 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   }
 
  private:
-  friend class bridge;
+  friend struct detail::repeated_call_access;
 
   repeated_call(std::shared_ptr<detail::repetition> shared, eventual<void> && t)
       : shared_(std::move(shared)), task_(std::move(t)) {
@@ -136,29 +140,66 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   eventual<void> task_;
 };
 
+struct detail::repeated_call_access {
+  static repeated_call make(std::shared_ptr<repetition> shared, eventual<void>&& t) {
+    return repeated_call(std::move(shared), std::move(t));
+  }
+};
+
+/// Runs `f` on the loop of `b` when `delay` has passed since this call, or as soon after that as the
+/// loop can. Its result, or what it throws, comes through the eventual.
+///
+/// The delay is in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a part
+/// of one early). Zero or less: in a later turn of the loop.
+///
+/// Thread: any ordinary thread, the loop's too. Cancelling the eventual stops the timer; the callable
+/// is then destroyed on the loop. Blocks: with a capacity, as bridge::post. Throws: `bridge_stopped`,
+/// `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what moving `f` throws. The
+/// bridge's end ends the wait at once in `bridge_stopped`, whatever options::on_stop says.
 template <class Rep, class Period, class F>
-eventual<call_result_t<F>> bridge::submit_after(std::chrono::duration<Rep, Period> delay, F&& f,
-                                                std::source_location where) {
+eventual<call_result_t<F>> submit_after(
+    bridge& b, std::chrono::duration<Rep, Period> delay, F&& f,
+    std::source_location where = std::source_location::current()) {
   using bound = detail::bound_call_of<F>;
   return detail::submit_to(
-      core(), {}, where,
+      detail::bridge_access::core(b), {}, where,
       detail::delayed_call<bound>{bound(std::forward<F>(f)), detail::deadline_after(delay)});
 }
 
+/// Runs `f` on the loop of `b` again and again, the first time when `period` has passed since the
+/// loop took this call, until the repeated_call is stopped or destroyed, or the bridge ends.
+///
+/// Runs are due a period apart, and do not drift: one that is late does not make the next one late.
+/// Where the loop was held up for more than a period, the runs that were missed are left out, and the
+/// beat is kept. If `f` returns a deferred or a task, no other run begins before that has ended. What
+/// a run throws goes to options::on_unhandled_error, and the repetition goes on. One `f` is kept for
+/// all runs, so it is called as an lvalue, alone among callables; what it keeps in itself is there
+/// next time. It is destroyed on the loop, once no run is to come.
+///
+/// Thread: any ordinary thread, the loop's too. Throws: std::invalid_argument for a period of zero or
+/// less; `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what
+/// moving `f` throws.
 template <class Rep, class Period, class F>
-repeated_call bridge::submit_every(std::chrono::duration<Rep, Period> period, F&& f,
-                                   std::source_location where) {
+repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period, F&& f,
+                           std::source_location where = std::source_location::current()) {
   const detail::deadline::duration every = detail::in_nanoseconds(period);
   if (every == every.zero()) {
     throw std::invalid_argument(
         "loopbridge: submit_every() needs a period of more than nothing; to run as often as the "
         "loop turns, post() again from the call");
   }
+  detail::core_base& core = detail::bridge_access::core(b);
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
-  auto t = detail::submit_to(core(), {}, where,
-                             repeating{std::forward<F>(f), every, shared, core(), where});
-  return repeated_call(std::move(shared), std::move(t));
+  auto t = detail::submit_to(core, {}, where,
+                             repeating{std::forward<F>(f), every, shared, core, where});
+  return detail::repeated_call_access::make(std::move(shared), std::move(t));
 }
+
+// What is wrong, and says so: times without a unit.
+template <class... More>
+void submit_after(bridge&, detail::no_duration, More&&...) {}
+template <class... More>
+void submit_every(bridge&, detail::no_duration, More&&...) {}
 
 }  // namespace loopbridge

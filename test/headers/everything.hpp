@@ -17,6 +17,13 @@
 #include <loopbridge/async/stream.hpp>
 #include <loopbridge/async/uv_error.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/schedule.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
+#include <loopbridge/log_sink.hpp>
+#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/reentrant_queue.hpp>
 #include <memory>
 #include <stdexcept>
 #include <stop_token>
@@ -77,8 +84,8 @@ class everything {
     expect(b_.call_for(soon, [] { return std::string("x"); }) == "x", "call_for");
     b_.call_for(soon, [] {});
     expect(b_.submit([] { return 3; }).get() == 3, "submit");
-    expect(b_.submit_after(ms(1), [] { return 4; }).get_for(soon) == 4, "submit_after");
-    loopbridge::repeated_call every = b_.submit_every(ms(1), [] {});
+    expect(submit_after(b_, ms(1), [] { return 4; }).get_for(soon) == 4, "submit_after");
+    loopbridge::repeated_call every = submit_every(b_, ms(1), [] {});
     loopbridge::repeated_call other = std::move(every);
     every = std::move(other);
     (void)every.runs();
@@ -211,7 +218,7 @@ class everything {
   };
   static foreign hop(loopbridge::bridge& b, loopbridge::bridge& other,
                      loopbridge::completer<int> done) {
-    co_await b.schedule();
+    co_await schedule(b);
     int sum = co_await other.submit([] { return 1; });
     const auto kept = other.submit([] { return 2; });
     sum += co_await kept;
@@ -258,7 +265,7 @@ class everything {
     opts.capacity = 1;
     loopbridge::manual_bridge manual(opts);
     bool ran = false;
-    auto waits = manual.bridge().submit_after(ms(5), [&] { ran = true; });
+    auto waits = submit_after(manual.bridge(), ms(5), [&] { ran = true; });
     manual.advance(ms(5));
     expect(ran && waits.ready() && manual.now() == ms(5), "manual_bridge");
     uv_loop_t loop;

@@ -80,7 +80,7 @@ void f(bridge& b) { b.post([](int) {}); }
 //! function takes nothing, or a loop_ref
 void f(bridge& b) { b.call([](int) { return 1; }); }
 //! function takes nothing, or a loop_ref
-void f(bridge& b) { (void)b.submit_every(seconds(1), [](int) {}); }
+void f(bridge& b) { (void)submit_every(b, seconds(1), [](int) {}); }
 //! function takes nothing, or a loop_ref
 void f(bridge& b) { b.post(5); }
 //! pass the function, not what it has returned
@@ -102,9 +102,9 @@ int f(bridge& b) { return b.call_for(5, [] { return 1; }); }
 //! with its unit
 int f(bridge& b) { return b.call_for([] { return 1; }, seconds(1)); }
 //! with its unit
-void f(bridge& b) { b.submit_after(5, [] {}); }
+void f(bridge& b) { submit_after(b, 5, [] {}); }
 //! with its unit
-void f(bridge& b) { b.submit_every(5, [] {}); }
+void f(bridge& b) { submit_every(b, 5, [] {}); }
 //! with its unit
 void f(eventual<int>& e) { e.get_for(5); }
 //! with its unit

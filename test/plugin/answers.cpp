@@ -5,6 +5,9 @@
 
 #include <loopbridge/async/delay.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/timed.hpp>
+#include <loopbridge/then.hpp>
+#include <loopbridge/task.hpp>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -115,7 +118,7 @@ extern "C" int answer(void* of, void (*host)(void*), int way) {
     case answer_by::wrap:
       return loopbridge::wrap_blocking(b, 20s, [](int n) { return n; })(1);
     case answer_by::later:
-      return b.submit_after(1ms, [] { return 1; }).get();
+      return submit_after(b, 1ms, [] { return 1; }).get();
     case answer_by::refusal:
       return refused(b);
   }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <loopbridge/task.hpp>
+#include <loopbridge/log_sink.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/task.hpp>
 #include <memory>
 #include <source_location>
 #include <thread>

@@ -4,7 +4,6 @@
 
 #include <loopbridge/bridge.hpp>
 
-#include "bridge_access.hpp"
 #include "patience.hpp"
 
 /// Waits until others have brought a bridge to where the test wants it. In vain: the test fails.
@@ -12,7 +11,7 @@ namespace support {
 
 /// The loop sleeps, so that who submits has to ring.
 inline void until_asleep(const loopbridge::bridge& b) {
-  REQUIRE(comes_true([&] { return loopbridge::bridge_access::core(b).is_asleep(); }));
+  REQUIRE(comes_true([&] { return loopbridge::detail::bridge_access::core(b).is_asleep(); }));
 }
 /// It refuses work, though its stop() may not have returned.
 inline void until_stopped(const loopbridge::bridge& b) {

@@ -6,7 +6,6 @@
 #include "scenario.hpp"
 
 // After the library, on which it depends.
-#include "../support/bridge_access.hpp"
 
 namespace weak_calls {
 
@@ -179,7 +178,7 @@ WEAK_SCENARIO("bridges start at the same time on two threads, and each answers")
 /// A bridge where both sides spin from the start.
 struct awake {
   awake() {
-    auto& spinning = *loopbridge::bridge_access::core(bridge).spinning();
+    auto& spinning = *loopbridge::detail::bridge_access::core(bridge).spinning();
     spinning.loop.trust();
     spinning.waiters.trust();
   }

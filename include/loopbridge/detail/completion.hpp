@@ -26,7 +26,8 @@ namespace loopbridge::detail {
 ///   cancel       asked while running: a deferred that the callable returns is cancelled at once
 ///   loop_gone    the loop's side has let go of the call
 ///   handle_gone  the handle was dropped; whichever of these two is set second frees the call
-///   callbacks    somebody is notified of `done`, instead of sleeping for it: see completion_callback
+///   callbacks    somebody is notified of `done`, instead of sleeping for it: see
+///   completion_callback
 ///
 /// The one who completes writes the outcome, then adds `done` with release; readers of `done`
 /// acquire, so they see the outcome and everything done before it on the completing thread. All
@@ -90,7 +91,9 @@ class completion {
     // Not an addition, as in publish(): whether there are any must hold at the moment of `done`.
     while (!word_.compare_exchange_weak(
         old, old + (done - from) + ((old & callbacks_mark) != 0 ? 0 : loop_gone_mark),
-        std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish(): pairs with is_done(), wait() and release_handle()
+        std::memory_order_acq_rel,
+        std::memory_order_relaxed)) {  // as publish(): pairs with is_done(), wait() and
+                                       // release_handle()
     }
     wake_sleepers(old);
     return {(old & handle_gone_mark) != 0, (old & callbacks_mark) != 0};

@@ -38,14 +38,14 @@ class counter : public relaxed_value<std::uint64_t> {
 /// to what is rare, or comes with a system call.
 struct counters {
   // The loop's.
-  alignas(64) counter taken;  ///< off the list
-  counter ended;              ///< of those, run or else done with
-  counter turns;              ///< in which there was something to take
-  counter most_taken;         ///< at once
-  counter internal;             ///< ended, and the library's own operations
-  counter cancelled_in_queue;   ///< ended, and cancelled before
-  counter refused_at_end;       ///< ended, and refused because the bridge stopped
-  counter internal_refused;     ///< of those, the library's own
+  alignas(64) counter taken;   ///< off the list
+  counter ended;               ///< of those, run or else done with
+  counter turns;               ///< in which there was something to take
+  counter most_taken;          ///< at once
+  counter internal;            ///< ended, and the library's own operations
+  counter cancelled_in_queue;  ///< ended, and cancelled before
+  counter refused_at_end;      ///< ended, and refused because the bridge stopped
+  counter internal_refused;    ///< of those, the library's own
   counter sleeps;
   counter longest_turn;  ///< in milliseconds
   counter longest_call;  ///< in nanoseconds, from longest_from

@@ -5,10 +5,10 @@
 
 #include "loopbridge/deferred.hpp"
 #include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/gathering.hpp"
 #include "loopbridge/detail/internal_node.hpp"
 #include "loopbridge/detail/ref_counted.hpp"
-#include "loopbridge/detail/call.hpp"
 #include "loopbridge/detail/task_scope.hpp"
 #include "loopbridge/eventual.hpp"
 

@@ -33,7 +33,7 @@ class executor_ref {
 template <>
 class executor_ref<bridge> {
  public:
-  explicit executor_ref(bridge& to) : core_(to.core()) {}
+  explicit executor_ref(bridge& to) : core_(bridge_access::core(to)) {}
   template <class F>
   void post(F&& f, std::source_location where) const {
     post_to(*core_, where, std::forward<F>(f));

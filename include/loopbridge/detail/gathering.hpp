@@ -57,8 +57,9 @@ using round_ptr = std::unique_ptr<round, let_go_of>;
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
 /// its own, since parts that do not matter any more still look for their seats.
 ///
-/// Held by: its gathering, each part until it has been told, and the list. In default orders: `left` counts the parts that are not done; `over` is set once, by the thread that
-/// decides, which then writes `decided` and hands this to the loop.
+/// Held by: its gathering, each part until it has been told, and the list. In default orders:
+/// `left` counts the parts that are not done; `over` is set once, by the thread that decides, which
+/// then writes `decided` and hands this to the loop.
 class round final : public internal_node<round>, public ref_counted<round> {
  public:
   enum class ends { one, all_or_failed };

@@ -149,7 +149,8 @@ class inbox {
   }
   /// Rings if the loop sleeps: what every change of the list is followed by.
   void wake() noexcept {
-    const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);  // (2): pairs with arm()
+    const std::uint64_t episode =
+        episode_.load(std::memory_order_seq_cst);  // (2): pairs with arm()
     if ((episode & 1) == 0) return;
     static_cast<Owner*>(this)->ring();
     mark_rung(episode);

@@ -44,8 +44,8 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   result_base* run(core_base& core) noexcept override;
   result_base* refuse(core_base& core) noexcept override;
 
-  /// By who ends the bridge, when nothing of this is in the list, or by destroy(): refuses all later
-  /// firings. How many are left that were accepted. Relaxed: they are not run.
+  /// By who ends the bridge, when nothing of this is in the list, or by destroy(): refuses all
+  /// later firings. How many are left that were accepted. Relaxed: they are not run.
   std::uint64_t end_firings() noexcept {
     return word_.exchange(over_mark, std::memory_order_relaxed) & count_mask;
   }
