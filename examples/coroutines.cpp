@@ -7,13 +7,13 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <loopbridge/async/delay.hpp>
-#include <loopbridge/async/file.hpp>
-#include <loopbridge/async/queue_work.hpp>
+#include <loopbridge/coroutines/schedule.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/schedule.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
+#include <loopbridge/uv/delay.hpp>
+#include <loopbridge/uv/file.hpp>
+#include <loopbridge/uv/queue_work.hpp>
 #include <string>
 
 using namespace std::chrono_literals;

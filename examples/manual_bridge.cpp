@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <stdexcept>
 
 using namespace std::chrono_literals;

@@ -3,8 +3,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <loopbridge/handlers/reentrant_queue.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/reentrant_queue.hpp>
 #include <thread>
 
 // [readme]

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
+#include <loopbridge/results/then.hpp>
 #include <stdexcept>
 #include <string>
 #include <thread>

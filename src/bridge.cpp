@@ -1,7 +1,7 @@
 #include "loopbridge/bridge.hpp"
 
-#include "core.hpp"
-#include "stop_at_thread_end.hpp"
+#include "loop/core.hpp"
+#include "loop/stop_at_thread_end.hpp"
 
 namespace loopbridge {
 namespace {

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "per_process.hpp"
+#include "sync/per_process.hpp"
 
 namespace loopbridge {
 namespace {

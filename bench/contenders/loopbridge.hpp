@@ -2,15 +2,15 @@
 
 #include <loopbridge/bridge.hpp>
 #include <loopbridge/bridge_group.hpp>
-#include <loopbridge/deferred.hpp>
-#include <loopbridge/reentrant_call.hpp>
+#include <loopbridge/handlers/reentrant_call.hpp>
+#include <loopbridge/results/deferred.hpp>
 #include <string_view>
 #include <utility>
 
 #include "harness/contender.hpp"
-#if __has_include(<loopbridge/schedule.hpp>)
-#include <loopbridge/schedule.hpp>
-#include <loopbridge/task.hpp>
+#if __has_include(<loopbridge/coroutines/schedule.hpp>)
+#include <loopbridge/coroutines/schedule.hpp>
+#include <loopbridge/coroutines/task.hpp>
 
 #include "harness/coroutine.hpp"
 #endif
@@ -52,7 +52,7 @@ class loopbridge_as {
     });
   }
 
-#if __has_include(<loopbridge/schedule.hpp>)
+#if __has_include(<loopbridge/coroutines/schedule.hpp>)
   /// As call(), of a coroutine that answers at once.
   int call_task() {
     return bridge_.call([]() -> loopbridge::task<int> { co_return 1; });

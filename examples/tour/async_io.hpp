@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <loopbridge/deferred.hpp>
 #include <loopbridge/loop_ref.hpp>
+#include <loopbridge/results/deferred.hpp>
 #include <memory>
 #include <span>
 #include <string>

@@ -3,7 +3,7 @@
 #include <uv.h>
 
 #include <chrono>
-#include <loopbridge/deferred.hpp>
+#include <loopbridge/results/deferred.hpp>
 #include <optional>
 #include <set>
 #include <utility>

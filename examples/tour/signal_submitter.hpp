@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <loopbridge/bridge.hpp>
-#include <loopbridge/reentrant_call.hpp>
+#include <loopbridge/handlers/reentrant_call.hpp>
 
 #include "tally.hpp"
 

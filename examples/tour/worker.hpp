@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <loopbridge/bridge.hpp>
-#include <loopbridge/reentrant_call.hpp>
+#include <loopbridge/handlers/reentrant_call.hpp>
 #include <mutex>
 #include <optional>
 #include <string>

@@ -6,11 +6,11 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/reentrant_post.hpp"
-#include "loopbridge/detail/submit.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/handlers/reentrant_post.hpp"
+#include "loopbridge/detail/loop/submit.hpp"
 #include "loopbridge/options.hpp"
+#include "loopbridge/results/eventual.hpp"
 #include "loopbridge/stats.hpp"
 #include "loopbridge/submission.hpp"
 

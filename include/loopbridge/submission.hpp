@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "loopbridge/errors.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/results/eventual.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge {

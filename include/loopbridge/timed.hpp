@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/timer_wait.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/coroutines/task.hpp"
+#include "loopbridge/detail/uv/timer_wait.hpp"
 
 namespace loopbridge {
 namespace detail {

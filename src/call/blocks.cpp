@@ -1,4 +1,4 @@
-#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "loopbridge/detail/platform/this_thread.hpp"
-#include "thread_end.hpp"
+#include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {
 namespace {

@@ -1,6 +1,6 @@
-#include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/call/call.hpp"
 
-#include "loopbridge/detail/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interruption_flag.hpp"
 
 namespace loopbridge::detail {
 namespace {

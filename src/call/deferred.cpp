@@ -1,5 +1,5 @@
-#include "loopbridge/detail/deferred_state.hpp"
-#include "wait_chain.hpp"
+#include "loop/wait_chain.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
 
 namespace loopbridge::detail {
 

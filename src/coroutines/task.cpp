@@ -1,6 +1,6 @@
-#include "loopbridge/detail/eventual_awaiter.hpp"
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/coroutines/eventual_awaiter.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
 
 namespace loopbridge::detail {
 namespace {

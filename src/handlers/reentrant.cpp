@@ -1,6 +1,6 @@
-#include "loopbridge/detail/reentrant_post.hpp"
-#include "loopbridge/detail/reentrant_state.hpp"
-#include "loopbridge/detail/watch.hpp"
+#include "loopbridge/detail/handlers/reentrant_post.hpp"
+#include "loopbridge/detail/handlers/reentrant_state.hpp"
+#include "loopbridge/detail/loop/watch.hpp"
 #include "loopbridge/errors.hpp"
 
 // The calls that handlers and finalizers make. Everything up to core_base::submit and the wait runs

@@ -1,4 +1,4 @@
-#include "loopbridge/reentrant_queue.hpp"
+#include "loopbridge/handlers/reentrant_queue.hpp"
 
 #include "platform/platform.hpp"
 

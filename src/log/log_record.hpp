@@ -7,9 +7,9 @@
 #include <source_location>
 #include <string_view>
 
-#include "loopbridge/detail/node.hpp"
-#include "loopbridge/detail/slot_pool.hpp"
-#include "loopbridge/log_sink.hpp"
+#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/sync/slot_pool.hpp"
+#include "loopbridge/log/log_sink.hpp"
 
 namespace loopbridge::detail {
 

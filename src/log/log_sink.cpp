@@ -1,17 +1,17 @@
-#include "loopbridge/log_sink.hpp"
+#include "loopbridge/log/log_sink.hpp"
 
 #include <map>
 #include <mutex>
 #include <string>
 #include <utility>
 
-#include "log_record.hpp"
+#include "log/log_record.hpp"
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 #include "loopbridge/errors.hpp"
-#include "loopbridge/reentrant_call.hpp"
-#include "per_process.hpp"
+#include "loopbridge/handlers/reentrant_call.hpp"
 #include "platform/platform.hpp"
+#include "sync/per_process.hpp"
 
 namespace loopbridge {
 namespace detail {

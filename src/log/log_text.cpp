@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "log_record.hpp"
+#include "log/log_record.hpp"
 #include "platform/platform.hpp"
 
 // How a message becomes a text, in the place where it is logged: perhaps in a handler. No locale,

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-#include "loopbridge/log_sink.hpp"
+#include "loopbridge/log/log_sink.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge {

@@ -3,13 +3,13 @@
 #include <source_location>
 #include <string>
 
-#include "core.hpp"
-#include "links.hpp"
-#include "loopbridge/detail/blocking_wait.hpp"
-#include "loopbridge/detail/submit.hpp"
+#include "loop/core.hpp"
+#include "loop/room.hpp"
+#include "loopbridge/detail/loop/blocking_wait.hpp"
+#include "loopbridge/detail/loop/submit.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
-#include "room.hpp"
+#include "sync/links.hpp"
 
 // Bridges with a capacity: where calls are counted, and what becomes of one that finds no room.
 namespace loopbridge::detail {

@@ -8,31 +8,31 @@
 #include <mutex>
 #include <source_location>
 
-#include "deferred_register.hpp"
-#include "doorbell.hpp"
-#include "drain_lock.hpp"
-#include "firing_register.hpp"
-#include "loop_handles.hpp"
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/reentrant_post.hpp"
+#include "loop/deferred_register.hpp"
+#include "loop/doorbell.hpp"
+#include "loop/drain_lock.hpp"
+#include "loop/firing_register.hpp"
+#include "loop/loop_handles.hpp"
+#include "loop/own_thread.hpp"
+#include "loop/reports.hpp"
+#include "loop/room.hpp"
+#include "loop/turn_budget.hpp"
+#include "loop/watchdog.hpp"
+#include "loopbridge/detail/handlers/reentrant_post.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
-#include "own_thread.hpp"
 #include "platform/platform.hpp"
-#include "reports.hpp"
-#include "room.hpp"
-#include "turn_budget.hpp"
-#include "watchdog.hpp"
 
 namespace loopbridge::detail {
 
 /// A bridge's core: an inbox on a libuv loop, and that loop's life.
 ///
-///   core_start.cpp   making it: descriptors, loop, handles, thread
-///   core_turn.cpp    one turn of the loop: sleep or not, take what is queued, run it
-///   core_stop.cpp    ending it: who releases whom, in what order
-///   core_full.cpp    the way in, where there is a capacity
+///   start.cpp        making it: descriptors, loop, handles, thread
+///   turn.cpp         one turn of the loop: sleep or not, take what is queued, run it
+///   stop.cpp         ending it: who releases whom, in what order
+///   capacity.cpp     the way in, where there is a capacity
 ///   core_base.cpp    the services that calls use
 ///   stats.cpp        what bridge::stats() says
 ///
@@ -57,13 +57,13 @@ class core final : public core_base {
   core(options&& opts, uv_loop_t* adopted);
   ~core();
 
-  // core_start.cpp
+  // start.cpp
   void open_loop();
   void open_handles();
   void start_thread();
   void thread_main(completion& started, std::exception_ptr& failed) noexcept;
 
-  // core_turn.cpp
+  // turn.cpp
   void before_poll() noexcept;
   void after_poll() noexcept;
   void run_turn() noexcept;
@@ -77,7 +77,7 @@ class core final : public core_base {
   void note_turn() noexcept;
   bool has_children() const noexcept;
 
-  // core_stop.cpp
+  // stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
   void run_stop_functions() noexcept;
@@ -85,7 +85,7 @@ class core final : public core_base {
   void release_waiters_from_elsewhere() noexcept;
   void close_program_handles() noexcept;
 
-  // core_full.cpp
+  // capacity.cpp
   status submit_if_room(node& n, const entry& how, std::source_location where);
   void keep_alive_from_inside() noexcept;
   bool wait_for_room(room::waiter& w, deadline until, const entry& how, std::source_location where);

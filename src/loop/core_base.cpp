@@ -1,12 +1,12 @@
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 
 #include <source_location>
 #include <utility>
 
-#include "core.hpp"
-#include "loopbridge/detail/completion.hpp"
+#include "loop/core.hpp"
+#include "loop/wait_graph.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
-#include "wait_graph.hpp"
 
 // The services of a bridge's core that calls use: each is one of the core's parts'.
 namespace loopbridge::detail {

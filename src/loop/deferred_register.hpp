@@ -1,8 +1,8 @@
 #pragma once
 
-#include "links.hpp"
-#include "loopbridge/detail/deferred_state.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
 #include "loopbridge/errors.hpp"
+#include "sync/links.hpp"
 
 namespace loopbridge::detail {
 

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/options.hpp"
 
 namespace loopbridge::detail {

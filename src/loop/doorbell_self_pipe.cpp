@@ -1,8 +1,8 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "doorbell.hpp"
-#include "loopbridge/detail/own_handle.hpp"
+#include "loop/doorbell.hpp"
+#include "loopbridge/detail/loop/own_handle.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {

@@ -2,8 +2,8 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "doorbell.hpp"
-#include "loopbridge/detail/own_handle.hpp"
+#include "loop/doorbell.hpp"
+#include "loopbridge/detail/loop/own_handle.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {

@@ -1,11 +1,11 @@
-#include "firing_register.hpp"
+#include "loop/firing_register.hpp"
 
 #include <source_location>
 #include <utility>
 
-#include "links.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
+#include "sync/links.hpp"
 
 namespace loopbridge::detail {
 

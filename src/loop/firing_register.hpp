@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "loopbridge/detail/reentrant_state.hpp"
+#include "loopbridge/detail/handlers/reentrant_state.hpp"
 
 namespace loopbridge::detail {
 

@@ -1,7 +1,7 @@
-#include "loop_handles.hpp"
+#include "loop/loop_handles.hpp"
 
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/own_handle.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/own_handle.hpp"
 
 namespace loopbridge::detail {
 

@@ -2,7 +2,7 @@
 
 #include <uv.h>
 
-#include "doorbell.hpp"
+#include "loop/doorbell.hpp"
 
 namespace loopbridge::detail {
 

@@ -1,4 +1,4 @@
-#include "own_thread.hpp"
+#include "loop/own_thread.hpp"
 
 #include <algorithm>
 #include <cerrno>

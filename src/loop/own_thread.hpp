@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "platform/platform.hpp"
-#include "thread_end.hpp"
+#include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {
 

@@ -1,4 +1,4 @@
-#include "reports.hpp"
+#include "loop/reports.hpp"
 
 #include <cstdio>
 #include <source_location>

@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <mutex>
 
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/counters.hpp"
-#include "loopbridge/detail/node.hpp"
-#include "loopbridge/detail/inbox.hpp"
+#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
+#include "loopbridge/detail/sync/counters.hpp"
+#include "loopbridge/detail/sync/inbox.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge::detail {

@@ -4,12 +4,12 @@
 #include <string>
 #include <system_error>
 
-#include "core.hpp"
-#include "loopbridge/detail/blocks.hpp"
+#include "loop/core.hpp"
+#include "loop/wait_graph.hpp"
+#include "loopbridge/coroutines/schedule.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/errors.hpp"
-#include "loopbridge/schedule.hpp"
 #include "platform/platform.hpp"
-#include "wait_graph.hpp"
 
 namespace loopbridge::detail {
 namespace {

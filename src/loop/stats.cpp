@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core.hpp"
+#include "loop/core.hpp"
 
 namespace loopbridge::detail {
 

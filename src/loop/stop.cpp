@@ -1,10 +1,10 @@
 #include <utility>
 
-#include "core.hpp"
-#include "loopbridge/detail/blocking_wait.hpp"
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/deferred_state.hpp"
-#include "loopbridge/detail/call.hpp"
+#include "loop/core.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
+#include "loopbridge/detail/loop/blocking_wait.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 

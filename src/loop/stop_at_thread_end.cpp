@@ -1,4 +1,4 @@
-#include "stop_at_thread_end.hpp"
+#include "loop/stop_at_thread_end.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "core.hpp"
+#include "loop/core.hpp"
 #include "platform/platform.hpp"
-#include "thread_end.hpp"
+#include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 
 // options::stop_at_thread_end.
 namespace loopbridge::detail {

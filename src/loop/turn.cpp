@@ -2,10 +2,10 @@
 #include <exception>
 #include <utility>
 
-#include "core.hpp"
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/deferred_state.hpp"
-#include "loopbridge/detail/call.hpp"
+#include "loop/core.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
 
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then

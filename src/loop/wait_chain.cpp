@@ -1,4 +1,4 @@
-#include "wait_chain.hpp"
+#include "loop/wait_chain.hpp"
 
 #include <algorithm>
 #include <source_location>

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <source_location>
 
-#include "loopbridge/detail/deferred_state.hpp"
-#include "loopbridge/detail/call.hpp"
-#include "wait_graph.hpp"
+#include "loop/wait_graph.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
 
 namespace loopbridge::detail {
 

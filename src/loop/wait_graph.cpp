@@ -1,4 +1,4 @@
-#include "wait_graph.hpp"
+#include "loop/wait_graph.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -7,11 +7,11 @@
 #include <string>
 #include <utility>
 
-#include "loopbridge/detail/blocking_wait.hpp"
-#include "loopbridge/detail/completion.hpp"
+#include "loop/wait_chain.hpp"
+#include "loopbridge/detail/loop/blocking_wait.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
-#include "wait_chain.hpp"
 
 namespace loopbridge::detail {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <source_location>
 
-#include "loopbridge/detail/core_base.hpp"
-#include "thread_end.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {
 

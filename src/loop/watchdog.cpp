@@ -1,4 +1,4 @@
-#include "watchdog.hpp"
+#include "loop/watchdog.hpp"
 
 #include <condition_variable>
 #include <cstdio>
@@ -6,8 +6,8 @@
 #include <source_location>
 #include <utility>
 
+#include "loop/own_thread.hpp"
 #include "loopbridge/errors.hpp"
-#include "own_thread.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {

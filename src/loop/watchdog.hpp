@@ -4,7 +4,7 @@
 #include <memory>
 #include <source_location>
 
-#include "loopbridge/detail/watch.hpp"
+#include "loopbridge/detail/loop/watch.hpp"
 #include "loopbridge/options.hpp"
 
 namespace loopbridge::detail {

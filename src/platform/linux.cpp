@@ -12,7 +12,7 @@
 #include <chrono>
 #include <system_error>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail::platform {
 

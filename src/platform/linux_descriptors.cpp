@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail::platform {
 namespace {

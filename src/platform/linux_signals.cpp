@@ -5,7 +5,7 @@
 #include <bit>
 #include <initializer_list>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail::platform {
 namespace {

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail::platform {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 // An eventfd.
 namespace loopbridge::detail::platform {

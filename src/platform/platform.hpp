@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "loopbridge/detail/deadline.hpp"
 #include "loopbridge/detail/platform/this_thread.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
 
 /// All that the library asks of an operating system, beyond libuv and the C++ library. No other
 /// folder includes a system's header or asks which system this is.
@@ -238,4 +238,4 @@ const char* error_text(int number) noexcept;
 
 }  // namespace loopbridge::detail::platform
 
-#include "linux_inline.hpp"
+#include "platform/linux_inline.hpp"

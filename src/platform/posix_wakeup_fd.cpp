@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "platform.hpp"
+#include "platform/platform.hpp"
 
 // A pipe, for systems without an eventfd: not in the library on Linux, where
-// test/faults_doorbell_pipe_test.cpp runs it.
+// test/faults/doorbell_pipe_test.cpp runs it.
 namespace loopbridge::detail::platform {
 
 int wakeup_fd::open() noexcept {

@@ -1,4 +1,4 @@
-#include "loopbridge/detail/gathering.hpp"
+#include "loopbridge/detail/results/gathering.hpp"
 
 #include <new>
 

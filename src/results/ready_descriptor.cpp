@@ -1,4 +1,4 @@
-#include "loopbridge/ready_descriptor.hpp"
+#include "loopbridge/results/ready_descriptor.hpp"
 
 #include <atomic>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "loopbridge/stash.hpp"
+#include "loopbridge/results/stash.hpp"
 
 #include <atomic>
 #include <cstdio>
@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "loopbridge/errors.hpp"
-#include "per_process.hpp"
+#include "sync/per_process.hpp"
 
 namespace loopbridge::detail {
 namespace {

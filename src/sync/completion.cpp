@@ -1,6 +1,6 @@
-#include "loopbridge/detail/completion.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 
-#include "loopbridge/detail/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interruption_flag.hpp"
 
 namespace loopbridge::detail {
 

@@ -1,6 +1,6 @@
-#include "loopbridge/detail/futex.hpp"
+#include "loopbridge/detail/sync/futex.hpp"
 
-#include "loopbridge/detail/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interruption_flag.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {

@@ -1,8 +1,8 @@
-#include "loopbridge/detail/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interruption_flag.hpp"
 
 #include <bit>
 
-#include "loopbridge/detail/futex.hpp"
+#include "loopbridge/detail/sync/futex.hpp"
 
 namespace loopbridge::detail {
 

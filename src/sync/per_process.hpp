@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 
 namespace loopbridge::detail {
 

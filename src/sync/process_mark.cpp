@@ -1,4 +1,4 @@
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 
 #include <bit>
 #include <new>

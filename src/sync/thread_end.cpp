@@ -1,11 +1,11 @@
-#include "thread_end.hpp"
+#include "sync/thread_end.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {

@@ -1,4 +1,4 @@
-#include "loopbridge/manual_bridge.hpp"
+#include "loopbridge/testing/manual_bridge.hpp"
 
 #include <uv.h>
 
@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 

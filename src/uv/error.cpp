@@ -1,4 +1,4 @@
-#include "loopbridge/async/uv_error.hpp"
+#include "loopbridge/uv/error.hpp"
 
 #include <new>
 

@@ -1,9 +1,9 @@
-#include "loopbridge/detail/timer_wait.hpp"
+#include "loopbridge/detail/uv/timer_wait.hpp"
 
 #include <uv.h>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/own_handle.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/loop/own_handle.hpp"
 
 namespace loopbridge::detail {
 namespace {

@@ -1,8 +1,8 @@
 // Compiled with -fno-rtti, which some projects use, exceptions and all; the library is as always.
 #include <doctest/doctest.h>
 
-#include "headers/everything.hpp"
-#include "loopbridge/stash.hpp"
+#include "consumer/headers/everything.hpp"
+#include "loopbridge/results/stash.hpp"
 
 #ifdef __cpp_rtti
 #error "to be compiled with -fno-rtti"

@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-root = pathlib.Path(__file__).resolve().parent.parent
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 MAY_BE_ASKED = re.compile(r"defined|__has_feature|__has_include|__cpp_\w+|__clang__|__GNUC__|"
                           r"__SANITIZE_\w+|address_sanitizer|LOOPBRIDGE_\w+")
 MAY_BE_INCLUDED = re.compile(r"[a-z_]+|uv\.h|spdlog/.*")

@@ -3,14 +3,15 @@
 
 In include/ and src/, each order but relaxed has a comment with "pairs with f()": on its line, above
 it in its function, or over that function. Each such f is a function of the sources that names an
-order, too. In test/model each inline's comment names functions of the sources that it stands for,
-or calls it the model's own. docs/internals/proof.md names unsafe variants that the models have.
+order, too. In test/proofs/spin each inline's comment names functions of the sources that it stands
+for, or calls it the model's own. docs/internals/proof.md names unsafe variants that the models
+have.
 """
 import pathlib
 import re
 import sys
 
-root = pathlib.Path(__file__).resolve().parent.parent
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 order = re.compile(r"memory_order_(?!relaxed)\w+")
 partners = re.compile(r"(?i)\bpairs\s+with\s+((?:[\w:]+\(\)(?:,\s+|\s+and\s+)?)+)")
 head = re.compile(r"(~?\w+)\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)[\s\w&]*\{")
@@ -67,7 +68,7 @@ for path, text in sources.items():
                 complaints.append(f"{where}: {name}() has no order to pair with")
 
 known = {f.name for f in functions}
-for path in sorted((root / "test" / "model").glob("*.pml")):
+for path in sorted((root / "test" / "proofs" / "spin").glob("*.pml")):
     for comment, inline in re.findall(r"^(?:/\*((?:[^*]|\*(?!/))*)\*/\n)?inline (\w+)",
                                       path.read_text(), re.M):
         comment = re.sub(r"\s+\*?\s*", " ", comment)
@@ -75,7 +76,7 @@ for path in sorted((root / "test" / "model").glob("*.pml")):
         if not named and "the model's own" not in comment:
             complaints.append(f"{path.relative_to(root)}: {inline} stands for what?")
 
-runs = (root / "test" / "model" / "run").read_text()
+runs = (root / "test" / "proofs" / "spin" / "run").read_text()
 page = "docs/internals/proof.md"
 for variant in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", (root / page).read_text()):
     if variant not in runs:

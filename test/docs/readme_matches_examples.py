@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-root = pathlib.Path(__file__).resolve().parent.parent
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 documents = {
     "README.md": ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines"],
     "docs/guide.md": ["results", "scheduler", "ctrl_c", "shared_loop", "other_loop", "under_pressure",

@@ -5,17 +5,24 @@ import pathlib
 import re
 import sys
 
-root = pathlib.Path(__file__).resolve().parent.parent
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 case = re.compile(r'(?:TEST_CASE(?:_TEMPLATE)?|WEAK_SCENARIO)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+
+# Tests are called by their files, in these folders with something before; or with the folder.
+begins = {"laws": "law_", "stepping": "stepping_", "faults": "faults_", "soak": "soak_"}
+tests = {}
+for path in (root / "test").rglob("*_test.cpp"):
+    stem, folder = path.name[:-len("_test.cpp")], path.parent.name
+    tests[begins.get(folder, "") + stem] = tests[folder + "/" + stem] = path
 
 
 def cases(name):
-    files = [root / "test" / (name + "_test.cpp")]
+    files = [tests[name]] if name in tests else []
     if name == "weak_memory":
-        files += (root / "test" / name).glob("*.hpp")
+        files += tests[name].parent.glob("*.hpp")
     found = set()
     for file in files:
-        for literals in case.findall(file.read_text() if file.exists() else ""):
+        for literals in case.findall(file.read_text()):
             found.add("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)))
     return found
 

@@ -2,5 +2,5 @@
 // can fail, and a single block that was left behind is seen. These definitions take the place of
 // the library's.
 #define LOOPBRIDGE_PLAIN_BLOCKS 1
-#include "../src/blocks.cpp"
-#include "faults_allocation_test.cpp"
+#include "../../src/call/blocks.cpp"
+#include "allocation_test.cpp"

@@ -10,9 +10,9 @@
 #include <string>
 #include <system_error>
 
+#include "faults/support/each_allocation.hpp"
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
-#include "support/each_allocation.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
 

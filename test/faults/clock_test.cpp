@@ -12,8 +12,8 @@
 #include <cstdarg>
 #include <cstdint>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/manual_bridge.hpp>
 #include <vector>
 
 #include "support/doorbells.hpp"

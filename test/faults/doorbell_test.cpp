@@ -1,5 +1,5 @@
 // A doorbell that is full, or that the program has closed. Run with the eventfd and, by
-// faults_doorbell_pipe_test.cpp, with the pipe that other systems use.
+// doorbell_pipe_test.cpp, with the pipe that other systems use.
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -12,12 +12,12 @@
 #include <string>
 #include <thread>
 
+#include "faults/support/failing_calls.hpp"
+#include "stepping/support/stepper.hpp"
 #include "support/doorbells.hpp"
-#include "support/failing_calls.hpp"
 #include "support/gate.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
-#include "support/stepper.hpp"
 #include "support/until.hpp"
 
 TEST_SUITE_BEGIN("faults: fork in a handler");

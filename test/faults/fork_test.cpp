@@ -7,14 +7,14 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <loopbridge/detail/process_mark.hpp>
+#include <loopbridge/detail/sync/process_mark.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <thread>
 #include <vector>
 
+#include "faults/support/failing_calls.hpp"
 #include "support/app_loop.hpp"
 #include "support/doorbells.hpp"
-#include "support/failing_calls.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
 

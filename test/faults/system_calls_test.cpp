@@ -11,7 +11,7 @@
 #include <system_error>
 #include <thread>
 
-#include "support/failing_calls.hpp"
+#include "faults/support/failing_calls.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
 #include "support/until.hpp"

@@ -12,13 +12,13 @@
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
 
+#include "stepping/support/stepper.hpp"
 #include "support/app_loop.hpp"
 #include "support/doorbells.hpp"
 #include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
-#include "support/stepper.hpp"
 #include "support/until.hpp"
 
 // AddressSanitizer takes the frames that a cancelled thread unwinds for ones that are still in use.

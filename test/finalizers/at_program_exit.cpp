@@ -11,8 +11,8 @@
 #include <string>
 #include <thread>
 
-#include "../support/gate.hpp"
 #include "every_way.hpp"
+#include "support/gate.hpp"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "boehm.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("what the Boehm collector sees of calls");
 

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "boehm.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("finalizers of the Boehm collector");
 

@@ -9,10 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include "../support/held_loop.hpp"
-#include "../support/in_child.hpp"
-#include "../support/watchdog.hpp"
 #include "boehm.hpp"
+#include "support/held_loop.hpp"
+#include "support/in_child.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("the Boehm collector stops the world");
 

@@ -5,7 +5,7 @@
 #include <loopbridge/loopbridge.hpp>
 #include <string>
 
-#include "../support/patience.hpp"
+#include "support/patience.hpp"
 
 /// Submits in every way there is, as a destructor might, and says in words what became of each.
 namespace every_way {

@@ -9,9 +9,9 @@
 #include <new>
 #include <utility>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "every_way.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("finalizers inside operator new");
 

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "../support/patience.hpp"
 #include "subject.hpp"
+#include "support/patience.hpp"
 
 /// A Lua state whose code reaches a bridge: what the tests of Lua's finalizers run in.
 namespace lua {

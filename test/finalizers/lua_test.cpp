@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "../support/error_log.hpp"
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "lua_state.hpp"
+#include "support/error_log.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("finalizers of Lua");
 

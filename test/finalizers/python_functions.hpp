@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
-#include "../support/patience.hpp"
 #include "python.hpp"  // first: Python's header wants to be
 #include "subject.hpp"
+#include "support/patience.hpp"
 
 /// The functions through which the Python code of the tests reaches a bridge.
 namespace python {

@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "python_functions.hpp"  // first: Python's header wants to be
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("CPython's lock");
 

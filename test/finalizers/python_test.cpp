@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "python_functions.hpp"  // first: Python's header wants to be
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("finalizers of CPython");
 

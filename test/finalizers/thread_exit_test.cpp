@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "every_way.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("destructors at a thread's end");
 

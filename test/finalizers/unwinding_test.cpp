@@ -9,10 +9,10 @@
 #include <string>
 #include <utility>
 
-#include "../support/error_log.hpp"
-#include "../support/held_loop.hpp"
-#include "../support/watchdog.hpp"
 #include "every_way.hpp"
+#include "support/error_log.hpp"
+#include "support/held_loop.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("destructors during unwinding");
 

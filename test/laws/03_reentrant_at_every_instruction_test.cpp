@@ -2,14 +2,14 @@
 // may submit, and may await the answer.
 //
 // Each case steps through one function, interrupting it at every boundary with each kind of
-// handler. What is not a submission is stepped in stepping_*_test.cpp. The last case is the
+// handler. What is not a submission is stepped in stepping/*_test.cpp. The last case is the
 // negative control: the same harness on uv_async_send, where waiting handlers must be seen to hang.
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 
-#include "support/step_matrix.hpp"
+#include "stepping/support/step_matrix.hpp"
 
 TEST_SUITE_BEGIN("law 3: reentrant at every instruction");
 

@@ -13,10 +13,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <loopbridge/detail/inbox.hpp>
+#include <loopbridge/detail/sync/inbox.hpp>
 #include <thread>
 
-#include "support/sweep.hpp"
+#include "stepping/support/sweep.hpp"
 
 TEST_SUITE_BEGIN("law 4: a suspended frame owes nobody a wake-up");
 

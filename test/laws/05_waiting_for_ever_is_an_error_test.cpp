@@ -4,9 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
 #include <string>
 #include <vector>
 

@@ -37,7 +37,7 @@ TEST_CASE("what a posted call throws reaches the hook, with the place where it w
   b.post([] { fail("posted"); });
   REQUIRE(log.wait_for(1));
   CHECK(log.entries()[0].what == "posted");
-  CHECK(log.entries()[0].file.find("law_09") != std::string::npos);
+  CHECK(log.entries()[0].file.find("laws/09") != std::string::npos);
   CHECK(log.entries()[0].line == line);
   CHECK(log.entries()[0].bridge == "reporter");
   CHECK(b.call([] { return 1; }) == 1);
@@ -116,7 +116,7 @@ TEST_CASE("a completer that is dropped unresolved ends its call as broken, and s
     return done.get_deferred();
   });
   CHECK_THROWS_AS(answer.get_for(support::generous), loopbridge::broken);
-  CHECK_THROWS_WITH_AS(answer.get(), doctest::Contains("law_09"), loopbridge::broken);
+  CHECK_THROWS_WITH_AS(answer.get(), doctest::Contains("laws/09"), loopbridge::broken);
 }
 
 TEST_CASE("posted calls that a stop refuses reach the hook") {

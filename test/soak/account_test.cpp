@@ -1,15 +1,16 @@
 // The soak's account must be able to fail: what it would not notice, a long run proves nothing
 // about. Here the promises are broken on purpose, between the soak and the library.
+#include "account.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 
-#include "soak/account.hpp"
-#include "soak/faults.hpp"
-#include "soak/round.hpp"
-#include "soak/watch.hpp"
+#include "faults.hpp"
+#include "round.hpp"
+#include "watch.hpp"
 
 TEST_SUITE_BEGIN("soak account");
 

@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "soak/round.hpp"
-#include "soak/watch.hpp"
+#include "round.hpp"
+#include "watch.hpp"
 
 TEST_SUITE_BEGIN("soak corpus");
 

@@ -3,8 +3,8 @@
 #include <uv.h>
 
 #include <chrono>
-#include <loopbridge/async/delay.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/coroutines/task.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <thread>
 
 #include "operations.hpp"

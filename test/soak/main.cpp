@@ -8,9 +8,9 @@
 #include <random>
 #include <string>
 
-#include "../support/tsan_suppressions.hpp"
 #include "report.hpp"
 #include "round.hpp"
+#include "support/tsan_suppressions.hpp"
 #include "watch.hpp"
 
 namespace {

@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <chrono>
 
-#include "../support/in_child.hpp"
 #include "job.hpp"
 #include "operations.hpp"
+#include "support/in_child.hpp"
 
 namespace soak {
 namespace {

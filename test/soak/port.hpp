@@ -1,8 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
 #include <memory>
 #include <source_location>
 #include <thread>

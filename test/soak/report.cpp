@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "../support/in_child.hpp"
+#include "support/in_child.hpp"
 #include "watch.hpp"
 
 namespace soak {

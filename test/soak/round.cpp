@@ -5,9 +5,9 @@
 #include <thread>
 #include <vector>
 
-#include "../support/in_child.hpp"
 #include "operations.hpp"
 #include "stage.hpp"
+#include "support/in_child.hpp"
 
 namespace soak {
 namespace {

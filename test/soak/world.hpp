@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "../support/numbered_locations.hpp"
 #include "account.hpp"
 #include "choices.hpp"
 #include "faults.hpp"
+#include "support/numbered_locations.hpp"
 
 namespace soak {
 

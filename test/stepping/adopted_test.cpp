@@ -11,10 +11,10 @@
 #include <optional>
 #include <string>
 
+#include "stepping/support/loop_turn.hpp"
+#include "stepping/support/sweep.hpp"
 #include "support/app_loop.hpp"
 #include "support/libc_throw.hpp"
-#include "support/loop_turn.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: adopted loops");
 

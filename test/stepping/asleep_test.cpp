@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
-#include "support/stepped_bridge.hpp"
-#include "support/sweep.hpp"
+#include "stepping/support/stepped_bridge.hpp"
+#include "stepping/support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: asleep");
 

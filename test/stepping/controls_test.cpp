@@ -1,6 +1,6 @@
 // Negative controls: what may not be done in a handler, done on purpose. The harness must see it
 // hang. (Those of the wake policies are in law 4, that of uv_async_send in law 3, that of the pool
-// in stepping_pool_test.cpp.)
+// in pool_test.cpp.)
 //
 // What hangs here hangs for good, so each boundary is visited by a child of its own, which an alarm
 // ends.
@@ -12,9 +12,9 @@
 #include <thread>
 #include <utility>
 
+#include "stepping/support/sweep.hpp"
 #include "support/gate.hpp"
 #include "support/in_child.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: negative controls");
 

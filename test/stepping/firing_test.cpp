@@ -10,9 +10,9 @@
 #include <string>
 #include <thread>
 
+#include "stepping/support/sweep.hpp"
 #include "support/app_loop.hpp"
 #include "support/error_log.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: firings beside a stop");
 

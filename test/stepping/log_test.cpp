@@ -10,16 +10,16 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <mutex>
 #include <optional>
 #include <string>
 
+#include "stepping/support/stepped_bridge.hpp"
+#include "stepping/support/sweep.hpp"
 #include "support/gate.hpp"
 #include "support/in_child.hpp"
-#include "support/stepped_bridge.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: log");
 

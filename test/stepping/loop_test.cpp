@@ -11,10 +11,10 @@
 #include <thread>
 #include <utility>
 
-#include "support/loop_turn.hpp"
+#include "stepping/support/loop_turn.hpp"
+#include "stepping/support/stepped_bridge.hpp"
+#include "stepping/support/sweep.hpp"
 #include "support/patience.hpp"
-#include "support/stepped_bridge.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: the loop's thread");
 

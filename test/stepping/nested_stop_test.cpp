@@ -1,9 +1,9 @@
-// Two levels of handlers, as in stepping_nested_test.cpp, one of which stops the bridge.
+// Two levels of handlers, as in nested_test.cpp, one of which stops the bridge.
 #include <doctest/doctest.h>
 
 #include <loopbridge/loopbridge.hpp>
 
-#include "support/step_matrix.hpp"
+#include "stepping/support/step_matrix.hpp"
 
 TEST_SUITE_BEGIN("stepping: handlers inside handlers, and a stop");
 

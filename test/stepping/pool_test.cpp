@@ -5,11 +5,11 @@
 #include <array>
 #include <atomic>
 #include <functional>
-#include <loopbridge/detail/slot_pool.hpp>
+#include <loopbridge/detail/sync/slot_pool.hpp>
 #include <string>
 #include <utility>
 
-#include "support/sweep.hpp"
+#include "stepping/support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: pool");
 

@@ -7,16 +7,16 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <loopbridge/handlers/reentrant_queue.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/reentrant_queue.hpp>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "stepping/support/stepped_bridge.hpp"
+#include "stepping/support/sweep.hpp"
 #include "support/patience.hpp"
 #include "support/queue_access.hpp"
-#include "support/stepped_bridge.hpp"
-#include "support/sweep.hpp"
 
 TEST_SUITE_BEGIN("stepping: queue");
 

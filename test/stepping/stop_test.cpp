@@ -4,7 +4,7 @@
 
 #include <loopbridge/loopbridge.hpp>
 
-#include "support/step_matrix.hpp"
+#include "stepping/support/step_matrix.hpp"
 
 TEST_SUITE_BEGIN("stepping: stop");
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <loopbridge/log_sink.hpp>
+#include <loopbridge/log/log_sink.hpp>
 #include <memory>
 #include <mutex>
 #include <string>

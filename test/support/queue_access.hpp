@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <loopbridge/reentrant_queue.hpp>
+#include <loopbridge/handlers/reentrant_queue.hpp>
 
 #include "patience.hpp"
 

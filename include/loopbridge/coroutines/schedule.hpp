@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/executor_ref.hpp"
-#include "loopbridge/detail/internal_node.hpp"
+#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/results/executor_ref.hpp"
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.
 //

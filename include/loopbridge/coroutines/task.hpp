@@ -5,12 +5,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/eventual_awaiter.hpp"
-#include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/task_scope.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/outcome.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/coroutines/eventual_awaiter.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 namespace loopbridge {
 
@@ -82,10 +82,9 @@ class awaiting_promise : public task_promise_base {
                     "a std::future tells nobody when it is ready: wait for it on another thread, "
                     "as in co_await queue_work([&] { return f.get(); })");
     } else {
-      static_assert(
-          never<Any>,
-          "a task can await tasks, eventuals, deferreds and what is in loopbridge/async/: "
-          "wrap this in a call that returns one of them");
+      static_assert(never<Any>,
+                    "a task can await tasks, eventuals, deferreds and what is in loopbridge/uv/: "
+                    "wrap this in a call that returns one of them");
     }
     return {};
   }
@@ -153,7 +152,7 @@ class task_promise final : public promise_with_outcome<T> {
 /// It begins when it is awaited, or when the call that returned it runs; all of it runs on that
 /// loop's thread, a piece in each turn in which something that it awaits has come. It may await
 /// other tasks; `eventual`s of this bridge and of others; `deferred`s; and the awaitables of
-/// loopbridge/async/ (delay, getaddrinfo, files, streams, queue_work). While it is suspended the
+/// loopbridge/uv/ (delay, getaddrinfo, files, streams, queue_work). While it is suspended the
 /// loop goes on, so other calls may run in between. Lambdas may be coroutines: a call keeps its
 /// callable and arguments until the task is done, so captures are safe to use in all of it.
 ///
@@ -237,4 +236,4 @@ auto awaiting_promise::await_transform(task<T>&& t) noexcept {
 }  // namespace detail
 }  // namespace loopbridge
 
-#include "loopbridge/detail/started_task.hpp"  // IWYU pragma: export
+#include "loopbridge/detail/coroutines/started_task.hpp"  // IWYU pragma: export

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/reentrant_state.hpp"
+#include "loopbridge/detail/handlers/reentrant_state.hpp"
 
 namespace loopbridge {
 

@@ -11,13 +11,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/futex.hpp"
-#include "loopbridge/detail/inbox.hpp"
-#include "loopbridge/detail/process_mark.hpp"
-#include "loopbridge/detail/slot_pool.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
+#include "loopbridge/detail/sync/futex.hpp"
+#include "loopbridge/detail/sync/inbox.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
+#include "loopbridge/detail/sync/slot_pool.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/status.hpp"
 

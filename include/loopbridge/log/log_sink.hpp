@@ -10,9 +10,9 @@
 #include <string_view>
 #include <type_traits>
 
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/log_argument.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/log/log_argument.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/status.hpp"
 

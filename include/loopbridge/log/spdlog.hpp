@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "loopbridge/log_sink.hpp"
+#include "loopbridge/log/log_sink.hpp"
 
 // spdlog, on either side of a log_sink. This header needs spdlog, which the library itself does
 // not, and so is not part of loopbridge.hpp.

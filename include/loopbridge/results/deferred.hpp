@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/call/call.hpp"
 
 namespace loopbridge {
 

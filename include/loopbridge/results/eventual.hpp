@@ -6,10 +6,10 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
-#include "loopbridge/interruption.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
+#include "loopbridge/results/interruption.hpp"
 
 namespace loopbridge {
 

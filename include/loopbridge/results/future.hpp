@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 namespace loopbridge {
 namespace detail {

@@ -4,7 +4,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "loopbridge/detail/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interruption_flag.hpp"
 
 namespace loopbridge {
 

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 namespace loopbridge {
 namespace detail {

@@ -4,7 +4,7 @@
 #include <typeinfo>
 #include <utility>
 
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 // Results that wait for somebody who cannot hold an eventual: a web request begins some work, gives
 // its number to the browser, and a later request, in another thread, asks by that number.

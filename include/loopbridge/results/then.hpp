@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/executor_ref.hpp"
-#include "loopbridge/detail/gathering.hpp"
+#include "loopbridge/detail/results/executor_ref.hpp"
+#include "loopbridge/detail/results/gathering.hpp"
 
 namespace loopbridge {
 namespace detail {

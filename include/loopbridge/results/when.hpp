@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/gathering.hpp"
+#include "loopbridge/detail/results/gathering.hpp"
 
 // Several calls as one: of one bridge or of several. What gathers them runs on the first one's
 // loop, where its own call counts like others; so that bridge must not have stopped. Any ordinary

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "loopbridge/async/uv_error.hpp"
-#include "loopbridge/detail/uv_request.hpp"
+#include "loopbridge/detail/uv/uv_request.hpp"
+#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 

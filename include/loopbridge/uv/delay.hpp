@@ -2,8 +2,8 @@
 
 #include <chrono>
 
-#include "loopbridge/detail/timer_wait.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/uv/timer_wait.hpp"
 
 namespace loopbridge {
 

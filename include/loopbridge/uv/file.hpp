@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "loopbridge/async/uv_error.hpp"
-#include "loopbridge/detail/uv_request.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/coroutines/task.hpp"
+#include "loopbridge/detail/uv/uv_request.hpp"
+#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 

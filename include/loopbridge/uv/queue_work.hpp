@@ -5,9 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/async/uv_error.hpp"
-#include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/uv_request.hpp"
+#include "loopbridge/detail/call/outcome.hpp"
+#include "loopbridge/detail/uv/uv_request.hpp"
+#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <utility>
 
-#include "loopbridge/async/address.hpp"
-#include "loopbridge/async/uv_error.hpp"
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/own_handle.hpp"
-#include "loopbridge/detail/uv_request.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/coroutines/task.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/loop/own_handle.hpp"
+#include "loopbridge/detail/uv/uv_request.hpp"
+#include "loopbridge/uv/address.hpp"
+#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 namespace detail {

@@ -17,9 +17,9 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-INCLUDE = HERE.parent.parent / "include"
-HEADERS = sorted(str(p.relative_to(INCLUDE)) for folder in ("", "async")
-                 for p in (INCLUDE / "loopbridge" / folder).glob("*.hpp"))
+INCLUDE = HERE.parent.parent.parent / "include"
+HEADERS = sorted(str(p.relative_to(INCLUDE)) for p in (INCLUDE / "loopbridge").rglob("*.hpp")
+                 if "detail" not in p.relative_to(INCLUDE).parts)
 
 # What users turn on: the issue trackers of header libraries are full of them.
 WARNINGS = """-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast

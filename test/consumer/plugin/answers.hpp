@@ -1,6 +1,6 @@
 #pragma once
 
-/// The ways of test/plugin/answers.cpp.
+/// The ways of test/consumer/plugin/answers.cpp.
 enum class answer_by {
   call,
   call_for,

@@ -9,20 +9,20 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
-#include <loopbridge/task.hpp>
-#include <loopbridge/log_sink.hpp>
+#include <loopbridge/coroutines/task.hpp>
+#include <loopbridge/log/log_sink.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "../support/gate.hpp"
-#include "../support/held_loop.hpp"
-#include "../support/patience.hpp"
-#include "../support/resources.hpp"
-#include "../support/sanitizers.hpp"
-#include "../support/watchdog.hpp"
+#include "support/gate.hpp"
+#include "support/held_loop.hpp"
+#include "support/patience.hpp"
+#include "support/resources.hpp"
+#include "support/sanitizers.hpp"
+#include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("plugin");
 

@@ -6,10 +6,10 @@
 #include <loopbridge/loopbridge.hpp>
 #include <thread>
 
-#include "../support/held_loop.hpp"
-#include "../support/until.hpp"
-#include "../support/watchdog.hpp"
 #include "answers.hpp"
+#include "support/held_loop.hpp"
+#include "support/until.hpp"
+#include "support/watchdog.hpp"
 
 // A plugin may be unloaded as soon as its call has returned: no code of its own runs on the loop's
 // thread after the answer. A test that fails crashes.

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "failing_memory.hpp"
-#include "resources.hpp"
+#include "support/resources.hpp"
 
 namespace support {
 

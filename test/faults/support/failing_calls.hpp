@@ -21,7 +21,7 @@
 #include <cstdarg>
 #include <cstring>
 
-#include "libc_throw.hpp"
+#include "support/libc_throw.hpp"
 
 namespace support::calls {
 

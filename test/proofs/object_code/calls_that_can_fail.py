@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-# Failed in turn by test/faults_system_calls_test.cpp, under these names.
+# Failed in turn by test/faults/system_calls_test.cpp, under these names.
 FAILED = {
     'pipe2': 'pipe2', 'eventfd': 'eventfd', 'mmap': 'mmap', 'mmap64': 'mmap', 'madvise': 'madvise',
     'read': 'read', 'syscall': 'ring', '__register_atfork': '__register_atfork',
@@ -21,13 +21,13 @@ FAILED = {
     'pthread_create': 'pthread_create',
 }
 
-# Failed in turn by test/faults_allocation_test.cpp.
+# Failed in turn by test/faults/allocation_test.cpp.
 ALLOCATES = r'_Zn[wa].*'
 
 # Not to be called at all.
 NEVER = {
     '__cxa_thread_atexit.*': 'a thread_local with a destructor: registering it waits for the dynamic '
-                             'linker\'s lock, see src/thread_end.hpp',
+                             'linker\'s lock, see src/sync/thread_end.hpp',
     'dl(m?open|close|v?sym|addr1?)': 'the same lock',
     'pipe|epoll_create|accept|dup|dup2|socket(pair)?': 'not close-on-exec from the first',
 }
@@ -78,7 +78,7 @@ def main():
     listed = subprocess.run([nm, '--undefined-only', '--dynamic', library], check=True,
                             capture_output=True, text=True).stdout
     wanted = {re.split('@', line.split()[-1])[0] for line in listed.splitlines() if line.strip()}
-    test = (pathlib.Path(__file__).parent / 'faults_system_calls_test.cpp').read_text()
+    test = (pathlib.Path(__file__).parents[2] / 'faults' / 'system_calls_test.cpp').read_text()
     wrong = []
     for symbol in sorted(wanted):
         if never := next((n for n in NEVER if re.fullmatch(n, symbol)), None):

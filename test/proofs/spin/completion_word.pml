@@ -1,6 +1,6 @@
-/* completion::word_, as in include/loopbridge/detail/completion.hpp: its phases, its marks, its
- * operations, and waiting for it. `touch()`, which the including file defines, says that the memory
- * of the call is looked at; a wake-up uses only its address. */
+/* completion::word_, as in include/loopbridge/detail/sync/completion.hpp: its phases, its marks,
+ * its operations, and waiting for it. `touch()`, which the including file defines, says that the
+ * memory of the call is looked at; a wake-up uses only its address. */
 
 #define QUEUED 0
 #define RUNNING 1

@@ -8,7 +8,7 @@
  * interrupted, which may be a handler too, cannot step (`provided`). It begins between any two
  * steps, or never.
  *
- * Configurations (test/model/run has the table):
+ * Configurations (test/proofs/spin/run has the table):
  *   THREADS          how many threads submit, 1 or 2: each posts, then calls
  *   CALL_ONLY        each only calls
  *   HANDLERS         which handlers there are: bit 0 on thread 1, bit 1 on thread 2, bit 2 a second

@@ -1,13 +1,13 @@
-// The library under the memory model of C++: see weak_memory/executor.hpp.
+// The library under the memory model of C++: see executor.hpp.
 #include <cstdio>
 #include <filesystem>
 #include <string>
 
-#include "weak_memory/calls.hpp"
-#include "weak_memory/full.hpp"
-#include "weak_memory/results.hpp"
-#include "weak_memory/stop.hpp"
-#include "weak_memory/waits.hpp"
+#include "calls.hpp"
+#include "full.hpp"
+#include "results.hpp"
+#include "stop.hpp"
+#include "waits.hpp"
 
 namespace weak {
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <span>
 
-#include "../soak/round.hpp"
-#include "../soak/watch.hpp"
+#include "soak/round.hpp"
+#include "soak/watch.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size);
 

@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-#include "until.hpp"
+#include "support/until.hpp"
 
 namespace stepping {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <thread>
 
-#include "patience.hpp"
+#include "support/patience.hpp"
 
 namespace stepping {
 

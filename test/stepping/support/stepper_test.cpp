@@ -9,7 +9,7 @@
 #include <set>
 #include <utility>
 
-#include "support/step_matrix.hpp"
+#include "step_matrix.hpp"
 
 TEST_SUITE_BEGIN("stepper");
 

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "support/failing_calls.hpp"
+#include "faults/support/failing_calls.hpp"
 #include "support/in_child.hpp"
 #include "support/resources.hpp"
 

@@ -3,11 +3,11 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/task.hpp>
-#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <memory>
 #include <optional>
 #include <thread>

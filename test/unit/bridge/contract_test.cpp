@@ -3,8 +3,8 @@
 
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/results/then.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/then.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

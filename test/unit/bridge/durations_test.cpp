@@ -6,13 +6,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
+#include <loopbridge/handlers/reentrant_queue.hpp>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/task.hpp>
-#include <loopbridge/log_sink.hpp>
-#include <loopbridge/manual_bridge.hpp>
-#include <loopbridge/reentrant_queue.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <ratio>
 #include <stdexcept>
 

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/task.hpp>
-#include <loopbridge/manual_bridge.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <loopbridge/detail/blocks.hpp>
+#include <loopbridge/detail/call/blocks.hpp>
 #include <new>
 #include <set>
 #include <thread>

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <functional>
-#include <loopbridge/deferred.hpp>
-#include <loopbridge/detail/invoke.hpp>
+#include <loopbridge/detail/call/invoke.hpp>
+#include <loopbridge/results/deferred.hpp>
 #include <memory>
 #include <string>
 #include <type_traits>

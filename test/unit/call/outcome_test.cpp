@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <loopbridge/detail/outcome.hpp>
+#include <loopbridge/detail/call/outcome.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -3,11 +3,11 @@
 
 #include <chrono>
 #include <functional>
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/results/then.hpp>
 #include <loopbridge/timed.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

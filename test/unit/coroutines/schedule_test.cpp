@@ -2,8 +2,8 @@
 
 #include <exception>
 #include <functional>
+#include <loopbridge/coroutines/schedule.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/schedule.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

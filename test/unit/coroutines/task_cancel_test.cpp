@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 #include <uv.h>
 
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>

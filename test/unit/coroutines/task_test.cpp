@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

@@ -1,5 +1,5 @@
 // A queue that needs no loop. That handlers may interrupt it at every instruction is shown by
-// stepping_queue_test.cpp.
+// stepping/queue_test.cpp.
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +9,8 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <loopbridge/handlers/reentrant_queue.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/reentrant_queue.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <sstream>
 #include <string>
 #include <system_error>

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <new>
 #include <string_view>
 #include <thread>

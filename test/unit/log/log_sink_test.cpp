@@ -1,5 +1,5 @@
 // A log that takes messages from anywhere. That handlers may interrupt it at every instruction is
-// shown by stepping_log_test.cpp; what files look like, by log_file_test.cpp.
+// shown by stepping/log_test.cpp; what files look like, by log_file_test.cpp.
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <signal.h>
@@ -10,8 +10,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -7,9 +7,9 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <loopbridge/log/log_sink.hpp>
+#include <loopbridge/log/spdlog.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/spdlog.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <memory>
 #include <sstream>
 #include <string>

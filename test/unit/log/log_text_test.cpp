@@ -6,8 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <string>
 #include <string_view>
 

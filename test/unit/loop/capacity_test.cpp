@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "room.hpp"
+#include "loop/room.hpp"
 #include "support/counted.hpp"
 #include "support/held_loop.hpp"
 #include "support/until.hpp"

@@ -1,4 +1,4 @@
-#include "doorbell.hpp"
+#include "loop/doorbell.hpp"
 
 #include <doctest/doctest.h>
 #include <errno.h>

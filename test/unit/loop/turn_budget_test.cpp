@@ -1,6 +1,6 @@
 // How many calls the loop runs between two looks at I/O: the budget by itself, on a clock that the
 // calls move.
-#include "turn_budget.hpp"
+#include "loop/turn_budget.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "wait_graph.hpp"
+#include "loop/wait_graph.hpp"
 
 #include <doctest/doctest.h>
 

@@ -7,8 +7,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/log_sink.hpp>
 #include <string>
 #include <system_error>
 #include <utility>

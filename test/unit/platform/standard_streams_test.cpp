@@ -8,10 +8,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/manual_bridge.hpp>
-#include <loopbridge/ready_descriptor.hpp>
-#include <loopbridge/log_sink.hpp>
+#include <loopbridge/results/ready_descriptor.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <string>
 #include <system_error>
 

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
 #include <stdexcept>
 #include <thread>
 #include <tuple>

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
-#include <loopbridge/async/delay.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <mutex>
 #include <string_view>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "loopbridge/future.hpp"
+#include "loopbridge/results/future.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

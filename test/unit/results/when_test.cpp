@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/then.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/results/then.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
-#include <loopbridge/detail/completion.hpp>
+#include <loopbridge/detail/sync/completion.hpp>
 #include <memory>
 #include <thread>
 #include <vector>

@@ -7,7 +7,7 @@
 
 #include <atomic>
 #include <chrono>
-#include <loopbridge/detail/futex.hpp>
+#include <loopbridge/detail/sync/futex.hpp>
 #include <thread>
 #include <vector>
 

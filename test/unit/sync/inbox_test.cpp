@@ -2,7 +2,7 @@
 
 #include <atomic>
 #include <functional>
-#include <loopbridge/detail/inbox.hpp>
+#include <loopbridge/detail/sync/inbox.hpp>
 #include <thread>
 
 TEST_SUITE_BEGIN("inbox");

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 
-#include <loopbridge/detail/process_mark.hpp>
+#include <loopbridge/detail/sync/process_mark.hpp>
 #include <optional>
 #include <thread>
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <barrier>
 #include <cstdint>
-#include <loopbridge/detail/slot_pool.hpp>
+#include <loopbridge/detail/sync/slot_pool.hpp>
 #include <new>
 #include <set>
 #include <thread>

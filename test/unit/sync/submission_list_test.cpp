@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <barrier>
-#include <loopbridge/detail/inbox.hpp>
+#include <loopbridge/detail/sync/inbox.hpp>
 #include <thread>
 #include <vector>
 

@@ -1,5 +1,5 @@
 // A bridge that is turned by hand, with a clock of its own.
-#include "loopbridge/manual_bridge.hpp"
+#include "loopbridge/testing/manual_bridge.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <loopbridge/async/file.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/uv/file.hpp>
 #include <string>
 #include <system_error>
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <loopbridge/async/delay.hpp>
-#include <loopbridge/async/stream.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
+#include <loopbridge/uv/delay.hpp>
+#include <loopbridge/uv/stream.hpp>
 #include <optional>
 #include <string>
 #include <system_error>

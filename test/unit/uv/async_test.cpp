@@ -1,12 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <loopbridge/async/address.hpp>
-#include <loopbridge/async/delay.hpp>
-#include <loopbridge/async/queue_work.hpp>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/task.hpp>
-#include <loopbridge/manual_bridge.hpp>
+#include <loopbridge/testing/manual_bridge.hpp>
+#include <loopbridge/uv/address.hpp>
+#include <loopbridge/uv/delay.hpp>
+#include <loopbridge/uv/queue_work.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>

@@ -6,15 +6,15 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/detail/blocking_wait.hpp"
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/completion_callback.hpp"
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/deferred_state.hpp"
-#include "loopbridge/detail/invoke.hpp"
-#include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/watch.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/completion_callback.hpp"
+#include "loopbridge/detail/call/deferred_state.hpp"
+#include "loopbridge/detail/call/invoke.hpp"
+#include "loopbridge/detail/call/outcome.hpp"
+#include "loopbridge/detail/loop/blocking_wait.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/watch.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
 
 /// The calls that a bridge's verbs make, from the submission to the answer.
 ///

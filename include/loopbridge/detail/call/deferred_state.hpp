@@ -9,10 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/internal_node.hpp"
-#include "loopbridge/detail/outcome.hpp"
-#include "loopbridge/detail/ref_counted.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/call/outcome.hpp"
+#include "loopbridge/detail/sync/ref_counted.hpp"
 #include "loopbridge/errors.hpp"
 
 namespace loopbridge::detail {

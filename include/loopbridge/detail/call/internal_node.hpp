@@ -1,7 +1,7 @@
 #pragma once
 
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/node.hpp"
+#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 
 namespace loopbridge::detail {
 

@@ -3,7 +3,7 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/detail/call.hpp"
+#include "loopbridge/detail/call/call.hpp"
 
 namespace loopbridge::detail {
 

@@ -3,14 +3,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/deferred.hpp"
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/gathering.hpp"
-#include "loopbridge/detail/internal_node.hpp"
-#include "loopbridge/detail/ref_counted.hpp"
-#include "loopbridge/detail/task_scope.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
+#include "loopbridge/detail/results/gathering.hpp"
+#include "loopbridge/detail/sync/ref_counted.hpp"
+#include "loopbridge/results/deferred.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 namespace loopbridge::detail {
 

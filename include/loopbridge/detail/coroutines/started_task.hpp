@@ -5,10 +5,10 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/task_scope.hpp"
-#include "loopbridge/task.hpp"
+#include "loopbridge/coroutines/task.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
 
 /// What a call makes of a callable that returns a task.
 namespace loopbridge::detail {

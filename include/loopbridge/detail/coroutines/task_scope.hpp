@@ -6,10 +6,10 @@
 #include <stop_token>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/internal_node.hpp"
-#include "loopbridge/detail/wrong_use.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/call/wrong_use.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 #include "loopbridge/errors.hpp"
 
 /// How tasks run. A task and the tasks that it awaits are one line of execution, a scope. Its

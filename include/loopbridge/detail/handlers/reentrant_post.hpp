@@ -8,9 +8,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/invoke.hpp"
-#include "loopbridge/detail/slot_pool.hpp"
+#include "loopbridge/detail/call/invoke.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/sync/slot_pool.hpp"
 
 namespace loopbridge::detail {
 

@@ -6,12 +6,12 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/blocks.hpp"
-#include "loopbridge/detail/completion.hpp"
-#include "loopbridge/detail/core_base.hpp"
-#include "loopbridge/detail/invoke.hpp"
-#include "loopbridge/detail/ref_counted.hpp"
-#include "loopbridge/detail/slot_pool.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/invoke.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/sync/completion.hpp"
+#include "loopbridge/detail/sync/ref_counted.hpp"
+#include "loopbridge/detail/sync/slot_pool.hpp"
 
 namespace loopbridge::detail {
 

@@ -2,7 +2,7 @@
 
 #include <source_location>
 
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 
 namespace loopbridge::detail {
 

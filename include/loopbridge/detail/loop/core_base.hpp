@@ -6,13 +6,13 @@
 #include <memory_resource>
 #include <source_location>
 
-#include "loopbridge/detail/counters.hpp"
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/inbox.hpp"
-#include "loopbridge/detail/node.hpp"
+#include "loopbridge/detail/call/node.hpp"
 #include "loopbridge/detail/platform/this_thread.hpp"
-#include "loopbridge/detail/ref_counted.hpp"
-#include "loopbridge/detail/spin.hpp"
+#include "loopbridge/detail/sync/counters.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
+#include "loopbridge/detail/sync/inbox.hpp"
+#include "loopbridge/detail/sync/ref_counted.hpp"
+#include "loopbridge/detail/sync/spin.hpp"
 #include "loopbridge/loop_ref.hpp"
 #include "loopbridge/status.hpp"
 
@@ -30,7 +30,7 @@ template <class Slot>
 class slot_pool;
 
 /// What calls see of a bridge's core: its inbox, and on the loop thread the services that a running
-/// call needs. The rest of the core, which knows libuv, is in src/core.hpp.
+/// call needs. The rest of the core, which knows libuv, is in src/loop/core.hpp.
 ///
 /// Held by: the bridge, its thread, its open uv handles and every handle given out (eventuals,
 /// reentrant calls). So a handle outlives the bridge, and no doorbell is written to after its
@@ -124,7 +124,7 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   const loop_ref loop_ref_;
   const char* name_ = "";  ///< the bridge's; this and the two below: set before the first call
   std::pmr::memory_resource* const memory_;
-  slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/core.hpp
+  slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/loop/core.hpp
   spinners* const spinning_;                          ///< the core's, too
   bool is_special_ = false;
   watchdog* watchdog_ = nullptr;

@@ -4,9 +4,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/stack_call.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/call/stack_call.hpp"
+#include "loopbridge/results/eventual.hpp"
 #include "loopbridge/submission.hpp"
 
 /// The verbs of a bridge, as functions over its core: each makes a call, and has it accepted by the

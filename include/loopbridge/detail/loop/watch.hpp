@@ -3,7 +3,7 @@
 #include <chrono>
 #include <source_location>
 
-#include "loopbridge/detail/core_base.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 
 namespace loopbridge::detail {
 

@@ -7,10 +7,10 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/deferred.hpp"
-#include "loopbridge/detail/call.hpp"
-#include "loopbridge/detail/submit.hpp"
-#include "loopbridge/eventual.hpp"
+#include "loopbridge/detail/call/call.hpp"
+#include "loopbridge/detail/loop/submit.hpp"
+#include "loopbridge/results/deferred.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 /// What then(), when_all() and when_any() are made of: calls that wait for others.
 ///

@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/futex.hpp"
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
+#include "loopbridge/detail/sync/futex.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 
 namespace loopbridge::detail {
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 
 namespace loopbridge::detail {
 

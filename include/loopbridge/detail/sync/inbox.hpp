@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "loopbridge/detail/node.hpp"
-#include "loopbridge/detail/process_mark.hpp"
+#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/status.hpp"
 
 namespace loopbridge::detail {

@@ -3,8 +3,8 @@
 #include <chrono>
 #include <cstdint>
 
-#include "loopbridge/detail/deadline.hpp"
-#include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
+#include "loopbridge/detail/sync/deadline.hpp"
 
 struct uv_timer_s;
 

@@ -2,7 +2,7 @@
 
 #include <uv.h>
 
-#include "loopbridge/detail/task_scope.hpp"
+#include "loopbridge/detail/coroutines/task_scope.hpp"
 
 namespace loopbridge::detail {
 
