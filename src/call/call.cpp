@@ -132,6 +132,16 @@ void completion_callbacks::notify_all() noexcept {
   }
 }
 
+void result_base::finish() noexcept {
+  answer_ ? wait_for_answer() : complete(completion::running);
+}
+
+void result_base::complete(completion::phase from) noexcept {
+  const completion::published p = completion_.publish_or_hold(from);
+  if (p.has_callbacks) callbacks_.notify_all();
+  if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
+}
+
 void result_base::complete_waiting() noexcept {
   complete(completion::waiting);
 }

@@ -76,4 +76,8 @@ void deferred_base::unregistration::go(core_base& core) noexcept {
   of_.release_ref();  // the list's
 }
 
+void deferred_base::unregistration::end(core_base& core) noexcept {
+  go(core);
+}
+
 }  // namespace loopbridge::detail

@@ -47,6 +47,14 @@ void task_scope::cancel() noexcept {
   if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
 }
 
+void task_scope::resumption::go(core_base&) noexcept {
+  of_.resume();
+}
+
+void task_scope::resumption::end(core_base&) noexcept {
+  of_.resume();
+}
+
 void task_holder::destroy(task_promise_base& promise) noexcept {
   if (more_to_destroy != nullptr) {
     promise.awaiting_ = std::exchange(*more_to_destroy, &promise);
@@ -89,6 +97,10 @@ void call_awaiter::way_back::notify() noexcept {
   const core_ptr core(*core_);  // this may be gone before submit() returns
   // Refused: the bridge stops, and cancels the task.
   if (core->submit(*this) != status::accepted) release_ref();
+}
+
+void call_awaiter::way_back::end(core_base&) noexcept {
+  release_ref();
 }
 
 void call_awaiter::way_back::go(core_base&) noexcept {

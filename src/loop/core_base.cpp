@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "loop/core.hpp"
+#include "loopbridge/detail/call/internal_node.hpp"
 #include "loop/wait_graph.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
@@ -20,6 +21,19 @@ const core& whole(const core_base& base) noexcept {
 }
 
 }  // namespace
+
+result_base* internal_node::run(core_base& core) noexcept {
+  core.counts().internal.add_alone();
+  go(core);
+  return nullptr;
+}
+
+result_base* internal_node::refuse(core_base& core) noexcept {
+  core.counts().internal.add_alone();
+  core.counts().internal_refused.add_alone();
+  end(core);
+  return nullptr;
+}
 
 core_base::~core_base() {
   if (stand_in_ != nullptr) stand_in_->give_back();

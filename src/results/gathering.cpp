@@ -73,6 +73,10 @@ void round::came(const seat& s) noexcept {
   release_ref();
 }
 
+void round::end(core_base&) noexcept {
+  release_ref();
+}
+
 void round::go(core_base&) noexcept {
   if (of_ != nullptr) of_->go_on();
   release_ref();

@@ -62,14 +62,14 @@ class schedule_awaiter final : public node {
 core_ptr core_of_this_thread() noexcept;
 
 /// What an executor gets to run.
-class resumable : public internal_node<resumable> {
+class resumable : public internal_node {
  public:
   virtual void go_on() noexcept = 0;
-  void go(core_base&) noexcept { go_on(); }
-  void end(core_base&) noexcept { go_on(); }
 
  protected:
   ~resumable() = default;
+  void go(core_base&) noexcept override { go_on(); }
+  void end(core_base&) noexcept override { go_on(); }
 };
 
 /// Where a coroutine goes on: on the loop that it was on.

@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "loopbridge/handlers/reentrant_queue.hpp"
+#include "loopbridge/log/log_sink.hpp"
 #include "loopbridge/loopbridge.hpp"
 
 // Every function that the headers say a handler may call, instantiated from them: the public ones,

@@ -110,9 +110,9 @@ class result_base : public answered_call {
 
   /// By who has called run() or refuse(), where that has returned this: the callable is gone;
   /// publishes the outcome, or waits for the deferred that the callable has returned.
-  void finish() noexcept { !answer_ ? complete(completion::running) : wait_for_answer(); }
-  // Not inline: the last code to touch a call is the library's, and not a copy of it in one that
-  // may be unloaded as soon as the answer is there.
+  /// It and the two below are not inline: the last code to touch a call is the library's, and not a
+  /// copy of it in one that may be unloaded as soon as the answer is there.
+  void finish() noexcept;
   void complete_waiting() noexcept final;
   void fail_waiting(failure f) noexcept final;
 
@@ -144,11 +144,7 @@ class result_base : public answered_call {
 
  private:
   /// `from` -> done, and frees the call if the handle is gone. Touch nothing of it afterwards.
-  void complete(completion::phase from) noexcept {
-    const completion::published p = completion_.publish_or_hold(from);
-    if (p.has_callbacks) callbacks_.notify_all();
-    if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
-  }
+  void complete(completion::phase from) noexcept;
   void wait_for_answer() noexcept;
   /// Both sides have let go.
   void retire() noexcept {

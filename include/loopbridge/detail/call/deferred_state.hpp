@@ -11,11 +11,14 @@
 
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/loop/core_base.hpp"
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
 #include "loopbridge/errors.hpp"
 
 namespace loopbridge::detail {
+
+class deferred_base;
 
 /// A call that may wait for a deferred, which knows no more of it than this.
 class answered_call : public node {
@@ -124,13 +127,14 @@ class deferred_base : public ref_counted<deferred_base> {
   core_base& core() const noexcept { return *core_; }
 
   /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.
-  class unregistration final : public internal_node<unregistration> {
+  class unregistration final : public internal_node {
    public:
     explicit unregistration(deferred_base& of) noexcept : of_(of) {}
-    void go(core_base& core) noexcept;
-    void end(core_base& core) noexcept { go(core); }
 
    private:
+    void go(core_base& core) noexcept override;
+    void end(core_base& core) noexcept override;
+
     deferred_base& of_;
   };
   unregistration& unregistering() noexcept { return unregistering_; }

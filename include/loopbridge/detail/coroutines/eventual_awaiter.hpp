@@ -39,7 +39,7 @@ class call_awaiter : public task_awaiter {
   /// Held by: the awaiter, whose task may go on without the answer; the call that is watched, and
   /// then the list.
   class way_back final : public completion_callback,
-                         public internal_node<way_back>,
+                         public internal_node,
                          public ref_counted<way_back> {
    public:
     way_back(core_base& core, call_awaiter& awaiter) noexcept
@@ -49,11 +49,12 @@ class call_awaiter : public task_awaiter {
     void give_up() noexcept { awaiter_ = nullptr; }
 
     void notify() noexcept override;
-    void go(core_base& core) noexcept;
-    void end(core_base&) noexcept { release_ref(); }
     void destroy() noexcept { destroy_in_block(this, nullptr); }
 
    private:
+    void go(core_base& core) noexcept override;
+    void end(core_base& core) noexcept override;
+
     const core_ptr core_;
     call_awaiter* awaiter_;  ///< loop thread; null: it has gone on
   };

@@ -156,11 +156,11 @@ class task_scope {
   friend class task_holder;
 
   /// In the list: the line goes on. It is there for as long as the line waits, and so its scope is.
-  class resumption final : public internal_node<resumption> {
+  class resumption final : public internal_node {
    public:
     explicit resumption(task_scope& of) noexcept : of_(of) {}
-    void go(core_base&) noexcept { of_.resume(); }
-    void end(core_base&) noexcept { of_.resume(); }
+    void go(core_base& core) noexcept override;
+    void end(core_base& core) noexcept override;
 
    private:
     task_scope& of_;

@@ -60,7 +60,7 @@ using round_ptr = std::unique_ptr<round, let_go_of>;
 /// Held by: its gathering, each part until it has been told, and the list. In default orders:
 /// `left` counts the parts that are not done; `over` is set once, by the thread that decides, which
 /// then writes `decided` and hands this to the loop.
-class round final : public internal_node<round>, public ref_counted<round> {
+class round final : public internal_node, public ref_counted<round> {
  public:
   enum class ends { one, all_or_failed };
 
@@ -76,8 +76,6 @@ class round final : public internal_node<round>, public ref_counted<round> {
   /// By the gathering, which is not told any more.
   void let_go() noexcept;
 
-  void go(core_base& core) noexcept;
-  void end(core_base&) noexcept { release_ref(); }
 
  private:
   friend class ref_counted<round>;
@@ -91,6 +89,8 @@ class round final : public internal_node<round>, public ref_counted<round> {
   ~round() = default;
   bool is_over() noexcept;
   void came(const seat& s) noexcept;
+  void go(core_base& core) noexcept override;
+  void end(core_base& core) noexcept override;
   void destroy() noexcept;
   seat* seats() noexcept { return reinterpret_cast<seat*>(this + 1); }
 

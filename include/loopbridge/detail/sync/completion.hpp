@@ -88,12 +88,11 @@ class completion {
   };
   published publish_or_hold(phase from) noexcept {
     std::uint32_t old = word_.load(std::memory_order_relaxed);
-    // Not an addition, as in publish(): whether there are any must hold at the moment of `done`.
+    // Not an addition, as in publish(): whether there are any must hold at the moment of `done`. The
+    // order is that of publish(): pairs with is_done(), wait() and release_handle().
     while (!word_.compare_exchange_weak(
         old, old + (done - from) + ((old & callbacks_mark) != 0 ? 0 : loop_gone_mark),
-        std::memory_order_acq_rel,
-        std::memory_order_relaxed)) {  // as publish(): pairs with is_done(), wait() and
-                                       // release_handle()
+        std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish()
     }
     wake_sleepers(old);
     return {(old & handle_gone_mark) != 0, (old & callbacks_mark) != 0};
