@@ -6,7 +6,7 @@
 #include <loopbridge/loopbridge.hpp>
 
 // [readme]
-loopbridge::interruption ctrl_c;  // made before the signal comes
+loopbridge::interrupt_source ctrl_c;  // made before the signal comes
 
 void on_interrupt(int) {
   ctrl_c.trip();

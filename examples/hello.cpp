@@ -6,8 +6,7 @@
 unsigned count_handles(loopbridge::loop_ref loop, const char* greeting) {
   std::printf("%s from the loop's thread: libuv %s\n", greeting, uv_version_string());
   unsigned count = 0;
-  uv_walk(
-      loop, [](uv_handle_t*, void* c) { ++*static_cast<unsigned*>(c); }, &count);
+  uv_walk(loop, [](uv_handle_t*, void* c) { ++*static_cast<unsigned*>(c); }, &count);
   return count;
 }
 

@@ -48,7 +48,7 @@ std::string answer(const std::string& line, prime_search& search, loopbridge::br
 
 /// What somebody at a terminal would do.
 bool talk(const std::string& path) {
-  struct stat mode {};
+  struct stat mode{};
   plain::checked(stat(path.c_str(), &mode), "stat");
   bool fine = (mode.st_mode & 0777) == 0600;
   const plain::socket s = plain::connect_to(path);

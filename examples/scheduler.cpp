@@ -6,7 +6,7 @@
 #include <exception>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <map>
 #include <stdexcept>
 #include <string>

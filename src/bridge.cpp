@@ -6,7 +6,7 @@
 namespace loopbridge {
 namespace {
 
-detail::core& whole(detail::core_base& base) noexcept {
+detail::core& whole(detail::loop_core& base) noexcept {
   return static_cast<detail::core&>(base);
 }
 
@@ -49,7 +49,7 @@ statistics bridge::stats() const {
   return whole(core()).stats();
 }
 
-bool bridge::stopped() const noexcept {
+bool bridge::stop_requested() const noexcept {
   return !core_ || core_->is_closed();
 }
 

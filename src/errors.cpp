@@ -64,7 +64,7 @@ std::exception_ptr make_error(failure f, std::source_location where) noexcept tr
   return std::current_exception();
 }
 
-bool tells_of_an_end(const std::exception_ptr& error) noexcept {
+bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept {
   try {
     if (error != nullptr) std::rethrow_exception(error);
   } catch (const bridge_stopped&) {
@@ -119,9 +119,9 @@ void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited
 }
 
 void throw_interrupted(std::source_location where) {
-  throw interrupted("loopbridge: the wait was interrupted before the call was answered" +
-                    at(where) +
-                    "; the call goes on: wait again, after interruption::reset(), or cancel() it");
+  throw interrupted(
+      "loopbridge: the wait was interrupted before the call was answered" + at(where) +
+      "; the call goes on: wait again, after interrupt_source::reset(), or cancel() it");
 }
 
 void throw_no_state(const char* what) {
@@ -136,9 +136,9 @@ void loopbridge::throw_unless_ok(status s, std::source_location where) {
     case status::accepted:
     case status::answered:
       return;
-    case status::stopped:
+    case status::bridge_stopped:
       detail::throw_stopped(where);
-    case status::full:
+    case status::bridge_full:
       detail::throw_full(where);
     case status::exhausted:
       throw loopbridge::exhausted(
@@ -154,10 +154,13 @@ void loopbridge::throw_unless_ok(status s, std::source_location where) {
       throw loopbridge::would_deadlock(
           "loopbridge: this wait would never end: it is on the loop's own thread" + at(where) +
           "; there submit, and do not wait");
+    case status::queue_closed:
+      throw loopbridge::queue_closed("loopbridge: this queue is closed" + at(where) +
+                                     "; put before close()");
     case status::unsupported:
       throw loopbridge::unsupported(
           "loopbridge: a handler cannot wait on a bridge with doorbell::uv_async" + at(where) +
-          "; use doorbell::self_pipe");
+          "; use doorbell::wakeup_fd");
   }
   throw error("loopbridge: this is no status" + at(where));
 }

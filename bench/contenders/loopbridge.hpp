@@ -65,9 +65,7 @@ class loopbridge_as {
 #endif
 
   /// For what only ours have: the ways of handlers.
-  loopbridge::bridge& bridge() {
-    return bridge_;
-  }
+  loopbridge::bridge& bridge() { return bridge_; }
 
  private:
   static loopbridge::options options() {

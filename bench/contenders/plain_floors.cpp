@@ -81,11 +81,10 @@ double cas_ns(unsigned threads, effort e) {
   field().push_back(client);
 
   entry cas{"floor: CAS", role::floor, {}};
-  cas.runs.push_back({{"compare and swap, until it succeeds",
-                       {{"1 thread", "ns"}, {"2 threads", "ns"}, {"4 threads", "ns"}}},
-                      [](effort e) {
-                        return std::vector<double>{cas_ns(1, e), cas_ns(2, e), cas_ns(4, e)};
-                      }});
+  cas.runs.push_back(
+      {{"compare and swap, until it succeeds",
+        {{"1 thread", "ns"}, {"2 threads", "ns"}, {"4 threads", "ns"}}},
+       [](effort e) { return std::vector<double>{cas_ns(1, e), cas_ns(2, e), cas_ns(4, e)}; }});
   field().push_back(cas);
   return true;
 }();

@@ -40,8 +40,7 @@ class qt {
   std::invoke_result_t<F&> call(F&& f) {
     // Exceptions do not pass through Qt; the measures throw none.
     if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
-      QMetaObject::invokeMethod(
-          &object_, [&f] { f(); }, Qt::BlockingQueuedConnection);
+      QMetaObject::invokeMethod(&object_, [&f] { f(); }, Qt::BlockingQueuedConnection);
     } else {
       std::invoke_result_t<F&> result{};
       QMetaObject::invokeMethod(

@@ -41,14 +41,10 @@ concept contender = std::default_initializable<C> && requires(C& c, int (*g)()) 
 };
 
 template <class C>
-concept posting = contender<C> && requires(C& c, void (*f)()) {
-  c.post(f);
-};
+concept posting = contender<C> && requires(C& c, void (*f)()) { c.post(f); };
 
 template <class C>
-concept submitting = contender<C> && requires(C& c, int (*g)()) {
-  c.submit(g).get();
-};
+concept submitting = contender<C> && requires(C& c, int (*g)()) { c.submit(g).get(); };
 
 template <class C>
 concept tasking = contender<C> && requires(C& c) {
@@ -56,9 +52,7 @@ concept tasking = contender<C> && requires(C& c) {
 };
 
 template <class C>
-concept on_libuv = posting<C> && requires(C& c, void (*f)(struct uv_loop_s*)) {
-  c.with_loop(f);
-};
+concept on_libuv = posting<C> && requires(C& c, void (*f)(struct uv_loop_s*)) { c.with_loop(f); };
 
 /// One thread's way to post: the contender's own, or the contender itself.
 template <posting C>

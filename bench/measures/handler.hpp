@@ -22,17 +22,15 @@ struct from_handler {
     return {{"loop held", "ns"}, {"loop asleep", "ns"}, {"allocations", "per 1000"}};
   }
   template <class C>
-  static constexpr bool fits = requires(C& c) {
-    c.bridge();
-  };
+  static constexpr bool fits = requires(C& c) { c.bridge(); };
 
   template <class C>
   std::vector<double> run(effort e) const {
     C c;
     sum_ = 0;
     bridge_of<C>() = &c.bridge();
-    struct sigaction now {};
-    struct sigaction before {};
+    struct sigaction now{};
+    struct sigaction before{};
     now.sa_handler = [](int) { handle<C>(); };
     sigaction(SIGUSR1, &now, &before);
 

@@ -24,9 +24,7 @@ struct coroutine_hop {
     return {{"median", "ns"}, {"with frame", "ns"}, {"post", "ns"}, {"allocations", "per 1000"}};
   }
   template <class C>
-  static constexpr bool fits = posting<C>&& requires(C& c, std::uint64_t& sum) {
-    c.hop(sum);
-  };
+  static constexpr bool fits = posting<C> && requires(C& c, std::uint64_t& sum) { c.hop(sum); };
 
   template <class C>
   std::vector<double> run(effort e) const {

@@ -16,7 +16,7 @@ struct lifetime {
     return {{"median", "us"}, {"p99", "us"}, {"system calls", "each"}};
   }
   template <class C>
-  static constexpr bool fits = contender<C>&& C::is != role::floor;
+  static constexpr bool fits = contender<C> && C::is != role::floor;
 
   template <class C>
   std::vector<double> run(effort e) const {

@@ -20,9 +20,7 @@ struct memory_per_call {
   std::vector<figure> figures() const { return {{"memory", "bytes"}}; }
   /// Who is bounded would make the one who posts wait.
   template <class C>
-  static constexpr bool fits = posting<C> && !requires {
-    C::bounded;
-  };
+  static constexpr bool fits = posting<C> && !requires { C::bounded; };
 
   template <class C>
   std::vector<double> run(effort e) const {
@@ -56,9 +54,7 @@ struct memory_per_producer {
   std::string name() const { return "memory of a producer"; }
   std::vector<figure> figures() const { return {{"memory", "KiB"}}; }
   template <class C>
-  static constexpr bool fits = requires(C& c) {
-    c.producer();
-  };
+  static constexpr bool fits = requires(C& c) { c.producer(); };
 
   template <class C>
   std::vector<double> run(effort e) const {

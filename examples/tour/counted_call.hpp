@@ -34,7 +34,7 @@ auto counted_call(loopbridge::bridge& b, tally& t, F f, Args... args) {
     round_trip.how = loopbridge::status::timed_out;
     throw;
   } catch (const loopbridge::bridge_stopped&) {
-    round_trip.how = loopbridge::status::stopped;
+    round_trip.how = loopbridge::status::bridge_stopped;
     throw;
   }
 }

@@ -43,7 +43,7 @@ signal_submitter::signal_submitter(loopbridge::bridge& b, tallies& t)
       fired_(b, [&t](std::uint64_t firings) { t.fired.ran(firings); }),
       awaited_(b, [&t](std::uint64_t firings) { t.awaited.ran(firings); }) {
   current_ = this;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { current_.load()->submit(); };
   action.sa_flags = SA_RESTART;  // what the threads block in goes on afterwards
   sigaction(timer_signal, &action, nullptr);

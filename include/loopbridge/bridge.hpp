@@ -71,8 +71,8 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 /// itself is never unloaded; if it is linked statically into one that is, that must have ended its
 /// bridges, on other threads than their loops', and uses no default_bridge().
 ///
-/// After stop() every function refuses: with `bridge_stopped` or status::stopped. In a forked
-/// child all refuse with `wrong_process`, and nothing of the parent's is touched.
+/// After stop() every function refuses: with `bridge_stopped` or status::bridge_stopped. In a
+/// forked child all refuse with `wrong_process`, and nothing of the parent's is touched.
 class bridge {
  public:
   /// Starts the loop in a new thread; returns when it runs. Throws std::system_error if it can't
@@ -118,7 +118,7 @@ class bridge {
   /// once, whatever options::patience is. Moving the callable must not throw.
   template <class F>
   status try_post(F&& f, std::source_location where = std::source_location::current()) noexcept {
-    if (!core_) return status::stopped;
+    if (!core_) return status::bridge_stopped;
     return detail::try_post_to(*core_, where, std::forward<F>(f));
   }
 
@@ -136,7 +136,7 @@ class bridge {
   template <class F>
   submission<call_result_t<F>> try_submit(
       F&& f, std::source_location where = std::source_location::current()) noexcept {
-    if (!core_) return {status::stopped, where};
+    if (!core_) return {status::bridge_stopped, where};
     return detail::try_submit_to(*core_, where, std::forward<F>(f));
   }
 
@@ -156,7 +156,8 @@ class bridge {
   template <class Rep, class Period, class F>
   call_result_t<F> call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
                             std::source_location where = std::source_location::current()) {
-    return detail::call_on_until(core(), detail::entry::within(detail::in_nanoseconds(timeout)),
+    return detail::call_on_until(core(),
+                                 detail::submit_options::within(detail::in_nanoseconds(timeout)),
                                  where, std::forward<F>(f));
   }
 
@@ -168,13 +169,13 @@ class bridge {
   template <class F, class Value>
   status post_reentrant(F f, Value value,
                         std::source_location where = std::source_location::current()) noexcept {
-    if (!core_) return status::stopped;
+    if (!core_) return status::bridge_stopped;
     return detail::post_closure(*core_, where, detail::reentrant_closure<F, Value>{f, value});
   }
   template <class F>
   status post_reentrant(F f,
                         std::source_location where = std::source_location::current()) noexcept {
-    if (!core_) return status::stopped;
+    if (!core_) return status::bridge_stopped;
     return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
   }
 
@@ -225,7 +226,7 @@ class bridge {
   statistics stats() const;
 
   /// Has it been stopped, or is it stopping? Any thread, any handler.
-  bool stopped() const noexcept;
+  bool stop_requested() const noexcept;
 
   /// Is the caller on the loop's thread? Any thread, any handler.
   bool on_loop_thread() const noexcept;
@@ -247,7 +248,7 @@ class bridge {
 
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 
-  detail::core_base& core() const {
+  detail::loop_core& core() const {
     if (!core_) detail::throw_no_state("this bridge is empty: it was moved from");
     return *core_;
   }
@@ -257,7 +258,7 @@ class bridge {
 
 /// For what is built on bridges.
 struct detail::bridge_access {
-  static core_base& core(const bridge& b) { return b.core(); }
+  static loop_core& core(const bridge& b) { return b.core(); }
 };
 
 }  // namespace loopbridge

@@ -123,7 +123,7 @@ enum class failure : unsigned char {
 std::exception_ptr make_error(failure f, std::source_location where) noexcept;
 
 /// Is it bridge_stopped or cancelled? Where a task was given up, who waits for it has been told.
-bool tells_of_an_end(const std::exception_ptr& error) noexcept;
+bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept;
 
 /// What a call waited for when its time was up.
 enum class missing : unsigned char { room, turn, callable, answer };
@@ -154,8 +154,7 @@ class where_text {
 }  // namespace detail
 
 /// Turns a status into its error: returns for `accepted` and `answered`, and throws for every other
-/// one the error of the same name (`stopped`: bridge_stopped, `full`: bridge_full). The message
-/// names `where`. Any ordinary thread.
+/// one the error of the same name. The message names `where`. Any ordinary thread.
 void throw_unless_ok(status s, std::source_location where = std::source_location::current());
 
 }  // namespace loopbridge

@@ -22,7 +22,7 @@ class loop_ref {
   /// Of uv_loop_s, which may be const. A template, because after the conversion to exactly this
   /// type no other may follow.
   template <class Loop>
-  requires std::same_as<std::remove_const_t<Loop>, uv_loop_s>
+    requires std::same_as<std::remove_const_t<Loop>, uv_loop_s>
   constexpr operator Loop*() const noexcept {  // NOLINT: implicit
     return loop_;
   }

@@ -1,7 +1,7 @@
 #pragma once
 
-// The bridge, results and handlers. Coroutines, timers, the log, the queue and what is for tests are
-// included by those who use them.
+// The bridge, results and handlers. Coroutines, timers, the log, the queue and what is for tests
+// are included by those who use them.
 #include "loopbridge/bridge.hpp"                    // IWYU pragma: export
 #include "loopbridge/bridge_group.hpp"              // IWYU pragma: export
 #include "loopbridge/default_bridge.hpp"            // IWYU pragma: export
@@ -12,7 +12,7 @@
 #include "loopbridge/results/deferred.hpp"          // IWYU pragma: export
 #include "loopbridge/results/eventual.hpp"          // IWYU pragma: export
 #include "loopbridge/results/future.hpp"            // IWYU pragma: export
-#include "loopbridge/results/interruption.hpp"      // IWYU pragma: export
+#include "loopbridge/results/interrupt_source.hpp"  // IWYU pragma: export
 #include "loopbridge/results/ready_descriptor.hpp"  // IWYU pragma: export
 #include "loopbridge/results/stash.hpp"             // IWYU pragma: export
 #include "loopbridge/results/then.hpp"              // IWYU pragma: export

@@ -19,7 +19,7 @@ namespace loopbridge {
 enum class doorbell {
   /// An eventfd (a non-blocking pipe where there is none) that the loop polls. The write keeps no
   /// state, so a handler may interrupt it anywhere, ring again, and wait for the answer.
-  self_pipe,
+  wakeup_fd,
   /// libuv's own uv_async_t. Everything works but one thing: a handler may submit, but waiting in
   /// a handler is refused. uv_async_send marks itself pending before it writes, so a handler that
   /// interrupts it there would wait for a wake-up that only the interrupted code could send.
@@ -97,7 +97,7 @@ struct options {
   /// messages.
   std::string name = "loopbridge";
 
-  loopbridge::doorbell doorbell = doorbell::self_pipe;
+  loopbridge::doorbell doorbell = doorbell::wakeup_fd;
 
   /// Not on handlers' waits, nor by the thread of an adopted loop, whose time is its owner's.
   spinning spin = spinning::adaptive;

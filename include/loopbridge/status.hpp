@@ -6,16 +6,17 @@ namespace loopbridge {
 ///
 /// `accepted` and `answered` mean that the call runs or has run; all others mean that it was
 /// refused and runs nothing, except `timed_out`, after which it may still run.
-enum class [[nodiscard]] status{
-    accepted,       ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`
-    answered,       ///< awaited, and it has run
-    stopped,        ///< the bridge has stopped or is stopping
-    full,           ///< as many calls as options::capacity allows are queued
-    exhausted,      ///< no memory, or every slot reserved for handlers is in use
-    wrong_process,  ///< the bridge belongs to the process that forked this one
-    timed_out,      ///< awaited, and the deadline came first
-    would_deadlock,  ///< awaited on the bridge's own loop thread
-    unsupported,     ///< awaited from a handler on a doorbell that cannot promise to wake the loop
+enum class [[nodiscard]] status {
+  accepted,        ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`
+  answered,        ///< awaited, and it has run
+  bridge_stopped,  ///< the bridge has stopped or is stopping
+  bridge_full,     ///< as many calls as options::capacity allows are queued
+  exhausted,       ///< no memory, or every slot reserved for handlers is in use
+  wrong_process,   ///< the bridge belongs to the process that forked this one
+  timed_out,       ///< awaited, and the deadline came first
+  would_deadlock,  ///< awaited on the bridge's own loop thread
+  unsupported,     ///< awaited from a handler on a doorbell that cannot promise to wake the loop
+  queue_closed,    ///< of a reentrant_queue: it is closed
 };
 
 /// The enumerator's name, for messages. Any thread, any handler.
@@ -25,10 +26,10 @@ constexpr const char* to_string(status s) noexcept {
       return "accepted";
     case status::answered:
       return "answered";
-    case status::stopped:
-      return "stopped";
-    case status::full:
-      return "full";
+    case status::bridge_stopped:
+      return "bridge_stopped";
+    case status::bridge_full:
+      return "bridge_full";
     case status::exhausted:
       return "exhausted";
     case status::wrong_process:
@@ -39,6 +40,8 @@ constexpr const char* to_string(status s) noexcept {
       return "would_deadlock";
     case status::unsupported:
       return "unsupported";
+    case status::queue_closed:
+      return "queue_closed";
   }
   return "unknown";
 }

@@ -21,23 +21,19 @@ class [[nodiscard("it says whether the call was accepted")]] submission {
  public:
   submission(loopbridge::status refused, std::source_location where) noexcept
       : status_(refused), where_(where) {}
-  submission(eventual<T> && answer, std::source_location where) noexcept
+  submission(eventual<T>&& answer, std::source_location where) noexcept
       : answer_(std::move(answer)), status_(loopbridge::status::accepted), where_(where) {}
 
-  loopbridge::status status() const noexcept {
-    return status_;
-  }
+  loopbridge::status status() const noexcept { return status_; }
   /// Was it accepted?
-  explicit operator bool() const noexcept {
-    return status_ == loopbridge::status::accepted;
-  }
+  explicit operator bool() const noexcept { return status_ == loopbridge::status::accepted; }
 
   /// The eventual. Throws the status' error (see throw_unless_ok) where the call was refused.
-  eventual<T>& answer()& {
+  eventual<T>& answer() & {
     throw_unless_ok(status_, where_);
     return answer_;
   }
-  eventual<T> answer()&& {
+  eventual<T> answer() && {
     throw_unless_ok(status_, where_);
     return std::move(answer_);
   }

@@ -32,7 +32,7 @@ class wrapped_function {
   decltype(auto) operator()(Args&&... args) const {
     bridge& to = to_ != nullptr ? *to_ : default_bridge();
     if constexpr (Blocks) {
-      return call_on_until(bridge_access::core(to), entry::within(timeout_), where_, f_,
+      return call_on_until(bridge_access::core(to), submit_options::within(timeout_), where_, f_,
                            std::forward<Args>(args)...);
     } else {
       return submit_to(bridge_access::core(to), {}, where_, f_, std::forward<Args>(args)...);

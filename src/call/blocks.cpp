@@ -30,7 +30,7 @@ constexpr bool recycle = false;  // so that AddressSanitizer sees a block used a
 constexpr bool recycle = true;
 #endif
 
-constexpr std::size_t smallest = 64;  // a cache line: node, place and a small closure
+constexpr std::size_t smallest = 64;  // a cache line: operation, place and a small closure
 constexpr std::size_t largest = 8192;
 constexpr std::size_t classes = std::bit_width(largest / smallest);
 
@@ -60,7 +60,7 @@ constexpr std::uint32_t blocks_in_slab(std::size_t c) noexcept {
 ///
 /// Home of `released`, the count of blocks that are back. Added to by whoever releases, with
 /// acq_rel: the one who completes it has seen the last use of every block, and so has whoever
-/// takes the slab from the depot. Set to 0 by the thread that begins to hand the slab out.
+/// takes the slab from the central_list. Set to 0 by the thread that begins to hand the slab out.
 struct slab {
   std::atomic<std::uint32_t> released{0};
   slab* next = nullptr;  ///< in a list of empty slabs
@@ -72,17 +72,17 @@ slab* slab_of(void* block, std::size_t c) noexcept {
   return reinterpret_cast<slab*>(static_cast<std::byte*>(block) - offset);
 }
 slab* new_slab(std::size_t c) {
-  return ::new (::operator new (slab_bytes(c), std::align_val_t{slab_bytes(c)})) slab;
+  return ::new (::operator new(slab_bytes(c), std::align_val_t{slab_bytes(c)})) slab;
 }
 void free_slab(slab* s, std::size_t c) noexcept {
-  ::operator delete (s, std::align_val_t{slab_bytes(c)});
+  ::operator delete(s, std::align_val_t{slab_bytes(c)});
 }
 
 /// Empty slabs on their way from the threads that release (the loops) to those that allocate.
 ///
 /// Home of `slabs_`: a stack. put() pushes with release; take_all() takes everything with acquire,
 /// so there is no ABA. Never destroyed: threads release blocks while the program exits.
-class depot {
+class central_list {
  public:
   void put(slab* first, slab* last) noexcept {
     slab* head = slabs_.load(std::memory_order_relaxed);
@@ -102,10 +102,10 @@ class depot {
   alignas(64) std::atomic<slab*> slabs_{nullptr};
 };
 
-constinit std::array<depot, classes> depots;
+constinit std::array<central_list, classes> central_lists;
 /// Blocks too large to keep, each under a slab's header. Released ones wait here until the next
 /// such block is asked for, since who releases them, mostly a loop, must not enter free().
-constinit depot oversized;
+constinit central_list oversized;
 
 void free_oversized() noexcept {
   for (slab* s = oversized.take_all(); s != nullptr;) ::operator delete(std::exchange(s, s->next));
@@ -114,15 +114,15 @@ void free_oversized() noexcept {
 void count_released(slab* s, std::size_t c, std::uint32_t blocks) noexcept {
   // acq_rel: see slab; pairs with count_released(), of the others.
   if (s->released.fetch_add(blocks, std::memory_order_acq_rel) + blocks == blocks_in_slab(c)) {
-    depots[c].put(s, s);
+    central_lists[c].put(s, s);
   }
 }
 
 /// What one thread holds of one size.
-struct shelf {
+struct thread_cache {
   std::byte* at = nullptr;  ///< the next block of the slab that is being handed out,
   std::byte* end = nullptr;
-  slab* empty = nullptr;  ///< taken from the depot, the latest first
+  slab* empty = nullptr;  ///< taken from the central_list, the latest first
   std::uint32_t empty_count = 0;
   std::uint32_t fewest_empty = 0;  ///< since the last trimming
   std::chrono::steady_clock::time_point trim_at{};
@@ -132,23 +132,23 @@ struct shelf {
   std::uint32_t uncounted = 0;
 };
 
-using shelves = std::array<shelf, classes>;
+using thread_caches = std::array<thread_cache, classes>;
 
 // One word, trivial: reaching it takes no guard and, as initial-exec (see meson.build), no call of
 // the dynamic linker, which costs more than all else here.
-constinit thread_local shelves* own = nullptr;
+constinit thread_local thread_caches* own = nullptr;
 /// Stands in for those of a thread that has given back what it held: only its address is used.
-constinit shelves gone{};
+constinit thread_caches gone{};
 
 /// Empty slabs that a thread keeps for good: about 1 MB.
 constexpr std::uint32_t kept_slabs(std::size_t c) noexcept {
   return static_cast<std::uint32_t>((std::size_t{1} << 20) / slab_bytes(c));
 }
 
-/// Gives back all that is on a thread's shelves when it ends. Not in a thread_local: see
+/// Gives back all that is on a thread's thread_caches when it ends. Not in a thread_local: see
 /// thread_end.hpp, and all of the library's share the little room that there is for `own`.
 struct kept_by_thread : at_thread_end {
-  shelves held;
+  thread_caches held;
 
   kept_by_thread() noexcept {
     run = [](at_thread_end& self) noexcept {
@@ -161,7 +161,7 @@ struct kept_by_thread : at_thread_end {
   void give_back() noexcept {
     own = &gone;
     for (std::size_t c = 0; c < classes; ++c) {
-      const shelf s = std::exchange(held[c], {});
+      const thread_cache s = std::exchange(held[c], {});
       if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);
       if (s.at != s.end) {
         const auto left = static_cast<std::size_t>(s.end - s.at) / size_of_class(c);
@@ -170,13 +170,13 @@ struct kept_by_thread : at_thread_end {
       if (s.empty == nullptr) continue;
       slab* last = s.empty;
       for (std::uint32_t n = 1; n < kept_slabs(c) && last->next != nullptr; ++n) last = last->next;
-      // More than that is freed: the next thread takes all that the depot has, and those that run
-      // beside it must make slabs of their own. With threads that end before they trim anything,
-      // that would go on for ever.
+      // More than that is freed: the next thread takes all that the central_list has, and those
+      // that run beside it must make slabs of their own. With threads that end before they trim
+      // anything, that would go on for ever.
       for (slab* left = std::exchange(last->next, nullptr); left != nullptr;) {
         free_slab(std::exchange(left, left->next), c);
       }
-      depots[c].put(s.empty, last);
+      central_lists[c].put(s.empty, last);
     }
   }
 };
@@ -184,7 +184,7 @@ struct kept_by_thread : at_thread_end {
 /// A burst must not cost its memory for ever: frees what was empty all the time since the last
 /// trimming. Not what is empty just now: while a loop lags behind, all of it is wanted again within
 /// milliseconds, and going through free() and malloc() makes a post twice to four times as dear.
-void trim(shelf& s, std::size_t c) noexcept {
+void trim(thread_cache& s, std::size_t c) noexcept {
   constexpr std::chrono::milliseconds interval{250};
   const auto now = std::chrono::steady_clock::now();
   if (now < s.trim_at) return;
@@ -198,13 +198,13 @@ void trim(shelf& s, std::size_t c) noexcept {
   s.fewest_empty = s.empty_count;
 }
 
-/// Gives the shelf a slab to hand out: the one that was emptied last, for it is the warmest.
-void next_slab(shelf& s, std::size_t c) {
+/// Gives the thread_cache a slab to hand out: the one that was emptied last, for it is the warmest.
+void next_slab(thread_cache& s, std::size_t c) {
   // Not even one of those handed out before is back: the loop lags behind. If that is because it
   // waits for this CPU, it gets it before memory grows. That keeps the queue short enough for the
   // caches, too: four producers are a fifth faster for it, and need a sixth of the memory.
-  if (s.at != nullptr && s.empty == nullptr && !depots[c].has_any()) platform::yield_cpu();
-  if (slab* const back = depots[c].take_all(); back != nullptr) {
+  if (s.at != nullptr && s.empty == nullptr && !central_lists[c].has_any()) platform::yield_cpu();
+  if (slab* const back = central_lists[c].take_all(); back != nullptr) {
     slab* last = back;
     for (++s.empty_count; last->next != nullptr; last = last->next) ++s.empty_count;
     last->next = std::exchange(s.empty, back);
@@ -250,7 +250,8 @@ void prepare_blocks_of_this_thread() noexcept {
 
 void free_empty_slabs() noexcept {
   for (std::size_t c = 0; c < classes; ++c) {
-    for (slab* s = depots[c].take_all(); s != nullptr;) free_slab(std::exchange(s, s->next), c);
+    for (slab* s = central_lists[c].take_all(); s != nullptr;)
+      free_slab(std::exchange(s, s->next), c);
   }
   free_oversized();
 }
@@ -274,7 +275,7 @@ namespace {
     single->released.store(blocks_in_slab(c) - 1, std::memory_order_relaxed);
     return reinterpret_cast<std::byte*>(single) + size_of_class(c);
   }
-  shelf& s = (*own)[c];
+  thread_cache& s = (*own)[c];
   if (s.at == s.end) next_slab(s, c);
   return std::exchange(s.at, s.at + size_of_class(c));
 }
@@ -291,7 +292,7 @@ namespace {
   slab* const home = slab_of(block, c);
   if (own == nullptr) prepare_blocks_of_this_thread();
   if (own == nullptr || own == &gone) return count_released(home, c, 1);
-  shelf& s = (*own)[c];
+  thread_cache& s = (*own)[c];
   if (s.releasing != home) {
     if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);
     s.releasing = home;
@@ -299,12 +300,12 @@ namespace {
   }
   if (++s.uncounted == blocks_in_slab(c)) {
     s.uncounted = 0;
-    depots[c].put(home, home);  // all of it came back through here
+    central_lists[c].put(home, home);  // all of it came back through here
   }
 }
 
-/// The calling thread's shelf for blocks of that size; null: this is one of the rare cases.
-shelf* usual_shelf(std::size_t size, std::pmr::memory_resource* memory) noexcept {
+/// The calling thread's thread_cache for blocks of that size; null: this is one of the rare cases.
+thread_cache* usual_cache(std::size_t size, std::pmr::memory_resource* memory) noexcept {
   if (!recycle || memory != nullptr || size > largest || own == nullptr || own == &gone) {
     return nullptr;
   }
@@ -314,13 +315,13 @@ shelf* usual_shelf(std::size_t size, std::pmr::memory_resource* memory) noexcept
 }  // namespace
 
 void* allocate_block(std::size_t size, std::pmr::memory_resource* memory) {
-  shelf* const s = usual_shelf(size, memory);
+  thread_cache* const s = usual_cache(size, memory);
   if (s == nullptr || s->at == s->end) return allocate_slowly(size, memory);
   return std::exchange(s->at, s->at + size_of_class(class_of(size)));
 }
 
 void release_block(void* block, std::size_t size, std::pmr::memory_resource* memory) noexcept {
-  shelf* const s = usual_shelf(size, memory);
+  thread_cache* const s = usual_cache(size, memory);
   if (s == nullptr) return release_slowly(block, size, memory);
   const std::size_t c = class_of(size);
   // The one handed out last, by this thread as well: it is the next again, and still in the cache.

@@ -1,14 +1,14 @@
 #include "loopbridge/detail/call/call.hpp"
 
-#include "loopbridge/detail/sync/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interrupt_flag.hpp"
 
 namespace loopbridge::detail {
 namespace {
 /// While the calling thread gives up handles: where those go that it gives up by doing so.
-constinit thread_local result_base** more_to_give_up = nullptr;
+constinit thread_local call_base** more_to_give_up = nullptr;
 }  // namespace
 
-missing result_base::what_is_missing() const noexcept {
+missing call_base::what_is_missing() const noexcept {
   switch (completion_.how_far()) {
     case completion::queued:
     case completion::settling:
@@ -20,7 +20,7 @@ missing result_base::what_is_missing() const noexcept {
   }
 }
 
-void result_base::wait_within(std::chrono::nanoseconds timeout, const interruption_flag* by) {
+void call_base::wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by) {
   if (wait(deadline_after(timeout), by)) return;
   if (by != nullptr && by->is_tripped()) throw_interrupted(where_);
   const missing what = what_is_missing();
@@ -28,8 +28,8 @@ void result_base::wait_within(std::chrono::nanoseconds timeout, const interrupti
 }
 
 /// Awake for a moment, if that pays, then asleep.
-bool result_base::spin_then_sleep(deadline until, const interruption_flag* by) noexcept {
-  core_base::spinners* const spinning = core_.spinning();
+bool call_base::spin_then_sleep(deadline until, const interrupt_flag* by) noexcept {
+  loop_core::spinners* const spinning = core_.spinning();
   if (spinning == nullptr) return core_.wait_for(completion_, until, by);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
@@ -45,7 +45,7 @@ bool result_base::spin_then_sleep(deadline until, const interruption_flag* by) n
   return done;
 }
 
-bool result_base::cancel() noexcept {
+bool call_base::cancel() noexcept {
   if (!core_.is_this_process()) return false;
   if (completion_.try_claim_queued()) {
     core_.counts().cancelled.add();
@@ -67,18 +67,18 @@ bool result_base::cancel() noexcept {
   return true;
 }
 
-void result_base::give_up() noexcept {
-  if (!cancel() && is_ready() && tells_of_an_end(error_to_report())) mark_read();
+void call_base::give_up() noexcept {
+  if (!cancel() && is_ready() && is_cancellation_or_stop(error_to_report())) mark_read();
 }
 
-void result_base::give_up_handle(result_base& handle) noexcept {
+void call_base::give_up_handle(call_base& handle) noexcept {
   if (more_to_give_up != nullptr) {
     handle.next_given_up_ = std::exchange(*more_to_give_up, &handle);
     return;
   }
-  result_base* first = &handle;
+  call_base* first = &handle;
   more_to_give_up = &first;
-  while (result_base* const r = first) {
+  while (call_base* const r = first) {
     first = r->next_given_up_;
     r->give_up();
     r->drop_handle();
@@ -87,8 +87,8 @@ void result_base::give_up_handle(result_base& handle) noexcept {
 }
 
 /// Loop, when the callable has returned: running -> waiting, until answer_ is settled.
-void result_base::wait_for_answer() noexcept {
-  core_base& core = core_;
+void call_base::wait_for_answer() noexcept {
+  loop_core& core = core_;
   deferred_base& answer = *answer_;
   answer.set_call(core, where_);
   core.register_deferred(answer);
@@ -132,26 +132,26 @@ void completion_callbacks::notify_all() noexcept {
   }
 }
 
-void result_base::finish() noexcept {
+void call_base::finish() noexcept {
   answer_ ? wait_for_answer() : complete(completion::running);
 }
 
-void result_base::complete(completion::phase from) noexcept {
+void call_base::complete(completion::phase from) noexcept {
   const completion::published p = completion_.publish_or_hold(from);
   if (p.has_callbacks) callbacks_.notify_all();
   if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
 }
 
-void result_base::complete_waiting() noexcept {
+void call_base::complete_waiting() noexcept {
   complete(completion::waiting);
 }
 
-void result_base::fail_waiting(failure f) noexcept {
+void call_base::fail_waiting(failure f) noexcept {
   set_failure(f);
   complete(completion::waiting);
 }
 
-void result_base::report_if_unread() noexcept {
+void call_base::report_if_unread() noexcept {
   if (read_.load(std::memory_order_relaxed) || !core_.is_this_process()) return;
   if (std::exception_ptr error = error_to_report(); error != nullptr) {
     core_.unhandled(std::move(error), where_);

@@ -8,7 +8,7 @@ void deferred_base::deliver() noexcept {
   const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
   if (call == 0) return;  // the loop has yet to attach the call, and will pass it on
   answered_call& answered = *reinterpret_cast<answered_call*>(call);
-  core_base& core = *core_;
+  loop_core& core = *core_;
   answered.take_from(*this);
   empty();
   // On the loop's own thread nothing of this is left behind when the waiter has its answer.
@@ -35,7 +35,7 @@ void deferred_base::end_as(failure f) noexcept {
   fail(f);
 }
 
-void deferred_base::awaits(result_base& call) noexcept {
+void deferred_base::awaits(call_base& call) noexcept {
   awaits_.store(&call);
   // Before it is attached, nobody waits for this yet; attaching looks again.
   if (link_.load() > settled_mark) end_if_circular();
@@ -71,12 +71,12 @@ void deferred_base::destroy() noexcept {
   release_block(block, size, memory);
 }
 
-void deferred_base::unregistration::go(core_base& core) noexcept {
+void deferred_base::unregistration::go(loop_core& core) noexcept {
   core.unregister(of_);
   of_.release_ref();  // the list's
 }
 
-void deferred_base::unregistration::end(core_base& core) noexcept {
+void deferred_base::unregistration::end(loop_core& core) noexcept {
   go(core);
 }
 

@@ -1,5 +1,5 @@
 #include "loopbridge/detail/call/call.hpp"
-#include "loopbridge/detail/coroutines/eventual_awaiter.hpp"
+#include "loopbridge/detail/coroutines/call_awaiter.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 
 namespace loopbridge::detail {
@@ -19,7 +19,7 @@ void task_scope::go_on(task_promise_base& first) noexcept {
 }
 
 void task_scope::resume() noexcept {
-  leaf_ = nullptr;
+  wait_ = nullptr;
   go_on(*innermost_);
   if (!is_done_) return;
   deferred_base& answer = starter_.answer();
@@ -29,7 +29,7 @@ void task_scope::resume() noexcept {
 }
 
 void task_scope::resume_soon() noexcept {
-  leaf_ = nullptr;
+  wait_ = nullptr;
   if (core_.submit(in_list_) == status::accepted) return;
   // The bridge stops, and nobody waits for this task any more. It ends here, and after it those
   // that it lets go on.
@@ -37,21 +37,21 @@ void task_scope::resume_soon() noexcept {
   batch list{&in_list_, &in_list_};
   in_list_.next = nullptr;
   more_to_resume = &list;
-  while (node* const n = list.pop()) static_cast<resumption*>(n)->go(core_);
+  while (operation* const n = list.pop()) static_cast<resumption*>(n)->go(core_);
   more_to_resume = nullptr;
 }
 
 void task_scope::cancel() noexcept {
   cancelled_ = true;
   if (stop_) stop_->request_stop();
-  if (leaf* const l = std::exchange(leaf_, nullptr); l != nullptr) l->cancel();
+  if (cancellable_wait* const l = std::exchange(wait_, nullptr); l != nullptr) l->cancel();
 }
 
-void task_scope::resumption::go(core_base&) noexcept {
+void task_scope::resumption::go(loop_core&) noexcept {
   of_.resume();
 }
 
-void task_scope::resumption::end(core_base&) noexcept {
+void task_scope::resumption::end(loop_core&) noexcept {
   of_.resume();
 }
 
@@ -80,7 +80,8 @@ void task_holder::destroy(task_promise_base& promise) noexcept {
 }
 
 void call_awaiter::await_suspend(std::coroutine_handle<>) {
-  back_ = ref_ptr<way_back>::adopt(make_in_block<way_back>(nullptr, scope().core(), *this));
+  back_ = ref_ptr<resume_operation>::adopt(
+      make_in_block<resume_operation>(nullptr, scope().core(), *this));
   suspended();
   scope().answer().awaits(call_);
   call_.on_completion(*back_);
@@ -93,17 +94,17 @@ void call_awaiter::cancel() noexcept {
   scope().resume();
 }
 
-void call_awaiter::way_back::notify() noexcept {
+void call_awaiter::resume_operation::notify() noexcept {
   const core_ptr core(*core_);  // this may be gone before submit() returns
   // Refused: the bridge stops, and cancels the task.
   if (core->submit(*this) != status::accepted) release_ref();
 }
 
-void call_awaiter::way_back::end(core_base&) noexcept {
+void call_awaiter::resume_operation::end(loop_core&) noexcept {
   release_ref();
 }
 
-void call_awaiter::way_back::go(core_base&) noexcept {
+void call_awaiter::resume_operation::go(loop_core&) noexcept {
   if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) {
     a->scope().answer().awaits_no_more();
     a->scope().resume();

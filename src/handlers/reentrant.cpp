@@ -1,13 +1,13 @@
 #include "loopbridge/detail/handlers/reentrant_post.hpp"
 #include "loopbridge/detail/handlers/reentrant_state.hpp"
-#include "loopbridge/detail/loop/watch.hpp"
+#include "loopbridge/detail/loop/running_callable.hpp"
 #include "loopbridge/errors.hpp"
 
-// The calls that handlers and finalizers make. Everything up to core_base::submit and the wait runs
+// The calls that handlers and finalizers make. Everything up to loop_core::submit and the wait runs
 // at an arbitrary instruction of the thread: atomics and raw system calls only.
 namespace loopbridge::detail {
 
-result_base* reentrant_post::run(core_base& core) noexcept {
+call_base* reentrant_post::run(loop_core& core) noexcept {
   alignas(std::max_align_t) std::byte bytes[capacity];
   std::memcpy(bytes, bytes_, capacity);
   // A collector that looks through free slots must not find there what the closure pointed to.
@@ -16,7 +16,7 @@ result_base* reentrant_post::run(core_base& core) noexcept {
   const std::source_location where = where_;
   home_->release(*this);  // first, so that the callable finds room to post again
   try {
-    const watched_call watched(core, where);
+    const running_callable watched(core, where);
     invoke(bytes, core.loop());
   } catch (...) {
     core.unhandled(std::current_exception(), where);
@@ -24,7 +24,7 @@ result_base* reentrant_post::run(core_base& core) noexcept {
   return nullptr;
 }
 
-result_base* reentrant_post::refuse(core_base& core) noexcept {
+call_base* reentrant_post::refuse(loop_core& core) noexcept {
   std::memset(bytes_, 0, capacity);
   const std::source_location where = where_;
   home_->release(*this);
@@ -32,7 +32,7 @@ result_base* reentrant_post::refuse(core_base& core) noexcept {
   return nullptr;
 }
 
-reentrant_state::reentrant_state(core_base& core, std::source_location where) noexcept
+reentrant_state::reentrant_state(loop_core& core, std::source_location where) noexcept
     : core_(core), where_(where) {
   for (wait_slot& slot : waits_) slot.owner = this;
 }
@@ -48,13 +48,13 @@ void reentrant_state::report_as_stopped() noexcept {
 }
 
 status reentrant_state::fire() noexcept {
-  core_base& core = *core_;
+  loop_core& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
   std::uint64_t word = word_.load(std::memory_order_relaxed);
   do {
     if ((word & over_mark) != 0 || core.is_closed()) {
       core.counts().refused.add();
-      return status::stopped;
+      return status::bridge_stopped;
     }
     // release: the run that counts this firing sees what was done before it. acquire: who finds the
     // node free has it for itself, the loop having read its `next`; pairs with run_callable().
@@ -71,19 +71,19 @@ status reentrant_state::fire() noexcept {
   // Closed meanwhile. The count cannot be taken back: a run for others (handlers inside this call,
   // say) may have taken this firing along, and others may rely on it for theirs. So it is accepted:
   // it has run, or the bridge's end, or destroy(), whichever comes first, reports it.
-  return s == status::stopped ? status::accepted : s;
+  return s == status::bridge_stopped ? status::accepted : s;
 }
 
 status reentrant_state::fire_and_wait(deadline until) noexcept {
-  core_base& core = *core_;
+  loop_core& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  if (core.is_closed()) return core.counts().refused.add(), status::stopped;
+  if (core.is_closed()) return core.counts().refused.add(), status::bridge_stopped;
   if (core.on_loop_thread()) return status::would_deadlock;
   if (!core.handler_may_wait()) return status::unsupported;
   const unsigned index = waits_in_use_.claim();
   if (index == slot_bits::none) {
     core.counts().refused.add();
-    return core.is_closed() ? status::stopped : status::exhausted;
+    return core.is_closed() ? status::bridge_stopped : status::exhausted;
   }
   wait_slot& slot = waits_[index];
   slot.state.reset();
@@ -108,34 +108,34 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
   return s;
 }
 
-void reentrant_state::run_callable(core_base& core, std::uint64_t marks_kept,
+void reentrant_state::run_callable(loop_core& core, std::uint64_t marks_kept,
                                    std::uint64_t extra) noexcept {
-  // acquire: the callable sees what was done before each firing. release: gives the node, whose
-  // `next` was read, back to the next firing, unless its mark is kept. Pairs with fire().
+  // acquire: the callable sees what was done before each firing. release: gives the operation,
+  // whose `next` was read, back to the next firing, unless its mark is kept. Pairs with fire().
   const std::uint64_t firings =
       (word_.fetch_and(marks_kept, std::memory_order_acq_rel) & count_mask) + extra;
   if (firings == 0) return;  // a waiting firing has taken them along
   try {
-    const watched_call watched(core, where_);
+    const running_callable watched(core, where_);
     invoke(core.loop(), firings);
   } catch (...) {
     core.unhandled(std::current_exception(), where_);
   }
 }
 
-result_base* reentrant_state::run(core_base& core) noexcept {
+call_base* reentrant_state::run(loop_core& core) noexcept {
   run_callable(core, over_mark, 0);
   release_ref();
   return nullptr;
 }
 
 /// The count stays, for the bridge's end, which follows, or for destroy().
-result_base* reentrant_state::refuse(core_base&) noexcept {
+call_base* reentrant_state::refuse(loop_core&) noexcept {
   release_ref();
   return nullptr;
 }
 
-result_base* reentrant_state::wait_slot::run(core_base& core) noexcept {
+call_base* reentrant_state::wait_slot::run(loop_core& core) noexcept {
   reentrant_state& state_of_call = *owner;
   state.try_start();
   state_of_call.run_callable(core, ~count_mask, 1);
@@ -143,9 +143,9 @@ result_base* reentrant_state::wait_slot::run(core_base& core) noexcept {
   return nullptr;
 }
 
-result_base* reentrant_state::wait_slot::refuse(core_base&) noexcept {
+call_base* reentrant_state::wait_slot::refuse(loop_core&) noexcept {
   state.try_start();
-  result = status::stopped;
+  result = status::bridge_stopped;
   finish();
   return nullptr;
 }
@@ -155,7 +155,7 @@ void reentrant_state::wait_slot::finish() noexcept {
   const auto index = static_cast<unsigned>(this - state_of_call.waits_);
   if (state.publish(completion::running, true)) {
     // Its time was up, and it was told that the firing would still run.
-    if (result == status::stopped) state_of_call.report_as_stopped();
+    if (result == status::bridge_stopped) state_of_call.report_as_stopped();
     state_of_call.waits_in_use_.release(index);
   }
   state_of_call.release_ref();

@@ -20,7 +20,7 @@ queue_node* queue_base::look() {
   if (!process_.is_this_process()) throw_refused(status::wrong_process);
   const bool was_closed = list_.closed();  // before: what was accepted is found then
   queue_node* const n = pop();
-  if (n == nullptr && was_closed) throw_refused(status::stopped);
+  if (n == nullptr && was_closed) throw_refused(status::queue_closed);
   return n;
 }
 

@@ -7,7 +7,7 @@
 #include <source_location>
 #include <string_view>
 
-#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/sync/slot_pool.hpp"
 #include "loopbridge/log/log_sink.hpp"
 
@@ -16,14 +16,14 @@ namespace loopbridge::detail {
 struct log_records;
 
 /// A message on its way: a slot of the sink's pool, and an entry of its bridge's submission list.
-class log_record final : public node {
+class log_record final : public operation {
  public:
   /// The slot's claimer, anywhere. Formats: the arguments need not outlive it.
   void fill(log_records& home, log_level level, const log_message& message,
             const log_argument* args) noexcept;
 
-  result_base* run(core_base& core) noexcept override;
-  result_base* refuse(core_base& core) noexcept override;
+  call_base* run(loop_core& core) noexcept override;
+  call_base* refuse(loop_core& core) noexcept override;
 
  private:
   log_records* home_ = nullptr;

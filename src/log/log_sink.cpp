@@ -7,7 +7,7 @@
 
 #include "log/log_record.hpp"
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/handlers/reentrant_call.hpp"
 #include "platform/platform.hpp"
@@ -24,7 +24,7 @@ struct log_state {
 
   log_records& records;
   bridge loop;
-  core_base& core;
+  loop_core& core;
   /// Fired once for each message for which there was no record; cannot fail, and counts by itself.
   reentrant_call say_dropped;
   reentrant_call flush;
@@ -116,7 +116,7 @@ void log_record::fill(log_records& home, log_level level, const log_message& mes
       write_log_text(text_, text_ + sizeof(text_), message.text, args) - text_);
 }
 
-result_base* log_record::run(core_base& core) noexcept {
+call_base* log_record::run(loop_core& core) noexcept {
   try {
     home_->writer.write({level_, time_, thread_, {text_, size_}, file_, line_});
   } catch (...) {
@@ -126,7 +126,7 @@ result_base* log_record::run(core_base& core) noexcept {
   return nullptr;
 }
 
-result_base* log_record::refuse(core_base& core) noexcept {
+call_base* log_record::refuse(loop_core& core) noexcept {
   core.unhandled(make_error(failure::stopped, where_), where_);
   home_->dropped.fetch_add(1);
   home_->slots.release(*this);
@@ -162,7 +162,8 @@ status log_sink::take(log_level level, const detail::log_message& message,
   if (!s.core.is_this_process()) return drop(status::wrong_process);
   detail::log_record* const record = s.records.slots.claim();
   if (record == nullptr) {
-    return drop(s.say_dropped.post() == status::accepted ? status::exhausted : status::stopped);
+    return drop(s.say_dropped.post() == status::accepted ? status::exhausted
+                                                         : status::bridge_stopped);
   }
   record->fill(s.records, level, message, args);
   const status done = s.core.submit(*record);

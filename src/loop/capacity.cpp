@@ -1,20 +1,21 @@
+#include "loop/capacity.hpp"
+
 #include <algorithm>
 #include <optional>
 #include <source_location>
 #include <string>
 
 #include "loop/core.hpp"
-#include "loop/room.hpp"
 #include "loopbridge/detail/loop/blocking_wait.hpp"
 #include "loopbridge/detail/loop/submit.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
-#include "sync/links.hpp"
+#include "sync/intrusive_list.hpp"
 
 // Bridges with a capacity: where calls are counted, and what becomes of one that finds no room.
 namespace loopbridge::detail {
 
-bool room::claim() noexcept {
+bool capacity_gate::claim() noexcept {
   std::size_t n = claimed_.load(std::memory_order_relaxed);
   while (n < capacity_) {
     if (claimed_.compare_exchange_weak(n, n + 1, std::memory_order_relaxed)) return true;
@@ -22,10 +23,10 @@ bool room::claim() noexcept {
   return false;
 }
 
-status room::claim_or_wait(submission_list<node>& list, waiter* w) noexcept {
+status capacity_gate::claim_or_wait(submission_list<operation>& list, waiter* w) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
-  if (list.closed()) return status::stopped;
+  if (list.closed()) return status::bridge_stopped;
   if (claim()) return status::accepted;
   if (!list.has_news()) {
     // Places are in use, and nothing is queued: a thread is between its claim and its push, or a
@@ -34,13 +35,13 @@ status room::claim_or_wait(submission_list<node>& list, waiter* w) noexcept {
     claimed_.store(1, std::memory_order_relaxed);
     return status::accepted;
   }
-  if (w == nullptr) return status::full;
+  if (w == nullptr) return status::bridge_full;
   link_first(waiters_, *w);
   w->waits = true;
-  return status::full;
+  return status::bridge_full;
 }
 
-void room::leave(waiter& w) noexcept {
+void capacity_gate::leave(waiter& w) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   if (!w.waits) return;  // let go meanwhile
@@ -49,7 +50,7 @@ void room::leave(waiter& w) noexcept {
 
 /// All of them, not as many as there are places: one that is passed over would depend on others to
 /// go on, who may be cancelled, stopped in a debugger, or have given up.
-void room::let_go_under_lock() noexcept {
+void capacity_gate::let_go_under_lock() noexcept {
   while (waiters_ != nullptr) {
     waiter& w = *waiters_;
     waiters_ = w.following;
@@ -58,13 +59,13 @@ void room::let_go_under_lock() noexcept {
   }
 }
 
-void room::let_all_go() noexcept {
+void capacity_gate::let_all_go() noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   let_go_under_lock();
 }
 
-batch room::take(submission_list<node>& list, std::size_t& count) noexcept {
+batch capacity_gate::take(submission_list<operation>& list, std::size_t& count) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
   // Looked at first: who claims from now on has a call in the list after this, or is counted too
@@ -78,9 +79,10 @@ batch room::take(submission_list<node>& list, std::size_t& count) noexcept {
   return taken;
 }
 
-status core_base::submit_specially(node& n, const entry& how, std::source_location where) {
+status loop_core::submit_specially(operation& n, const submit_options& how,
+                                   std::source_location where) {
   core& self = static_cast<core&>(*this);
-  const status s = self.room_ ? self.submit_if_room(n, how, where) : submit(n);
+  const status s = self.gate_ ? self.submit_if_room(n, how, where) : submit(n);
   if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
   return s;
 }
@@ -93,17 +95,18 @@ void core::keep_alive_from_inside() noexcept {
   if (handles_.are_open() && !draining_) handles_.keep_awake(true);
 }
 
-status core::submit_if_room(node& n, const entry& how, std::source_location where) {
+status core::submit_if_room(operation& n, const submit_options& how, std::source_location where) {
   if (!is_this_process()) return status::wrong_process;
-  if (room_->claim()) return submit(n);
-  if (is_closed()) return status::stopped;  // without the lock, which is for a full bridge's calls
+  if (gate_->claim()) return submit(n);
+  if (is_closed())
+    return status::bridge_stopped;  // without the lock, which is for a full bridge's calls
   const bool waits = !how.never_waits && opts_.patience > opts_.patience.zero();
   const deadline patience = deadline_after(opts_.patience);
   for (;;) {
-    room::waiter w;
-    const status s = room_->claim_or_wait(list(), waits ? &w : nullptr);
+    capacity_gate::waiter w;
+    const status s = gate_->claim_or_wait(list(), waits ? &w : nullptr);
     if (s == status::accepted) return submit(n);
-    if (s == status::stopped || !waits) return s;
+    if (s == status::bridge_stopped || !waits) return s;
     if (wait_for_room(w, std::min(patience, how.until), how, where)) continue;
     if (!is_this_process()) return status::wrong_process;  // forked by a handler
     counts_.refused.add();
@@ -113,7 +116,7 @@ status core::submit_if_room(node& n, const entry& how, std::source_location wher
 }
 
 /// True: `w` was let go. False: it waits no more, as the time is up or this is a child.
-bool core::wait_for_room(room::waiter& w, deadline until, const entry& how,
+bool core::wait_for_room(capacity_gate::waiter& w, deadline until, const submit_options& how,
                          std::source_location where) try {
   if (on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: bridge '") + name() +
@@ -127,10 +130,10 @@ bool core::wait_for_room(room::waiter& w, deadline until, const entry& how,
   counts_.blocks_begun.add();
   const bool let_go = wait_for(w.let_go, until);
   counts_.blocks_ended.add();
-  if (!let_go && is_this_process()) room_->leave(w);  // in a child it is not our lock
+  if (!let_go && is_this_process()) gate_->leave(w);  // in a child it is not our lock
   return let_go;
 } catch (...) {
-  room_->leave(w);
+  gate_->leave(w);
   counts_.refused.add();
   throw;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <source_location>
 
+#include "loop/capacity.hpp"
 #include "loop/deferred_register.hpp"
 #include "loop/doorbell.hpp"
 #include "loop/drain_lock.hpp"
@@ -15,11 +16,10 @@
 #include "loop/loop_handles.hpp"
 #include "loop/own_thread.hpp"
 #include "loop/reports.hpp"
-#include "loop/room.hpp"
 #include "loop/turn_budget.hpp"
 #include "loop/watchdog.hpp"
 #include "loopbridge/detail/handlers/reentrant_post.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
@@ -33,12 +33,12 @@ namespace loopbridge::detail {
 ///   turn.cpp         one turn of the loop: sleep or not, take what is queued, run it
 ///   stop.cpp         ending it: who releases whom, in what order
 ///   capacity.cpp     the way in, where there is a capacity
-///   core_base.cpp    the services that calls use
+///   loop_core.cpp    the services that calls use
 ///   stats.cpp        what bridge::stats() says
 ///
 /// Who may touch what: members below "loop thread" belong to the thread that runs the loop; those
 /// below "drain lock", to its holder.
-class core final : public core_base {
+class core final : public loop_core {
  public:
   /// As bridge's constructor and bridge::adopt.
   static core_ptr start(options&& opts);
@@ -52,7 +52,7 @@ class core final : public core_base {
   statistics stats() const noexcept;
 
  private:
-  friend class core_base;
+  friend class loop_core;
 
   core(options&& opts, uv_loop_t* adopted);
   ~core();
@@ -81,18 +81,19 @@ class core final : public core_base {
   void end_turns() noexcept;
   void end_on_loop() noexcept;
   void run_stop_functions() noexcept;
-  void refuse(node& n) noexcept;
+  void refuse(operation& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
   void close_program_handles() noexcept;
 
   // capacity.cpp
-  status submit_if_room(node& n, const entry& how, std::source_location where);
+  status submit_if_room(operation& n, const submit_options& how, std::source_location where);
   void keep_alive_from_inside() noexcept;
-  bool wait_for_room(room::waiter& w, deadline until, const entry& how, std::source_location where);
+  bool wait_for_room(capacity_gate::waiter& w, deadline until, const submit_options& how,
+                     std::source_location where);
 
   options opts_;
   const reports reports_;
-  const std::unique_ptr<room> room_;  ///< null: no capacity
+  const std::unique_ptr<capacity_gate> gate_;  ///< null: no capacity
   slot_pool<reentrant_post> pool_;
   spinners spinners_;
   const bool adopted_;

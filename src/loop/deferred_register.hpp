@@ -2,7 +2,7 @@
 
 #include "loopbridge/detail/call/deferred_state.hpp"
 #include "loopbridge/errors.hpp"
-#include "sync/links.hpp"
+#include "sync/intrusive_list.hpp"
 
 namespace loopbridge::detail {
 

@@ -40,7 +40,7 @@ class doorbell_base {
   const process_mark process_;
 };
 
-std::unique_ptr<doorbell_base> make_self_pipe();
+std::unique_ptr<doorbell_base> make_wakeup_fd_doorbell();
 std::unique_ptr<doorbell_base> make_uv_async();
 
 }  // namespace loopbridge::detail

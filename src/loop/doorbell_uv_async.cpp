@@ -65,7 +65,7 @@ std::unique_ptr<doorbell_base> make_uv_async() {
 }
 
 std::unique_ptr<doorbell_base> doorbell_base::make(doorbell kind) {
-  return kind == doorbell::uv_async ? make_uv_async() : make_self_pipe();
+  return kind == doorbell::uv_async ? make_uv_async() : make_wakeup_fd_doorbell();
 }
 
 }  // namespace loopbridge::detail

@@ -5,7 +5,7 @@
 
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
-#include "sync/links.hpp"
+#include "sync/intrusive_list.hpp"
 
 namespace loopbridge::detail {
 
@@ -22,7 +22,7 @@ void firing_register::remove(reentrant_state& s) noexcept {
   if (std::exchange(s.registered, false)) unlink(first_, s);
 }
 
-void firing_register::end_all(core_base& core) noexcept {
+void firing_register::end_all(loop_core& core) noexcept {
   for (;;) {
     std::source_location where;
     {

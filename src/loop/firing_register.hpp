@@ -14,7 +14,7 @@ class firing_register {
   void remove(reentrant_state& s) noexcept;
   /// At the end, when nothing of theirs is in the inbox: refuses all later firings, and reports to
   /// `core` those that were left. By the holder of the drain lock.
-  void end_all(core_base& core) noexcept;
+  void end_all(loop_core& core) noexcept;
 
  private:
   std::mutex mutex_;  ///< guards `first_`, and the links

@@ -1,6 +1,6 @@
 #include "loop/loop_handles.hpp"
 
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/loop/own_handle.hpp"
 
 namespace loopbridge::detail {

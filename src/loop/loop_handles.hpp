@@ -6,7 +6,7 @@
 
 namespace loopbridge::detail {
 
-class core_base;
+class loop_core;
 
 /// The uv handles that a bridge has on its loop: the doorbell's, one before and one after the poll,
 /// and one that keeps the poll from blocking. They hold the core, until libuv is done with the last
@@ -14,9 +14,9 @@ class core_base;
 class loop_handles {
  public:
   /// Called with the core.
-  using callback = void (*)(core_base&) noexcept;
+  using callback = void (*)(loop_core&) noexcept;
 
-  loop_handles(core_base& core, doorbell_base& doorbell) noexcept
+  loop_handles(loop_core& core, doorbell_base& doorbell) noexcept
       : core_(core), doorbell_(doorbell) {}
 
   /// Opens them all, and holds the core. 0, or a uv error of the doorbell's.
@@ -48,13 +48,13 @@ class loop_handles {
   template <class Handle>
   void close_one(own<Handle>& one) noexcept;
 
-  core_base& core_;
+  loop_core& core_;
   doorbell_base& doorbell_;
   own<uv_prepare_t> prepare_{};
   own<uv_check_t> check_{};
   own<uv_idle_t> idle_{};  ///< active: there is work, so the poll must not block
-  bool are_open_ = false;   ///< as far as we are concerned: see closed_by_the_program()
-  unsigned left_ = 0;       ///< that libuv is not done with
+  bool are_open_ = false;  ///< as far as we are concerned: see closed_by_the_program()
+  unsigned left_ = 0;      ///< that libuv is not done with
 };
 
 }  // namespace loopbridge::detail

@@ -44,10 +44,11 @@ core_ptr core_of_this_thread() noexcept {
 }
 
 core::core(options&& opts, uv_loop_t* adopted)
-    : core_base(loop_ref(adopted != nullptr ? adopted : &own_loop_), opts.memory, &pool_, opts.spin == spinning::adaptive ? &spinners_ : nullptr),
+    : loop_core(loop_ref(adopted != nullptr ? adopted : &own_loop_), opts.memory, &pool_,
+                opts.spin == spinning::adaptive ? &spinners_ : nullptr),
       opts_(std::move(opts)),
       reports_(opts_),
-      room_(opts_.capacity != 0 ? std::make_unique<room>(opts_.capacity) : nullptr),
+      gate_(opts_.capacity != 0 ? std::make_unique<capacity_gate>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
       loop_(adopted_ ? adopted : &own_loop_),
@@ -60,7 +61,7 @@ core::core(options&& opts, uv_loop_t* adopted)
         "at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
   }
   name_ = opts_.name.c_str();
-  is_special_ = room_ != nullptr || adopted_;
+  is_special_ = gate_ != nullptr || adopted_;
   if (opts_.watchdog.callback > opts_.watchdog.callback.zero()) {
     watch_ = std::make_unique<watchdog>(*this, opts_.watchdog, opts_.stack_size);
     watchdog_ = watch_.get();
@@ -70,7 +71,7 @@ core::core(options&& opts, uv_loop_t* adopted)
 core::~core() {
   // An adopted loop's that has not turned since its stop.
   batch never_run = stop_functions_.take();
-  while (node* const n = never_run.pop()) (void)n->refuse(*this);
+  while (operation* const n = never_run.pop()) (void)n->refuse(*this);
 }
 
 core_ptr core::start(options&& opts) {
@@ -121,8 +122,8 @@ void core::open_loop() {
 
 void core::open_handles() {
   platform::take_standard_streams_in_forks();
-  const auto before = [](core_base& c) noexcept { static_cast<core&>(c).before_poll(); };
-  const auto after = [](core_base& c) noexcept { static_cast<core&>(c).after_poll(); };
+  const auto before = [](loop_core& c) noexcept { static_cast<core&>(c).before_poll(); };
+  const auto after = [](loop_core& c) noexcept { static_cast<core&>(c).after_poll(); };
   if (const int error = handles_.open(loop_, adopted_, before, after); error != 0) {
     throw_uv(error, "the doorbell");
   }

@@ -18,7 +18,7 @@ statistics core::stats() const noexcept {
   statistics s;
   const std::uint64_t ended = c.ended.get();  // before `taken`: there are no fewer of those
   const std::uint64_t taken = c.taken.get();
-  const std::uint64_t unseen = room_ ? room_->queued() : 0;
+  const std::uint64_t unseen = gate_ ? gate_->queued() : 0;
   s.cancelled = c.cancelled.get();
   s.stopped = difference(c.refused_at_end.get(), c.internal_refused.get());
   s.refused = c.refused.get();

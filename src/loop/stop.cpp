@@ -24,7 +24,7 @@ void core::stop() {
   if (!is_this_process()) throw_wrong_process();
   close();
   if (on_loop_thread()) {
-    if (adopted_ && !draining_ ) {
+    if (adopted_ && !draining_) {
       end_turns();
     } else {
       wake();  // rings only if this is a prepare callback that runs after ours
@@ -32,7 +32,7 @@ void core::stop() {
     return;
   }
   wake();
-  if (room_) room_->let_all_go();
+  if (gate_) gate_->let_all_go();
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this, {}, blocking_wait::how::endless, &ended_);
   if (!ended_.wait(no_deadline, process())) throw_wrong_process();  // forked by a handler
@@ -86,7 +86,7 @@ void core::end_turns() noexcept {
 
 void core::end_on_loop() noexcept {
   const platform::cancellation_disabled while_running;  // as in run_batch(), for the hooks
-  run_batch();                      // the list is closed: the last batch
+  run_batch();                                          // the list is closed: the last batch
   firings_.end_all(*this);
   deferreds_.end_all();
   run_stop_functions();
@@ -104,23 +104,23 @@ void core::end_on_loop() noexcept {
 void core::run_stop_functions() noexcept {
   stop_functions_.close();
   batch in_order = stop_functions_.take();
-  node* last = nullptr;
-  while (node* const n = in_order.pop()) {
+  operation* last = nullptr;
+  while (operation* const n = in_order.pop()) {
     n->next = last;
     last = n;
   }
   while (last != nullptr) {
-    node* const before = last->next;  // read before it runs, which frees it
-    (void)last->run(*this);           // of at_stop(): nobody waits for it
+    operation* const before = last->next;  // read before it runs, which frees it
+    (void)last->run(*this);                // of at_stop(): nobody waits for it
     last = before;
   }
 }
 
 /// Ends what is queued without running it. By the holder of the drain lock.
-void core::refuse(node& n) noexcept {
+void core::refuse(operation& n) noexcept {
   counts_.ended.add_alone();
   counts_.refused_at_end.add_alone();
-  if (result_base* const ended = n.refuse(*this); ended != nullptr) ended->finish();
+  if (call_base* const ended = n.refuse(*this); ended != nullptr) ended->finish();
 }
 
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all
@@ -128,7 +128,7 @@ void core::refuse(node& n) noexcept {
 void core::release_waiters_from_elsewhere() noexcept {
   if (!drain_lock_.try_take()) return;
   take_batch();
-  while (node* const n = batch_.pop()) refuse(*n);
+  while (operation* const n = batch_.pop()) refuse(*n);
   firings_.end_all(*this);
   deferreds_.fail_all();
   drain_lock_.give_back();

@@ -69,7 +69,7 @@ void reserve_stop_at_thread_end() {
   cores.reserve(cores.size() + 1);
 }
 
-void stop_at_thread_end(core_base& core) noexcept {
+void stop_at_thread_end(loop_core& core) noexcept {
   of_this_thread->cores.emplace_back(core);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 
 // options::stop_at_thread_end.
 namespace loopbridge::detail {
@@ -9,6 +9,6 @@ namespace loopbridge::detail {
 /// std::bad_alloc.
 void reserve_stop_at_thread_end();
 /// `core` is stopped when the calling thread ends.
-void stop_at_thread_end(core_base& core) noexcept;
+void stop_at_thread_end(loop_core& core) noexcept;
 
 }  // namespace loopbridge::detail

@@ -11,7 +11,8 @@
 // One turn of the loop. libuv calls before_poll (a uv_prepare_t) just before it may block, then
 // polls, then calls after_poll (a uv_check_t):
 //
-//   before_poll   perhaps look for work a moment longer, and run it; then arm the inbox, look at it once more;
+//   before_poll   perhaps look for work a moment longer, and run it; then arm the inbox, look at it
+//   once more;
 //                 if there is work, do not block
 //   poll          I/O is served in every turn, however much is queued
 //   after_poll    disarm the inbox, take all that is in it, run it for a while
@@ -35,7 +36,8 @@ void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
   if (adopted_) turned_on_.store(platform::this_thread(), std::memory_order_relaxed);
-  if (handles_.closed_by_the_program() && !draining_) return run_turn();  // perhaps the last to come here
+  if (handles_.closed_by_the_program() && !draining_)
+    return run_turn();  // perhaps the last to come here
   // A nested uv_run: its after_poll goes on with what this turn has taken.
   if (draining_ && batch_.oldest != nullptr) return handles_.keep_awake(true);
   note_turn();
@@ -153,7 +155,7 @@ void core::run_batch() noexcept {
   signals_.open(uv_now(loop_), has_children());
   const bool closed = is_closed();
   // What is taken makes room: with a capacity no more is taken before the last of it has run.
-  if (!room_ || !has_leftover_ || closed) take_batch();
+  if (!gate_ || !has_leftover_ || closed) take_batch();
   turn_budget unlimited = turn_budget::unlimited();
   run_queued(closed ? unlimited : budget_);
   if (!is_this_process()) return come_back_in_child();
@@ -163,13 +165,13 @@ void core::run_batch() noexcept {
 void core::run_queued(turn_budget& budget) noexcept {
   while (batch_.oldest != nullptr) {
     if (budget.is_spent()) return;
-    node* const n = batch_.pop();
+    operation* const n = batch_.pop();
     // Asked for each: a stop on another thread holds for what is left of the batch too.
     if (opts_.on_stop == queued_calls::refuse && is_closed()) {
       refuse(*n);
     } else {
       counts_.ended.add_alone();
-      if (result_base* const ended = n->run(*this); ended != nullptr) ended->finish();
+      if (call_base* const ended = n->run(*this); ended != nullptr) ended->finish();
     }
     if (!is_this_process()) return;
   }
@@ -177,7 +179,7 @@ void core::run_queued(turn_budget& budget) noexcept {
 
 void core::take_batch() noexcept {
   std::size_t count = 0;
-  batch_.append(room_ ? room_->take(list(), count) : list().take(count));
+  batch_.append(gate_ ? gate_->take(list(), count) : list().take(count));
   if (count == 0) return;
   counts_.turns.add_alone();
   counts_.taken.add_alone(count);

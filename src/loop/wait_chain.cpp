@@ -13,7 +13,7 @@ void wait_chain::until_nobody_looks() noexcept {
 }
 
 /// From a thread or a call: how many steps it is to the end; 0: it leads elsewhere.
-unsigned wait_chain::walk(wait_vertex* thread, result_base* call, const goal& end,
+unsigned wait_chain::walk(wait_vertex* thread, call_base* call, const goal& end,
                           step (&path)[longest]) noexcept {
   for (unsigned length = 0; length < longest;) {
     step& here = path[length++];
@@ -29,13 +29,13 @@ unsigned wait_chain::walk(wait_vertex* thread, result_base* call, const goal& en
         continue;
       }
       if (how_far != completion::queued && how_far != completion::running) return 0;
-      thread = wait_vertex::behind(call->core().vertex());
+      thread = wait_vertex::resolve_proxy(call->core().vertex());
     } else {
       here = {thread, thread->episode_.load()};
       if (!thread->endless_.load()) return 0;
       call = thread->call_.load();
       if (call != nullptr) continue;
-      thread = wait_vertex::behind(thread->waits_for_.load());
+      thread = wait_vertex::resolve_proxy(thread->waits_for_.load());
     }
     if (thread == nullptr) return 0;
     if (thread == end.thread) return length;
@@ -44,7 +44,7 @@ unsigned wait_chain::walk(wait_vertex* thread, result_base* call, const goal& en
   return 0;
 }
 
-bool wait_chain::is_circle(wait_vertex* thread, result_base* call, const goal& end) noexcept {
+bool wait_chain::is_circle(wait_vertex* thread, call_base* call, const goal& end) noexcept {
   // While it looks, its thread must not be interrupted: a handler might wait for a loop that waits
   // for this to be over.
   const platform::signals_blocked while_locked;

@@ -46,8 +46,8 @@ class wait_chain {
     const deferred_base* answer;
   };
 
-  static bool is_circle(wait_vertex* thread, result_base* call, const goal& end) noexcept;
-  static unsigned walk(wait_vertex* thread, result_base* call, const goal& end,
+  static bool is_circle(wait_vertex* thread, call_base* call, const goal& end) noexcept;
+  static unsigned walk(wait_vertex* thread, call_base* call, const goal& end,
                        step (&path)[longest]) noexcept;
 };
 

@@ -36,7 +36,7 @@ wait_vertex* wait_vertex::claim() noexcept {
       continue;
     }
     if (!v->is_awaited()) {
-      v->stand_for(v);
+      v->lead_to(v);
       return v;
     }
     v->in_use_.store(false, std::memory_order_release);
@@ -62,22 +62,22 @@ wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
   return own;
 }
 
-wait_vertex* wait_vertex::make_stand_in() noexcept {
+wait_vertex* wait_vertex::make_proxy() noexcept {
   return claim();
 }
 
-void wait_vertex::stand_for(wait_vertex* v) noexcept {
-  stands_for_.store(v, std::memory_order_seq_cst);  // pairs with behind()
+void wait_vertex::lead_to(wait_vertex* v) noexcept {
+  proxy_of_.store(v, std::memory_order_seq_cst);  // pairs with resolve_proxy()
 }
 
 void wait_vertex::give_back() noexcept {
   in_use_.store(false, std::memory_order_release);  // pairs with claim()
 }
 
-/// seq_cst: pairs with stand_for(). Who begins to run an adopted loop leads its stand-in on before
+/// seq_cst: pairs with lead_to(). Who begins to run an adopted loop leads its proxy on before
 /// it waits: who looks at itself later than that in the single order sees that thread here.
-wait_vertex* wait_vertex::behind(wait_vertex* v) noexcept {
-  return v != nullptr ? v->stands_for_.load(std::memory_order_seq_cst) : nullptr;
+wait_vertex* wait_vertex::resolve_proxy(wait_vertex* v) noexcept {
+  return v != nullptr ? v->proxy_of_.load(std::memory_order_seq_cst) : nullptr;
 }
 
 void wait_vertex::set_name(const char* name) noexcept {
@@ -105,12 +105,12 @@ bool wait_vertex::is_awaited() const noexcept {
   for (const wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
        v = v->next_) {
     wait_vertex* const to = v->waits_for_.load(std::memory_order_seq_cst);
-    if (to == this || behind(to) == this) return true;  // itself, while it was a stand-in
+    if (to == this || resolve_proxy(to) == this) return true;  // itself, while it was a proxy
   }
   return false;
 }
 
-void wait_vertex::begin_wait(const core_base& target, const completion* answer) noexcept {
+void wait_vertex::begin_wait(const loop_core& target, const completion* answer) noexcept {
   answer_.store(answer, std::memory_order_relaxed);  // published by the edge
   // Looked at again after the edge stands: a loop that has ended meanwhile took its name off the
   // vertex before the next thread asks is_awaited(). All four are seq_cst, so one of them sees;
@@ -126,7 +126,7 @@ void wait_vertex::is_for(const completion& answer) noexcept {
   answer_.store(&answer, std::memory_order_release);  // pairs with is_over()
 }
 
-void wait_vertex::is_endless(result_base* call) noexcept {
+void wait_vertex::is_endless(call_base* call) noexcept {
   call_.store(call);
   if (!endless_.exchange(true)) process_mark::looked_at().waiting.fetch_add(1);
 }
@@ -165,7 +165,7 @@ wait_vertex::edge wait_vertex::look() noexcept {
   const std::uint64_t episode = episode_.load(std::memory_order_seq_cst);
   // acquire: with a new edge comes the new answer_; the old one may be gone.
   wait_vertex* const to = waits_for_.load(std::memory_order_acquire);
-  return {this, episode, behind(to)};
+  return {this, episode, resolve_proxy(to)};
 }
 
 /// The edges from here back to here; 0 where the path ends elsewhere. It looks at its own episode
@@ -203,8 +203,8 @@ void wait_vertex::check_cycle(std::source_location where) {
                        "; on a loop thread do not wait: submit(), and go on in a callback");
 }
 
-blocking_wait::blocking_wait(const core_base& target, std::source_location where, how lasts,
-                             const completion* answer, result_base* call)
+blocking_wait::blocking_wait(const loop_core& target, std::source_location where, how lasts,
+                             const completion* answer, call_base* call)
     : lasts_(lasts) {
   if (!target.is_this_process()) throw_wrong_process(where);
   if (target.on_loop_thread()) {
@@ -226,7 +226,7 @@ blocking_wait::blocking_wait(const core_base& target, std::source_location where
   waiter_ = own_vertex;
 }
 
-void blocking_wait::is_for(const completion& answer, result_base& call) noexcept {
+void blocking_wait::is_for(const completion& answer, call_base& call) noexcept {
   if (waiter_ == nullptr) return;
   waiter_->is_for(answer);
   if (lasts_ == how::endless) waiter_->is_endless(&call);

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <source_location>
 
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {
 
 class completion;
-class result_base;
+class call_base;
 
 /// One thread that runs a loop, as a vertex of the graph "this loop's thread waits for that loop".
 ///
@@ -24,11 +24,11 @@ class result_base;
 /// these waits has been answered: its thread would wake, and go on.
 ///
 /// Which thread runs an adopted loop may turn out when others wait for it already. So their edges
-/// lead to a stand-in, a vertex of the bridge's own, which leads on to the thread's: to the
+/// lead to a proxy, a vertex of the bridge's own, which leads on to the thread's: to the
 /// adopting one's at first. The thread that begins to run the loop leads it to its own before it
 /// can wait in a call, so that its own look for a cycle sees the edges that were there.
 ///
-/// Home of the atomics: `stands_for_` is the vertex itself, or what a stand-in leads to now:
+/// Home of the atomics: `proxy_of_` is the vertex itself, or what a proxy leads to now:
 /// written by the thread that begins, or ends, to run the loop, and by who claims the vertex;
 /// seq_cst, for look(). `waits_for_` and `episode_` are written by the vertex's own thread only, at
 /// the start and the end of a wait. Who waits changes its episode, reads it with seq_cst and then,
@@ -46,19 +46,19 @@ class wait_vertex {
   static wait_vertex* of_loop_thread(const char* name) noexcept;
   /// A vertex that is nobody's thread's, for an adopted loop. Null where there is no memory for it:
   /// waits that begin before the loop's first turn on another thread may then be in no cycle.
-  static wait_vertex* make_stand_in() noexcept;
+  static wait_vertex* make_proxy() noexcept;
   /// From now on it leads to `v`, the calling thread's; null: nowhere.
-  void stand_for(wait_vertex* v) noexcept;
+  void lead_to(wait_vertex* v) noexcept;
   /// It may be given to others.
   void give_back() noexcept;
   /// The calling thread's vertex, or null if it runs no loop.
   static wait_vertex* of_this_thread() noexcept;
 
-  void begin_wait(const core_base& target, const completion* answer) noexcept;
+  void begin_wait(const loop_core& target, const completion* answer) noexcept;
   void is_for(const completion& answer) noexcept;
   /// Between begin_wait() and end_wait(): this wait is endless, for `call`, or, where that is null,
   /// for the loop's turn.
-  void is_endless(result_base* call) noexcept;
+  void is_endless(call_base* call) noexcept;
   void end_wait() noexcept;
   /// If the wait that has begun closes a cycle: throws would_deadlock with the cycle's names.
   void check_cycle(std::source_location where);
@@ -77,8 +77,8 @@ class wait_vertex {
 
   static wait_vertex* claim() noexcept;
   bool is_awaited() const noexcept;
-  /// Where the edge from here leads, a stand-in passed through.
-  static wait_vertex* behind(wait_vertex* v) noexcept;
+  /// Where the edge from here leads, a proxy passed through.
+  static wait_vertex* resolve_proxy(wait_vertex* v) noexcept;
   bool is_over(const edge& wait) noexcept;
   edge look() noexcept;
   unsigned walk(edge (&path)[longest_path]) noexcept;
@@ -86,13 +86,13 @@ class wait_vertex {
   void get_name(char (&name)[name_words * 8 + 1]) const noexcept;
 
   std::atomic<wait_vertex*> waits_for_{nullptr};
-  std::atomic<wait_vertex*> stands_for_{this};
+  std::atomic<wait_vertex*> proxy_of_{this};
   std::atomic<std::uint64_t> episode_{0};
   std::atomic<const completion*> answer_{nullptr};
   std::atomic<unsigned> lookers_{0};
   /// These two for wait_chain, in default orders: written by the vertex's own thread.
   std::atomic<bool> endless_{false};
-  std::atomic<result_base*> call_{nullptr};
+  std::atomic<call_base*> call_{nullptr};
   std::atomic<bool> in_use_{true};
   std::atomic<std::uint64_t> name_[name_words] = {};  ///< in words, since a walk may read it late
   at_thread_end of_ended_thread_;                     ///< gives it back

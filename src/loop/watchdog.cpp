@@ -37,7 +37,7 @@ struct watchdog::thread {
     while (!ended) {
       const deadline now = clock::now();
       deadline next = end_of(now, limit);
-      watched_call* const call = innermost;
+      running_callable* const call = innermost;
       const std::uint64_t so_far =
           owner.core_.counts().turns.get() + owner.core_.counts().ended.get();
       if (call != nullptr || so_far != progress || !owner.core_.has_news()) {
@@ -78,12 +78,12 @@ struct watchdog::thread {
   std::mutex mutex;  ///< for all below, and the watched_calls
   std::condition_variable changed;
   bool ended = false;
-  watched_call* innermost = nullptr;
+  running_callable* innermost = nullptr;
   std::uint64_t stuck_at = ~std::uint64_t{0};  ///< the progress that was reported
   own_thread runner;
 };
 
-watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t stack_size)
+watchdog::watchdog(loop_core& core, const watchdog_options& opts, std::size_t stack_size)
     : core_(core), opts_(opts), thread_(thread::start(*this, stack_size)) {}
 
 watchdog::~watchdog() {
@@ -116,7 +116,7 @@ void watchdog::report(overdue::kind what, std::chrono::nanoseconds so_far,
                where_text(where).c_str());
 }
 
-void watched_call::begin(std::source_location where) noexcept {
+void running_callable::begin(std::source_location where) noexcept {
   where_ = where;
   reported_ = false;
   since_ = clock::now();
@@ -125,7 +125,7 @@ void watched_call::begin(std::source_location where) noexcept {
   outer_ = std::exchange(thread.innermost, this);
 }
 
-void watched_call::end() noexcept {
+void running_callable::end() noexcept {
   const auto took = static_cast<std::uint64_t>((clock::now() - since_).count());
   counters& counts = watchdog_->core_.counts();
   if (took > counts.longest_call.get()) {

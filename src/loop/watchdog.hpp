@@ -4,7 +4,7 @@
 #include <memory>
 #include <source_location>
 
-#include "loopbridge/detail/loop/watch.hpp"
+#include "loopbridge/detail/loop/running_callable.hpp"
 #include "loopbridge/options.hpp"
 
 namespace loopbridge::detail {
@@ -15,7 +15,7 @@ namespace loopbridge::detail {
 class watchdog {
  public:
   /// Starts the thread. Throws what own_thread's constructor throws.
-  watchdog(core_base& core, const watchdog_options& opts, std::size_t stack_size);
+  watchdog(loop_core& core, const watchdog_options& opts, std::size_t stack_size);
   ~watchdog();
   /// Nothing more is to be watched.
   void end() noexcept;
@@ -24,13 +24,13 @@ class watchdog {
   void join() noexcept;
 
  private:
-  friend class watched_call;
+  friend class running_callable;
   struct thread;
 
   void report(overdue::kind what, std::chrono::nanoseconds so_far,
               std::source_location where) noexcept;
 
-  core_base& core_;
+  loop_core& core_;
   const watchdog_options& opts_;
   const std::shared_ptr<thread> thread_;
 };

@@ -70,7 +70,7 @@ void loop_signals::close(bool has_children) noexcept {
 unsigned loop_signals::without_handler() const noexcept {
   unsigned found = 0;
   for (std::size_t n = 0; n < numbers.size(); ++n) {
-    struct sigaction now {};
+    struct sigaction now{};
     if ((may_open_ >> n & 1) == 0 || sigaction(numbers[n], nullptr, &now) != 0) continue;
     if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN) found |= 1u << n;
   }

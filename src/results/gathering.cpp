@@ -4,16 +4,16 @@
 
 namespace loopbridge::detail {
 
-round_ptr round::make(core_base& core, std::size_t parts, ends how) {
-  void* const block = allocate_block(sizeof(round) + parts * sizeof(seat), nullptr);
+round_ptr round::make(loop_core& core, std::size_t parts, ends how) {
+  void* const block = allocate_block(sizeof(round) + parts * sizeof(slot), nullptr);
   return round_ptr(::new (block) round(core, parts, how));
 }
 
-round::round(core_base& core, std::size_t parts, ends how) noexcept
+round::round(loop_core& core, std::size_t parts, ends how) noexcept
     : core_(core), size_(parts), ends_(how) {}
 
-void round::add(result_base& part) noexcept {
-  seat* const s = ::new (seats() + added_++) seat;
+void round::add(call_base& part) noexcept {
+  slot* const s = ::new (slots() + added_++) slot;
   s->of = this;
   s->part = &part;
 }
@@ -21,7 +21,7 @@ void round::add(result_base& part) noexcept {
 bool round::is_over() noexcept {
   std::size_t done = 0;
   for (std::size_t n = 0; n < size_; ++n) {
-    const result_base& part = *seats()[n].part;
+    const call_base& part = *slots()[n].part;
     if (!part.is_ready()) continue;
     decided_ = n;
     if (ends_ == ends::one || !part.has_value()) return true;
@@ -33,16 +33,16 @@ bool round::is_over() noexcept {
 bool round::begin(gathering_base& of) noexcept {
   if (is_over()) return true;
   of_ = &of;
-  if (size_ == 1) of.awaits(*seats()[0].part);
+  if (size_ == 1) of.awaits(*slots()[0].part);
   left_.store(size_);
   // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
   add_ref(static_cast<std::uint32_t>(size_));
-  for (std::size_t n = 0; n < size_; ++n) seats()[n].part->on_completion(seats()[n]);
+  for (std::size_t n = 0; n < size_; ++n) slots()[n].part->on_completion(slots()[n]);
   return false;
 }
 
-bool round::begin_again(result_base& part, gathering_base& of) noexcept {
-  seats()[0].part = &part;
+bool round::begin_again(call_base& part, gathering_base& of) noexcept {
+  slots()[0].part = &part;
   over_.store(false);
   return begin(of);
 }
@@ -53,31 +53,31 @@ void round::let_go() noexcept {
 }
 
 void round::destroy() noexcept {
-  const std::size_t bytes = sizeof(round) + size_ * sizeof(seat);
+  const std::size_t bytes = sizeof(round) + size_ * sizeof(slot);
   this->~round();
   release_block(this, bytes, nullptr);
 }
 
-void round::seat::notify() noexcept {
-  of->came(*this);
+void round::slot::notify() noexcept {
+  of->on_done(*this);
 }
 
-void round::came(const seat& s) noexcept {
+void round::on_done(const slot& s) noexcept {
   const bool decides = ends_ == ends::one || !s.part->has_value();
   const bool is_last = left_.fetch_sub(1) == 1;
   if ((decides || is_last) && !over_.exchange(true)) {
-    decided_ = static_cast<std::size_t>(&s - seats());
-    // The seat's hold is the list's from here. Refused: the bridge stops, and ends the gathering.
+    decided_ = static_cast<std::size_t>(&s - slots());
+    // The slot's hold is the list's from here. Refused: the bridge stops, and ends the gathering.
     if (core_->submit(*this) == status::accepted) return;
   }
   release_ref();
 }
 
-void round::end(core_base&) noexcept {
+void round::end(loop_core&) noexcept {
   release_ref();
 }
 
-void round::go(core_base&) noexcept {
+void round::go(loop_core&) noexcept {
   if (of_ != nullptr) of_->go_on();
   release_ref();
 }

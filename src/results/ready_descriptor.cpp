@@ -10,9 +10,9 @@ namespace loopbridge::detail {
 
 /// Shared by the call, until it has rung, and the ready_descriptor. Whoever is last of the two
 /// frees it; the descriptor closes with the ready_descriptor, because loops poll by its number.
-class descriptor_bell final : public completion_callback {
+class descriptor_signal final : public completion_callback {
  public:
-  descriptor_bell() {
+  descriptor_signal() {
     const int error = fd_.open();
     if (error == 0) return;
     fd_.close();
@@ -56,17 +56,17 @@ class descriptor_bell final : public completion_callback {
   std::atomic<state> state_{nobody_yet};
 };
 
-bell_ptr ring_when_done(result_base& call) {
-  bell_ptr bell(new descriptor_bell);
+signal_ptr ring_when_done(call_base& call) {
+  signal_ptr bell(new descriptor_signal);
   call.on_completion(*bell);
   return bell;
 }
 
-int descriptor_of(const descriptor_bell& bell) noexcept {
+int descriptor_of(const descriptor_signal& bell) noexcept {
   return bell.fd();
 }
 
-void release_bell::operator()(descriptor_bell* bell) const noexcept {
+void release_signal::operator()(descriptor_signal* bell) const noexcept {
   bell->let_go();
 }
 

@@ -14,7 +14,7 @@ namespace loopbridge::detail {
 namespace {
 
 struct stashed {
-  result_base* call;
+  call_base* call;
   result_type type;
 };
 using results = std::map<result_id, stashed>;
@@ -49,7 +49,7 @@ void report_what_is_left() {
     left.swap(s->all);
   }
   for (const auto& [id, result] : left) {
-    result_base& call = *result.call;
+    call_base& call = *result.call;
     const std::string_view type = name_of(result.type);
     std::fprintf(
         stderr, "loopbridge: result %llu (%.*s, submitted at %s) was stashed and never retrieved\n",
@@ -63,7 +63,7 @@ void report_what_is_left() {
 
 }  // namespace
 
-result_id put_into_stash(result_base& call, result_type type) {
+result_id put_into_stash(call_base& call, result_type type) {
   kept_results& s = the_stash.get();
   const result_id id{++last_id};
   results one{{id, {&call, type}}};
@@ -72,7 +72,7 @@ result_id put_into_stash(result_base& call, result_type type) {
   return id;
 }
 
-result_base& take_from_stash(result_id id, result_type type) {
+call_base& take_from_stash(result_id id, result_type type) {
   kept_results& s = the_stash.get();
   results::node_type taken;
   result_type found{};

@@ -1,11 +1,11 @@
 #include "loopbridge/detail/sync/completion.hpp"
 
-#include "loopbridge/detail/sync/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interrupt_flag.hpp"
 
 namespace loopbridge::detail {
 
 bool completion::wait(deadline until, const process_mark& process,
-                      const interruption_flag* by) noexcept {
+                      const interrupt_flag* by) noexcept {
   for (;;) {
     std::uint32_t word = word_.load(std::memory_order_acquire);  // pairs with publish()
     if (phase_of(word) == done) return true;

@@ -1,12 +1,12 @@
 #include "loopbridge/detail/sync/futex.hpp"
 
-#include "loopbridge/detail/sync/interruption_flag.hpp"
+#include "loopbridge/detail/sync/interrupt_flag.hpp"
 #include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until,
-                const process_mark& process, const interruption_flag* by) noexcept {
+                const process_mark& process, const interrupt_flag* by) noexcept {
   const std::atomic<std::uint32_t>& lot = process_mark::parking_lot(&word);
   if (by != nullptr) by->sleeps_in(process_mark::number_of(lot));
   // Before both looks. Is it the number that a waker has left, or a later one, then we see what it

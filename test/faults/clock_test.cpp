@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <vector>
 
 #include "support/doorbells.hpp"

@@ -113,7 +113,7 @@ TEST_CASE("a firing in atexit finds the bridge stopped if that was destroyed bef
   CHECK(support::in_child([&] {
           static loopbridge::reentrant_call* prepaid = nullptr;
           std::atexit([] {  // registered before the bridge is made: runs after its end
-            _exit(prepaid->post() == status::stopped ? own_code : 20);
+            _exit(prepaid->post() == status::bridge_stopped ? own_code : 20);
           });
           static bridge b(opts);
           prepaid = &kept(loopbridge::reentrant_call(b, [] {}));

@@ -108,7 +108,7 @@ void check(const char* name, const seen& s, int late) {
 TEST_CASE("a fork at any instruction of a post or submit leaves the call to the parent" *
           doctest::skip(unsteppable)) {
   const loopbridge::options opts = support::with_each_doorbell();
-  const int late = opts.doorbell == loopbridge::doorbell::self_pipe ? 5 : 12;
+  const int late = opts.doorbell == loopbridge::doorbell::wakeup_fd ? 5 : 12;
   bridge b(opts);
   std::atomic<int> ran{0};
   int asked = 0;
@@ -157,10 +157,10 @@ void fork_in(const char* name, bool or_before, Wait&& wait) {
   static pthread_t waiter;
   waiter = pthread_self();
   const pid_t waiter_id = gettid();
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = fork_on_signal;
   action.sa_flags = SA_RESTART;
-  struct sigaction before {};
+  struct sigaction before{};
   REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
   for (const bool in_its_sleep : {false, true}) {
     CAPTURE(in_its_sleep);

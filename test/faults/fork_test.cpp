@@ -32,8 +32,8 @@ template <class T>
 class shared {
  public:
   shared()
-      : value_(::new (mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                           -1, 0)) T{}) {}
+      : value_(::new(mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                          -1, 0)) T{}) {}
   ~shared() { munmap(value_, sizeof(T)); }
   shared(const shared&) = delete;
   shared& operator=(const shared&) = delete;
@@ -190,8 +190,7 @@ TEST_CASE("an adopted loop may run on in a child, without its parent's bridge") 
     uv_timer_t timer;
     uv_timer_init(&app.loop, &timer);
     timer.data = &ticks;
-    uv_timer_start(
-        &timer, [](uv_timer_t* t) { ++*static_cast<int*>(t->data); }, 0, 1);
+    uv_timer_start(&timer, [](uv_timer_t* t) { ++*static_cast<int*>(t->data); }, 0, 1);
     while (!*over || ticks == 0)
       uv_run(&app.loop, UV_RUN_ONCE);  // beside the parent's, which is being rung
     if (b.try_post([] {}) != status::wrong_process) failed = 2;

@@ -30,7 +30,7 @@ std::atomic<long> interruptions{0};
 class storm {
  public:
   explicit storm(std::vector<pthread_t> targets) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { ++interruptions; };
     REQUIRE(sigaction(SIGUSR2, &action, nullptr) == 0);
     thread_ = std::thread([this, targets = std::move(targets)]() noexcept {

@@ -122,7 +122,7 @@ char letter_for(int ended) {
 }
 
 void check(const row& r) {
-  for (const auto kind : {loopbridge::doorbell::self_pipe, loopbridge::doorbell::uv_async}) {
+  for (const auto kind : {loopbridge::doorbell::wakeup_fd, loopbridge::doorbell::uv_async}) {
     const bool async = kind == loopbridge::doorbell::uv_async;
     const std::string ends = async && r.ends_uv_async != nullptr ? r.ends_uv_async : r.ends;
     std::string seen;
@@ -143,7 +143,7 @@ void check(const row& r) {
       if (expected[i] == 'l' && seen[i] == 'r') expected[i] = 'r';  // a later libuv
     }
     std::printf("failed in turn: %-18s error %3d %-9s %s\n", r.f.name, r.f.error,
-                async ? "uv_async" : "self_pipe", seen.c_str());
+                async ? "uv_async" : "wakeup_fd", seen.c_str());
     CAPTURE(std::string(r.f.name));
     CAPTURE(r.f.error);
     CHECK(seen == expected);

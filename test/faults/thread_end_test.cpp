@@ -139,7 +139,9 @@ TEST_CASE("a waiter that is cancelled gets its answer first, since its frame hol
 TEST_CASE(
     "a cancel in start, stop or destruction takes effect after it: nothing is left half done") {
   const options opts = support::with_each_doorbell();
-  { const bridge first(opts); }
+  {
+    const bridge first(opts);
+  }
   const auto before = support::resources::in_use();
   std::optional<bridge> b;
   CHECK(with_cancel_pending([&] { b.emplace(opts); }));
@@ -160,7 +162,7 @@ TEST_CASE(
     stopped = true;
     pthread_testcancel();
   });
-  REQUIRE(support::comes_true([&] { return b->stopped() && support::sleeps(waiter); }));
+  REQUIRE(support::comes_true([&] { return b->stop_requested() && support::sleeps(waiter); }));
   t.cancel();
   held.release();
   CHECK(t.was_cancelled());

@@ -150,7 +150,7 @@ int other_thread_exits() {
     answer.get();
     return loopbridge::status::answered;
   });
-  if (ended == loopbridge::status::stopped) main_is_released.open();
+  if (ended == loopbridge::status::bridge_stopped) main_is_released.open();
   for (;;) pause();  // the other thread ends the process
 }
 

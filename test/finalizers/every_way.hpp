@@ -18,7 +18,7 @@ status told(F&& f) noexcept {
   try {
     return f();
   } catch (const loopbridge::bridge_stopped&) {
-    return status::stopped;
+    return status::bridge_stopped;
   } catch (const loopbridge::would_deadlock&) {
     return status::would_deadlock;
   } catch (const loopbridge::wrong_process&) {

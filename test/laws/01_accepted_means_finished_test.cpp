@@ -32,7 +32,7 @@ constexpr unsigned threads = 4;
 class signal_storm {
  public:
   explicit signal_storm(void (*handler)(int)) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = handler;
     action.sa_flags = SA_RESTART;
     REQUIRE(sigaction(SIGALRM, &action, &before_) == 0);
@@ -48,7 +48,7 @@ class signal_storm {
   signal_storm& operator=(const signal_storm&) = delete;
 
  private:
-  struct sigaction before_ {};
+  struct sigaction before_{};
 };
 
 // What the handler reaches.
@@ -133,8 +133,8 @@ TEST_CASE("a refused submission runs nothing and destroys its callable at once")
   CHECK_THROWS_AS(b.call(callable), loopbridge::bridge_stopped);
   CHECK_THROWS_AS(b.call_for(support::generous, callable), loopbridge::bridge_stopped);
   auto copy = callable;
-  CHECK(b.try_post(std::move(copy)) == status::stopped);
-  CHECK(b.post_reentrant([] {}) == status::stopped);
+  CHECK(b.try_post(std::move(copy)) == status::bridge_stopped);
+  CHECK(b.post_reentrant([] {}) == status::bridge_stopped);
   CHECK_FALSE(ran);
   CHECK(alive.use_count() == 2);  // here and in `callable`; `copy` was moved into the refused call
 }

@@ -37,7 +37,7 @@ TEST_CASE("10,000 bridges are made, used, stopped and destroyed with waiters in 
   long answered = 0;
   long stopped = 0;
   for (int i = 0; i < cycles; ++i) {
-    const auto kind = i % 4 == 0 ? loopbridge::doorbell::uv_async : loopbridge::doorbell::self_pipe;
+    const auto kind = i % 4 == 0 ? loopbridge::doorbell::uv_async : loopbridge::doorbell::wakeup_fd;
     const auto policy =
         i % 2 == 0 ? loopbridge::queued_calls::run : loopbridge::queued_calls::refuse;
     std::optional<bridge> b(

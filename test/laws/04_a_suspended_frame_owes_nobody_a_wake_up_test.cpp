@@ -25,9 +25,9 @@ namespace detail = loopbridge::detail;
 
 namespace {
 
-struct call final : detail::node {
-  detail::result_base* run(detail::core_base&) noexcept override { return nullptr; }
-  detail::result_base* refuse(detail::core_base&) noexcept override { return nullptr; }
+struct call final : detail::operation {
+  detail::call_base* run(detail::loop_core&) noexcept override { return nullptr; }
+  detail::call_base* refuse(detail::loop_core&) noexcept override { return nullptr; }
   std::atomic<int> runs{0};
 };
 
@@ -98,8 +98,8 @@ class consumer : public detail::inbox<consumer> {
       std::uint64_t rings;
       [[maybe_unused]] const auto got = read(fd_, &rings, sizeof(rings));
       pending_ = false;
-      for (detail::node* n = list().take().oldest; n != nullptr;) {
-        detail::node* const next = n->next;
+      for (detail::operation* n = list().take().oldest; n != nullptr;) {
+        detail::operation* const next = n->next;
         static_cast<call*>(n)->runs.fetch_add(1);
         n = next;
       }

@@ -33,8 +33,8 @@ TEST_CASE("handles of every kind are refusals once their bridge is gone") {
   CHECK_THROWS_AS(unanswered.get(), loopbridge::bridge_stopped);
   CHECK_FALSE(unanswered.cancel());
   CHECK_FALSE(kept.resolve(1));
-  CHECK(prepaid.post() == status::stopped);
-  CHECK(prepaid.call_for(support::generous) == status::stopped);
+  CHECK(prepaid.post() == status::bridge_stopped);
+  CHECK(prepaid.call_for(support::generous) == status::bridge_stopped);
 }
 
 TEST_CASE("no late firing writes to a descriptor that was recycled after the bridge went") {
@@ -45,7 +45,7 @@ TEST_CASE("no late firing writes to a descriptor that was recycled after the bri
   // Whatever numbers are free now are taken by descriptors on which a stray write would show.
   std::vector<int> recycled;
   for (int i = 0; i < 32; ++i) recycled.push_back(eventfd(0, EFD_NONBLOCK));
-  for (int i = 0; i < 100; ++i) CHECK(prepaid.post() == status::stopped);
+  for (int i = 0; i < 100; ++i) CHECK(prepaid.post() == status::bridge_stopped);
   for (const int fd : recycled) {
     std::uint64_t value = 0;
     CHECK(read(fd, &value, sizeof(value)) == -1);
@@ -85,7 +85,7 @@ TEST_CASE("in a forked child everything refuses as wrong_process, and the parent
   });
   CHECK(failed == 0);
   // The parent has noticed nothing: not stopped, and its sleeping loop was not woken.
-  CHECK_FALSE(b.stopped());
+  CHECK_FALSE(b.stop_requested());
   CHECK(kept.resolve(9));
   CHECK(unanswered.get() == 9);
 }
@@ -99,7 +99,7 @@ TEST_CASE(
           b = bridge();  // ends the parent's bridge here, where that means to forget it
           return b.call([] { return 1; }) == 1 ? 0 : 1;
         }) == 0);
-  CHECK_FALSE(b.stopped());
+  CHECK_FALSE(b.stop_requested());
   CHECK(b.call([] { return 2; }) == 2);
 }
 

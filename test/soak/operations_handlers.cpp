@@ -63,7 +63,7 @@ void on_signal(int) {
 }  // namespace
 
 void install_handler() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
@@ -81,10 +81,10 @@ void post_bare(world& w, station& s, std::uint32_t times) noexcept {
       w.books.accept(i);
     } else {
       if (got == status::exhausted) count(w.counts.exhausted);
-      if (got != status::exhausted && got != status::stopped) {
+      if (got != status::exhausted && got != status::bridge_stopped) {
         w.books.complain("post_reentrant: a strange status", i);
       }
-      w.books.refuse(i, got == status::stopped);
+      w.books.refuse(i, got == status::bridge_stopped);
     }
   }
 }
@@ -95,7 +95,7 @@ void fire_prepaid(prepaid& p) noexcept {
   const status got = p.call->post();
   if (got == status::accepted) {
     p.fired.fetch_add(1, std::memory_order_relaxed);
-  } else if (got != status::stopped || !p.in.books.at(p.site).stop_begun.load()) {
+  } else if (got != status::bridge_stopped || !p.in.books.at(p.site).stop_begun.load()) {
     p.in.books.complain("reentrant_call::post: a strange status");
   }
 }
@@ -113,7 +113,7 @@ void wait_for_prepaid(world& w, prepaid& p, std::chrono::microseconds timeout) n
     case status::exhausted:
       count(w.counts.exhausted);
       break;
-    case status::stopped:
+    case status::bridge_stopped:
       if (!w.books.at(p.site).stop_begun.load()) w.books.complain("call_for: stopped by nobody");
       break;
     case status::unsupported:

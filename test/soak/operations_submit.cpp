@@ -84,7 +84,7 @@ void post_job(world& w, station& s, choices& c) {
         with_job<void>(w, c, i, [&](auto&& j) { return s.bridge().try_post(std::move(j), where); });
   }
   if (got == loopbridge::status::accepted) return w.books.accept(i);
-  if (got != loopbridge::status::stopped) w.books.complain("try_post: a strange status", i);
+  if (got != loopbridge::status::bridge_stopped) w.books.complain("try_post: a strange status", i);
   w.books.refuse(i);
 }
 

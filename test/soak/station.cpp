@@ -89,8 +89,7 @@ void station::run_adopted() noexcept {
   here.loop_of = site_;
   uv_timer_t ticking;
   uv_timer_init(&loop_, &ticking);
-  uv_timer_start(
-      &ticking, [](uv_timer_t*) {}, 1, 1);
+  uv_timer_start(&ticking, [](uv_timer_t*) {}, 1, 1);
   do {
     uv_run(&loop_, plan_.runs_once ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     if (!plan_.runs_once) std::this_thread::yield();

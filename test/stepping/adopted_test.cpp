@@ -43,7 +43,7 @@ extern "C" int clock_gettime(clockid_t clock, timespec* now) __THROW {
 
 TEST_CASE("an adopted loop may be interrupted anywhere in a turn, also by its embedder" *
           doctest::skip(!available)) {
-  for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
+  for (const auto kind : {doorbell::wakeup_fd, doorbell::uv_async}) {
     support::app_loop app;
     std::optional<bridge> b(bridge::adopt(&app.loop, loopbridge::options{.doorbell = kind}));
     std::unique_ptr<tally> t;

@@ -30,12 +30,12 @@ void interrupt_asleep(const char* name, bool stops, void (*operation)(stepped_br
                       status (*handle)(stepped_bridge&)) {
   constexpr unsigned signals = 20;
   expect_progress(name);
-  stepped_bridge s(loopbridge::doorbell::self_pipe);
+  stepped_bridge s(loopbridge::doorbell::wakeup_fd);
   subject = &s;
   handler = handle;
   handled = 0;
-  struct sigaction action {};
-  struct sigaction before {};
+  struct sigaction action{};
+  struct sigaction before{};
   action.sa_handler = [](int) {
     if (handled + 1 == signals) told.store(handler(*subject));
     ++handled;
@@ -46,7 +46,7 @@ void interrupt_asleep(const char* name, bool stops, void (*operation)(stepped_br
   report r;
   {
     const thread_state sleeper;
-    const std::jthread interrupter([&, self = pthread_self()]() noexcept {
+    const std::jthread interrupt_token([&, self = pthread_self()]() noexcept {
       for (unsigned i = 0; i < signals; ++i) {
         while (!s.stepping || !sleeper.is_asleep()) std::this_thread::yield();
         pthread_kill(self, SIGUSR1);
@@ -63,7 +63,7 @@ void interrupt_asleep(const char* name, bool stops, void (*operation)(stepped_br
   if (s.outer.ran != s.outer.least || s.nested.ran != s.nested.least) ++r.lost;
   print(std::string(name) + ", asleep in the wait", r);
   CHECK(r.clean());
-  CHECK(told == (stops ? status::stopped : status::answered));
+  CHECK(told == (stops ? status::bridge_stopped : status::answered));
 }
 
 status submit_and_wait(stepped_bridge& s) {
@@ -105,6 +105,5 @@ TEST_CASE("whoever sleeps in a wait may be interrupted, by one signal after the 
         if (s.own_call->call_for(patience) != status::answered) s.outer.expect(1);
       },
       submit_and_wait);
-  interrupt_asleep(
-      "stop", true, [](stepped_bridge& s) { s.bridge->stop(); }, submit_and_wait);
+  interrupt_asleep("stop", true, [](stepped_bridge& s) { s.bridge->stop(); }, submit_and_wait);
 }

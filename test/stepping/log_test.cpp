@@ -153,9 +153,7 @@ TEST_CASE("a handler's log() may be interrupted by another that logs and flushes
   report r;
   stepped_log l;
   const auto operation = [&] { l.log(of_operation); };
-  const auto handler = [&]() __attribute__((noinline)) {
-    l.log(of_handler);
-  };
+  const auto handler = [&]() __attribute__((noinline)) { l.log(of_handler); };
   handler();
   const path inner_way = path_of(handler);
   const path way = path_of(operation);

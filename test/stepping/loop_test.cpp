@@ -71,13 +71,11 @@ class own_loop {
   }
 
   bool visit(const boundary& at, const loop_handler& h, report& r) {
-    return turn(
-        h, [&](interruption& i) { return i.start(at); }, r);
+    return turn(h, [&](interruption& i) { return i.start(at); }, r);
   }
   path way() {
     report unused;
-    turn(
-        handlers[0], [](interruption& i) { return (i.start_recording(), true); }, unused);
+    turn(handlers[0], [](interruption& i) { return (i.start_recording(), true); }, unused);
     return recorded();
   }
 
@@ -115,7 +113,7 @@ class own_loop {
     }
     if (bridge_.try_post([this] { finish(); }) != status::accepted) bridge_.stop();
     if (!comes_true([&] { return finished_ && (!t.handled || h.done(bridge_, t)); })) ++r.hung;
-    if (bridge_.stopped()) {
+    if (bridge_.stop_requested()) {
       bridge_.stop();
     } else {
       bridge_.call_for(patience, [] {});
@@ -150,7 +148,7 @@ class own_loop {
 
 TEST_CASE("a bridge's own thread may be interrupted anywhere in a turn" *
           doctest::skip(!available)) {
-  for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
+  for (const auto kind : {doorbell::wakeup_fd, doorbell::uv_async}) {
     std::optional<own_loop> loop(std::in_place, kind);
     loop->way();  // first uses
     const path way = loop->way();
@@ -171,13 +169,13 @@ TEST_CASE("a bridge's own thread may be interrupted anywhere in a turn" *
 // As many of its looks as come by: a spin takes its time, not a number of instructions.
 TEST_CASE("a bridge's own thread may be interrupted anywhere in a turn in which it spins" *
           doctest::skip(!available)) {
-  std::optional<own_loop> loop(std::in_place, doorbell::self_pipe, loopbridge::spinning::adaptive);
+  std::optional<own_loop> loop(std::in_place, doorbell::wakeup_fd, loopbridge::spinning::adaptive);
   loop->way();
   const path way = loop->way();
   for (const loop_handler* const h : {&handlers[1], &stops}) {
     report r;
     const auto visit = [&](const boundary& at) {
-      if (h->stops) loop.emplace(doorbell::self_pipe, loopbridge::spinning::adaptive);
+      if (h->stops) loop.emplace(doorbell::wakeup_fd, loopbridge::spinning::adaptive);
       return loop->visit(at, *h, r);
     };
     for_each_boundary(r, way, {.all_up_to = 1000}, visit, [&] { return r.hung >= 3; });

@@ -142,9 +142,7 @@ void sweep_pairs(unsigned free_slots, const named& first, const named& second) {
   report r;
   account a(free_slots);
   operation o(a, free_slots);
-  const auto handle = [&]() __attribute__((noinline)) {
-    o.keep(0, first.run(a));
-  };
+  const auto handle = [&]() __attribute__((noinline)) { o.keep(0, first.run(a)); };
   const path inner_way = path_of(handle);
   o.check();
   const auto visit_pair = [&](const boundary& at, const boundary& inner) {

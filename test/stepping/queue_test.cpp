@@ -119,7 +119,7 @@ const action* by_signal = nullptr;
 void by_a_signal(stepped_queue& s, const action& what) {
   signalled = &s;
   by_signal = &what;
-  struct sigaction how {};
+  struct sigaction how{};
   how.sa_handler = [](int) { by_signal->run(*signalled); };
   how.sa_flags = SA_NODEFER;
   sigaction(SIGUSR1, &how, nullptr);
@@ -146,8 +146,7 @@ void sweep(const action& o, const action& handler) {
   const auto visit = [&](const boundary& at) {
     if (once) s.emplace(true);
     support::until_getter_sleeps(s->queue);
-    const bool visited = interrupt_at(
-        at, [&] { o.run(*s); }, [&] { by_a_signal(*s, handler); });
+    const bool visited = interrupt_at(at, [&] { o.run(*s); }, [&] { by_a_signal(*s, handler); });
     settle(*s, r);
     if (visited) ++r.points;
     return visited;
@@ -230,9 +229,7 @@ TEST_CASE("a handler's put may be interrupted by a handler that puts and waits" 
     s.put_one(of_second);
     if (!s.waits_for(of_second)) s.in_vain = true;
   };
-  const auto handler = [&]() __attribute__((noinline)) {
-    s.put_one(of_handler);
-  };
+  const auto handler = [&]() __attribute__((noinline)) { s.put_one(of_handler); };
   support::until_getter_sleeps(s.queue);
   const path inner_way = path_of(handler);
   settle(s, r);

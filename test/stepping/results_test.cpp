@@ -173,8 +173,8 @@ TEST_CASE("a completer may be interrupted anywhere while it is destroyed" *
                     [](stepped_bridge& s) {
                       const end how = end_of(s);
                       if (how == end::stopped) s.outer.expect(1);
-                      expect_end(
-                          s, how == end::broken || (how == end::stopped && s.bridge->stopped()));
+                      expect_end(s, how == end::broken ||
+                                        (how == end::stopped && s.bridge->stop_requested()));
                     }});
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("an eventual may be interrupted anywhere while it is destroyed" *
                 .look =
                     [](stepped_bridge& s) {
                       // Nobody is told, and the hook runs only if the bridge stops.
-                      if (s.bridge->stopped()) s.outer.expect(1);
+                      if (s.bridge->stop_requested()) s.outer.expect(1);
                       s.completer.reset();
                     }});
 }

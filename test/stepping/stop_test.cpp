@@ -50,7 +50,7 @@ TEST_CASE("a bridge may be interrupted anywhere while it is destroyed" *
 
 TEST_CASE("looking at a bridge may be interrupted anywhere" * doctest::skip(!available)) {
   step_through({.name = "stopped, on_loop_thread, coalesced", .run = [](stepped_bridge& s) {
-                  (void)s.bridge->stopped();
+                  (void)s.bridge->stop_requested();
                   (void)s.bridge->on_loop_thread();
                   (void)s.own_call->coalesced();
                 }});

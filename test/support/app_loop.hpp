@@ -21,8 +21,7 @@ class app_loop {
   /// From here until let_go() uv_run does not return. Loop thread, like the others.
   void keep_alive() {
     uv_timer_init(&loop, &timer_);
-    uv_timer_start(
-        &timer_, [](uv_timer_t*) {}, 1000000, 0);
+    uv_timer_start(&timer_, [](uv_timer_t*) {}, 1000000, 0);
   }
   void let_go() { uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr); }
   bool is_kept_alive() const {
@@ -49,8 +48,7 @@ class app_loop {
   }
   int open_handles() {
     int n = 0;
-    uv_walk(
-        &loop, [](uv_handle_t*, void* count) { ++*static_cast<int*>(count); }, &n);
+    uv_walk(&loop, [](uv_handle_t*, void* count) { ++*static_cast<int*>(count); }, &n);
     return n;
   }
 

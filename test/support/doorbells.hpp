@@ -8,8 +8,8 @@ namespace support {
 
 /// Runs the rest of the test case once for each doorbell.
 inline loopbridge::doorbell each_doorbell() {
-  auto kind = loopbridge::doorbell::self_pipe;
-  SUBCASE("self_pipe") {}
+  auto kind = loopbridge::doorbell::wakeup_fd;
+  SUBCASE("wakeup_fd") {}
   SUBCASE("uv_async") {
     kind = loopbridge::doorbell::uv_async;
   }

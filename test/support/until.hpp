@@ -15,7 +15,7 @@ inline void until_asleep(const loopbridge::bridge& b) {
 }
 /// It refuses work, though its stop() may not have returned.
 inline void until_stopped(const loopbridge::bridge& b) {
-  REQUIRE(comes_true([&] { return b.stopped(); }));
+  REQUIRE(comes_true([&] { return b.stop_requested(); }));
 }
 /// So many threads and handlers sleep until they are answered.
 inline void until_waiting(const loopbridge::bridge& b, unsigned threads) {

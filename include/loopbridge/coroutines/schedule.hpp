@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/results/executor_ref.hpp"
 
 // For coroutines of other libraries, which are no task: onto a loop, and back from a call.
@@ -18,9 +18,9 @@ namespace loopbridge {
 namespace detail {
 
 /// In the coroutine's frame: it is the call.
-class schedule_awaiter final : public node {
+class schedule_awaiter final : public operation {
  public:
-  schedule_awaiter(core_base& core, std::source_location where) noexcept
+  schedule_awaiter(loop_core& core, std::source_location where) noexcept
       : core_(core), where_(where) {}
 
   bool await_ready() const noexcept { return false; }
@@ -34,17 +34,17 @@ class schedule_awaiter final : public node {
     if (refused_) std::rethrow_exception(make_error(failure::stopped, where_));
   }
 
-  result_base* run(core_base& core) noexcept override { return resume(core); }
-  result_base* refuse(core_base& core) noexcept override {
+  call_base* run(loop_core& core) noexcept override { return resume(core); }
+  call_base* refuse(loop_core& core) noexcept override {
     refused_ = true;
     return resume(core);
   }
 
  private:
-  result_base* resume(core_base& core) noexcept {
+  call_base* resume(loop_core& core) noexcept {
     const std::source_location where = where_;
     try {
-      const watched_call watched(core, where);
+      const running_callable watched(core, where);
       coroutine_.resume();
     } catch (...) {  // its promise lets exceptions through
       core.unhandled(std::current_exception(), where);
@@ -52,7 +52,7 @@ class schedule_awaiter final : public node {
     return nullptr;
   }
 
-  core_base& core_;
+  loop_core& core_;
   const std::source_location where_;
   std::coroutine_handle<> coroutine_;
   bool refused_ = false;
@@ -62,14 +62,14 @@ class schedule_awaiter final : public node {
 core_ptr core_of_this_thread() noexcept;
 
 /// What an executor gets to run.
-class resumable : public internal_node {
+class resumable : public internal_operation {
  public:
   virtual void go_on() noexcept = 0;
 
  protected:
   ~resumable() = default;
-  void go(core_base&) noexcept override { go_on(); }
-  void end(core_base&) noexcept override { go_on(); }
+  void go(loop_core&) noexcept override { go_on(); }
+  void end(loop_core&) noexcept override { go_on(); }
 };
 
 /// Where a coroutine goes on: on the loop that it was on.
@@ -127,13 +127,13 @@ class foreign_awaiter final : public completion_callback, public resumable {
   }
 
   void notify() noexcept override {
-    core_base& of_call = eventual_access::state(answer_).core();
+    loop_core& of_call = eventual_access::state(answer_).core();
     // This may be gone as soon as one of them has it.
     if (where_.submit(*this) || of_call.submit(*this) == status::accepted) return;
     go_on();
   }
   void go_on() noexcept override {
-    const result_base& call = eventual_access::state(answer_);
+    const call_base& call = eventual_access::state(answer_);
     const core_ptr core(call.core());  // this is gone when the coroutine has gone on
     const std::source_location where = call.where();
     try {
@@ -186,8 +186,8 @@ auto resume_on(Executor& executor, const eventual<T>& e) {
 /// the coroutine's frame.
 ///
 /// Thread: any ordinary thread. Blocks: with a capacity, as bridge::post. Throws, at the co_await:
-/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`; `bridge_stopped` also where it
-/// was accepted and then refused, on the thread that ends the bridge.
+/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`; `bridge_stopped` also where
+/// it was accepted and then refused, on the thread that ends the bridge.
 inline detail::schedule_awaiter schedule(
     bridge& b, std::source_location where = std::source_location::current()) {
   return detail::schedule_awaiter(detail::bridge_access::core(b), where);

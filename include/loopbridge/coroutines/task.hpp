@@ -8,7 +8,7 @@
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
-#include "loopbridge/detail/coroutines/eventual_awaiter.hpp"
+#include "loopbridge/detail/coroutines/call_awaiter.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 #include "loopbridge/results/eventual.hpp"
 
@@ -183,7 +183,7 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
   template <class, class>
   friend class detail::started_task;
 
-  explicit task(promise_type & promise) noexcept : task_holder(promise) {}
+  explicit task(promise_type& promise) noexcept : task_holder(promise) {}
 
   promise_type& promise() const {
     if (promise_ == nullptr) {

@@ -47,7 +47,7 @@ class reentrant_call {
 
   /// Fires: `accepted`, `stopped` or `wrong_process`. Anywhere: threads, handlers, finalizers, at
   /// any instruction. No lock, no allocation; errno is kept. (A moved-from one is `stopped`.)
-  status post() noexcept { return state_ ? state_->fire() : status::stopped; }
+  status post() noexcept { return state_ ? state_->fire() : status::bridge_stopped; }
 
   /// Fires and waits until the callable has run for it, at most for `timeout`. Anywhere that post()
   /// may be called, but for the loop's thread. A deadline is required, because the loop may depend
@@ -59,7 +59,7 @@ class reentrant_call {
   /// are under way); or `timed_out`: it will still run, or be reported if the bridge stops.
   template <class Rep, class Period>
   status call_for(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return state_ ? state_->fire_and_wait(detail::deadline_after(timeout)) : status::stopped;
+    return state_ ? state_->fire_and_wait(detail::deadline_after(timeout)) : status::bridge_stopped;
   }
 
   void call_for(detail::no_duration) noexcept {}  // wrong, and says so
@@ -69,7 +69,7 @@ class reentrant_call {
 
  private:
   template <class F>
-  static detail::ref_ptr<detail::reentrant_state> make(detail::core_base& core, F&& f,
+  static detail::ref_ptr<detail::reentrant_state> make(detail::loop_core& core, F&& f,
                                                        std::source_location where) {
     auto* const made = detail::make_in_block<detail::reentrant_state_of<std::decay_t<F>>>(
         core.memory(), core, where, std::forward<F>(f));

@@ -62,10 +62,10 @@ class queue_base {
   ~queue_base() = default;
 
   bool is_this_process() const noexcept { return process_.is_this_process(); }
-  /// Any thread, any handler. If it is not `accepted` the node is the caller's.
+  /// Any thread, any handler. If it is not `accepted` the operation is the caller's.
   status push(queue_node& n) noexcept {
     if (!process_.is_this_process()) return status::wrong_process;
-    if (!list_.push(n)) return status::stopped;
+    if (!list_.push(n)) return status::queue_closed;
     wake();
     return status::accepted;
   }
@@ -166,7 +166,7 @@ class reentrant_queue : private detail::queue_base {
         "put_reentrant copies bytes: the items must be trivially copyable; put a pointer");
     if (!is_this_process()) return status::wrong_process;
     item* const slot = slots_.claim();
-    if (slot == nullptr) return closed() ? status::stopped : status::exhausted;
+    if (slot == nullptr) return closed() ? status::queue_closed : status::exhausted;
     ::new (std::addressof(slot->value)) T(value);
     const status s = push(*slot);
     if (s != status::accepted) slots_.release(*slot);
@@ -247,7 +247,7 @@ class reentrant_queue : private detail::queue_base {
   status push_in_block(U&& value) {
     // Looked at first, so that a value is moved from in vain only if the queue closes just now.
     if (!is_this_process()) return status::wrong_process;
-    if (closed()) return status::stopped;
+    if (closed()) return status::queue_closed;
     item* const made = detail::make_in_block<item>(nullptr, std::in_place, std::forward<U>(value));
     const status s = push(*made);
     if (s != status::accepted) destroy(*made);

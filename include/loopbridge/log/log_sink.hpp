@@ -123,7 +123,8 @@ class log_format {
 
   /// Wrong, and says so.
   template <class Text>
-  requires(!std::is_array_v<Text>) log_format(const Text&) {  // NOLINT: implicit
+    requires(!std::is_array_v<Text>)
+  log_format(const Text&) {  // NOLINT: implicit
     static_assert(detail::never<Text>,
                   "log() takes a literal with a {} for each argument, also for a text that the "
                   "program made: log(level, \"{}\", text)");

@@ -33,19 +33,15 @@ struct deferred_access;
 template <class T>
 class [[nodiscard("return it from the callable: it is the call's answer")]] deferred {
  public:
-  explicit operator bool() const noexcept {
-    return bool(state_);
-  }
+  explicit operator bool() const noexcept { return bool(state_); }
 
  private:
   friend class completer<T>;
   friend class detail::result<T>;
   friend struct detail::deferred_access;
 
-  explicit deferred(detail::deferred_ptr<T> && state) noexcept : state_(std::move(state)) {}
-  detail::deferred_ptr<T> release() noexcept {
-    return std::move(state_);
-  }
+  explicit deferred(detail::deferred_ptr<T>&& state) noexcept : state_(std::move(state)) {}
+  detail::deferred_ptr<T> release() noexcept { return std::move(state_); }
 
   detail::deferred_ptr<T> state_;
 };
@@ -132,7 +128,8 @@ class completer {
     return state().settle([&](auto& o) { o.set(std::move(error)); });
   }
   template <class E>
-  requires(!std::is_convertible_v<E, std::exception_ptr>) bool reject(E&& error) {
+    requires(!std::is_convertible_v<E, std::exception_ptr>)
+  bool reject(E&& error) {
     return reject(std::make_exception_ptr(std::forward<E>(error)));
   }
 

@@ -9,7 +9,7 @@
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
-#include "loopbridge/results/interruption.hpp"
+#include "loopbridge/results/interrupt_source.hpp"
 
 namespace loopbridge {
 
@@ -47,9 +47,7 @@ class [[nodiscard(
   eventual() noexcept = default;
 
   /// Does it hold a call? False when default-constructed, moved from, or taken from by get() &&.
-  explicit operator bool() const noexcept {
-    return state_ != nullptr;
-  }
+  explicit operator bool() const noexcept { return state_ != nullptr; }
 
   /// Waits, then returns the value or throws what the call ended with; again at each call. The
   /// reference is good as long as the eventual.
@@ -59,9 +57,7 @@ class [[nodiscard(
   }
 
   /// Waits and takes the value out, as in `bridge.submit(f).get()`. The eventual is empty then.
-  T get()&& {
-    return std::move(*this).take_within(detail::for_ever);
-  }
+  T get() && { return std::move(*this).take_within(detail::for_ever); }
 
   /// As get(), but throws `timed_out` once `timeout` has passed. That cancels nothing: the call
   /// goes on, and get_for may be called again. (bridge::call_for is the one that cancels.)
@@ -71,50 +67,44 @@ class [[nodiscard(
     return state().look();
   }
   template <class Rep, class Period>
-  T get_for(std::chrono::duration<Rep, Period> timeout)&& {
+  T get_for(std::chrono::duration<Rep, Period> timeout) && {
     return std::move(*this).take_within(detail::in_nanoseconds(timeout));
   }
 
   /// The same, but an interruption, or a std::stop_token, ends the wait early: throws
   /// `interrupted`, at once if it is tripped already. That cancels nothing, as with a timeout. A
   /// result that is there is given all the same.
-  view get(const interrupter& stop) const& {
+  view get(const interrupt_token& stop) const& {
     state().wait_within(detail::for_ever, &stop.by());
     return state().look();
   }
-  T get(const interrupter& stop)&& {
+  T get(const interrupt_token& stop) && {
     return std::move(*this).take_within(detail::for_ever, &stop.by());
   }
   template <class Rep, class Period>
-  view get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop) const& {
+  view get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) const& {
     state().wait_within(detail::in_nanoseconds(timeout), &stop.by());
     return state().look();
   }
   template <class Rep, class Period>
-  T get_for(std::chrono::duration<Rep, Period> timeout, const interrupter& stop)&& {
+  T get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) && {
     return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
   }
 
   /// Waits without looking: a failure that only this has waited for is still reported. wait_for:
   /// false when the time was up first.
-  void wait() const {
-    state().wait(detail::no_deadline);
-  }
+  void wait() const { state().wait(detail::no_deadline); }
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
     return state().wait(detail::deadline_after(timeout));
   }
 
   /// Is the result there? Never blocks.
-  bool ready() const {
-    return state().is_ready();
-  }
+  bool ready() const { return state().is_ready(); }
 
   /// What the call failed with; null while there is no result, and if it is a value. Never blocks.
   /// Once the result is there, this counts as having looked: a failure is then not reported.
-  std::exception_ptr error() const {
-    return state().is_ready() ? state().error() : nullptr;
-  }
+  std::exception_ptr error() const { return state().is_ready() ? state().error() : nullptr; }
 
   /// Asks that the call end as `cancelled`. Never blocks; constant time, and safe under a lock of
   /// the program's: all that runs here is the destructor of a callable that was still queued.
@@ -128,9 +118,7 @@ class [[nodiscard(
   /// but if it returns a deferred or a task, that is cancelled at once.
   ///
   /// By a std::stop_token: `const std::stop_callback on(token, [&] { e.cancel(); });`
-  bool cancel() const {
-    return state().cancel();
-  }
+  bool cancel() const { return state().cancel(); }
 
   /// Has `f` called with the value, when that is there, on the loop of the call itself, and gives
   /// an eventual for what f returns. A failure passes f by and ends the new eventual; an `f` that
@@ -142,25 +130,24 @@ class [[nodiscard(
   /// bridge::submit(), also if the result is there already; this eventual is as it was then, with
   /// its result.
   template <class F>
-  auto then(F && f, std::source_location where = std::source_location::current())&&;
+  auto then(F&& f, std::source_location where = std::source_location::current()) &&;
   /// The same on `executor`: anything that has post(callable), which must outlive the call; or a
   /// bridge, which need not. If post() throws, the new eventual ends so (`bridge_stopped`, say); if
   /// it loses the callable, as `broken`. `f` is destroyed there, before the new eventual is ready;
   /// if it was lost, by the thread that loses it.
   template <class Executor, class F>
-  requires(!detail::is_location<F>) auto then(
-      Executor & executor, F && f, std::source_location where = std::source_location::current())&&;
+    requires(!detail::is_location<F>)
+  auto then(Executor& executor, F&& f,
+            std::source_location where = std::source_location::current()) &&;
 
   // Wrong, and says so.
   template <class... Any>
-  auto then(Any && ...) const& {
+  auto then(Any&&...) const& {
     return detail::must_be_moved<T>();
   }
   template <class... More>
-  void get_for(detail::no_duration, More && ...) const {}
-  bool wait_for(detail::no_duration) const {
-    return false;
-  }
+  void get_for(detail::no_duration, More&&...) const {}
+  bool wait_for(detail::no_duration) const { return false; }
 
  private:
   friend struct detail::eventual_access;
@@ -169,7 +156,7 @@ class [[nodiscard(
     void operator()(detail::result<T>* state) const noexcept { state->drop_handle(); }
   };
 
-  explicit eventual(detail::result<T> & state) noexcept : state_(&state) {}
+  explicit eventual(detail::result<T>& state) noexcept : state_(&state) {}
 
   detail::result<T>& state() const {
     if (state_ == nullptr) {
@@ -180,7 +167,7 @@ class [[nodiscard(
     return *state_;
   }
 
-  T take_within(std::chrono::nanoseconds timeout, const detail::interruption_flag* by = nullptr)&& {
+  T take_within(std::chrono::nanoseconds timeout, const detail::interrupt_flag* by = nullptr) && {
     state().wait_within(timeout, by);
     const eventual taken = std::move(*this);
     return taken.state_->take();

@@ -8,13 +8,13 @@ namespace loopbridge {
 namespace detail {
 
 /// The descriptor of a ready_descriptor, which the call that is watched holds, too.
-class descriptor_bell;
-struct release_bell {
-  void operator()(descriptor_bell* bell) const noexcept;
+class descriptor_signal;
+struct release_signal {
+  void operator()(descriptor_signal* bell) const noexcept;
 };
-using bell_ptr = std::unique_ptr<descriptor_bell, release_bell>;
-bell_ptr ring_when_done(result_base& call);
-int descriptor_of(const descriptor_bell& bell) noexcept;
+using signal_ptr = std::unique_ptr<descriptor_signal, release_signal>;
+signal_ptr ring_when_done(call_base& call);
+int descriptor_of(const descriptor_signal& bell) noexcept;
 
 }  // namespace detail
 
@@ -44,7 +44,7 @@ class ready_descriptor {
   int fd() const noexcept { return bell_ ? detail::descriptor_of(*bell_) : -1; }
 
  private:
-  detail::bell_ptr bell_;
+  detail::signal_ptr bell_;
 };
 
 }  // namespace loopbridge

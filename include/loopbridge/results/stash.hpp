@@ -39,8 +39,8 @@ result_type type_of_result() noexcept {
 }
 
 /// The stash has the handle's part of `call` when this has returned, until that one gives it back.
-result_id put_into_stash(result_base& call, result_type type);
-result_base& take_from_stash(result_id id, result_type type);
+result_id put_into_stash(call_base& call, result_type type);
+call_base& take_from_stash(result_id id, result_type type);
 
 }  // namespace detail
 
@@ -67,7 +67,7 @@ auto stash(const eventual<T>&) {  // wrong, and says so
 /// libraries that hide their symbols from each other, finds what its own library stashed.)
 template <class T>
 eventual<T> retrieve(result_id id) {
-  detail::result_base& call = detail::take_from_stash(id, detail::type_of_result<T>());
+  detail::call_base& call = detail::take_from_stash(id, detail::type_of_result<T>());
   return detail::eventual_access::make(static_cast<detail::result<T>&>(call));
 }
 

@@ -96,14 +96,14 @@ struct then_body {
   part<T> before{};
   part<type> inner{};
 
-  round_ptr make_round(core_base& core) const {
+  round_ptr make_round(loop_core& core) const {
     round_ptr r = round::make(core, 1, round::ends::one);
     r->add(before.state());
     return r;
   }
 
-  result_base* finish(std::size_t, outcome<type>& out, core_base& core,
-                      std::source_location where) noexcept {
+  call_base* finish(std::size_t, outcome<type>& out, loop_core& core,
+                    std::source_location where) noexcept {
     if (inner) {
       take(out, inner.state());
       return nullptr;
@@ -129,7 +129,7 @@ struct then_body {
  private:
   then_call<F, T> call() { return {std::move(f), before.take()}; }
 
-  eventual<type> begin(core_base& core, std::source_location where) {
+  eventual<type> begin(loop_core& core, std::source_location where) {
     if constexpr (std::is_same_v<returned, eventual<type>>) {
       eventual<type> e = call()();
       (void)eventual_access::state(e);  // throws if it is empty
@@ -200,8 +200,8 @@ auto eventual<T>::then(F&& f, std::source_location where) && {
 
 template <class T>
 template <class Executor, class F>
-requires(!detail::is_location<F>) auto eventual<T>::then(Executor& executor, F&& f,
-                                                         std::source_location where) && {
+  requires(!detail::is_location<F>)
+auto eventual<T>::then(Executor& executor, F&& f, std::source_location where) && {
   using function = detail::then_elsewhere<T, std::decay_t<F>, detail::executor_ref<Executor>>;
   return detail::combine_then<T, function>(
       *this, function{detail::executor_ref<Executor>(executor), std::forward<F>(f), where}, where);

@@ -56,13 +56,13 @@ struct all_of {
 
   std::tuple<part<Ts>...> parts{};
 
-  round_ptr make_round(core_base& core) const {
+  round_ptr make_round(loop_core& core) const {
     round_ptr r = round::make(core, sizeof...(Ts), round::ends::all_or_failed);
     std::apply([&r](const auto&... each) { (r->add(each.state()), ...); }, parts);
     return r;
   }
-  result_base* finish(std::size_t decided, outcome<type>& out, core_base&,
-                      std::source_location) noexcept {
+  call_base* finish(std::size_t decided, outcome<type>& out, loop_core&,
+                    std::source_location) noexcept {
     std::size_t n = 0;
     const auto failed = [&](auto& p) {
       if (n++ != decided || p.state().has_value()) return false;
@@ -90,13 +90,13 @@ struct range_of {
 
   std::vector<part<T>> parts;
 
-  round_ptr make_round(core_base& core) const {
+  round_ptr make_round(loop_core& core) const {
     round_ptr r = round::make(core, parts.size(), how);
     for (const part<T>& p : parts) r->add(p.state());
     return r;
   }
-  result_base* finish(std::size_t decided, outcome<type>& out, core_base&,
-                      std::source_location) noexcept {
+  call_base* finish(std::size_t decided, outcome<type>& out, loop_core&,
+                    std::source_location) noexcept {
     if (!parts[decided].state().has_value()) {
       out.set(parts[decided].state().error());
     } else {
@@ -124,7 +124,7 @@ struct range_of {
 };
 
 template <class T>
-core_base& core_of_first(const std::vector<eventual<T>>& all) {
+loop_core& core_of_first(const std::vector<eventual<T>>& all) {
   if (all.empty()) {
     throw std::invalid_argument(
         "loopbridge: when_all() and when_any() need at least one eventual; there is nothing to "
@@ -138,7 +138,7 @@ core_base& core_of_first(const std::vector<eventual<T>>& all) {
 template <class T, round::ends how>
 auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
   using body = range_of<T, how>;
-  core_base& core = core_of_first(all);
+  loop_core& core = core_of_first(all);
   body empty;
   empty.parts.resize(all.size());
   new_combination<typename body::type, body> made(core, where, std::move(empty));
@@ -158,7 +158,7 @@ auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
 template <class T, class... Ts>
 auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
     -> eventual<std::tuple<detail::member_t<T>, detail::member_t<Ts>...>> {
-  detail::core_base& core = detail::eventual_access::state(first).core();
+  detail::loop_core& core = detail::eventual_access::state(first).core();
   (static_cast<void>(detail::eventual_access::state(rest)), ...);
   using body = detail::all_of<T, Ts...>;
   detail::new_combination<typename body::type, body> made(

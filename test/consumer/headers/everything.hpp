@@ -17,7 +17,7 @@
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/results/then.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <loopbridge/uv/address.hpp>
 #include <loopbridge/uv/delay.hpp>
 #include <loopbridge/uv/error.hpp>
@@ -103,7 +103,7 @@ class everything {
     loopbridge::eventual<int> e = b_.submit([] { return 1; });
     e.wait();
     expect(e.wait_for(soon) && e.ready() && !e.error() && e, "ready");
-    const loopbridge::interruption never;
+    const loopbridge::interrupt_source never;
     const std::stop_source source;
     expect(e.get() == 1 && e.get_for(soon) == 1 && e.get(never) == 1, "get");
     expect(e.get_for(soon, source.get_token()) == 1, "get_for, stop_token");
@@ -279,9 +279,9 @@ class everything {
     }
     uv_run(&loop, UV_RUN_NOWAIT);
     expect(uv_loop_close(&loop) == 0, "adopt, closed");
-    expect(std::string(to_string(loopbridge::status::full)) == "full", "to_string");
+    expect(std::string(to_string(loopbridge::status::bridge_full)) == "bridge_full", "to_string");
     expect(loopbridge::default_bridge().call([] { return 1; }) == 1, "default_bridge");
-    expect(b_.stats().sleeps > 0 && !b_.stopped() && !b_.on_loop_thread(), "stopped");
+    expect(b_.stats().sleeps > 0 && !b_.stop_requested() && !b_.on_loop_thread(), "stopped");
     b_.stop();
     expect_throw<loopbridge::bridge_stopped>([&] { b_.post([] {}); }, "bridge_stopped");
     b_.stop_reentrant();

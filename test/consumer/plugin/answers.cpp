@@ -6,7 +6,7 @@
 #include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/results/then.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <loopbridge/uv/delay.hpp>
 #include <stdexcept>
 #include <string>

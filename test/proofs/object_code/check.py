@@ -46,14 +46,13 @@ NEVER_RETURN = {"abort", "__stack_chk_fail", "_ZSt9terminatev", "_Unwind_Resume"
 # The virtual functions that handlers call. Such a call is known by the place in a vtable alone, so
 # one of another function in the same place would be taken for these.
 VIRTUAL = {
-    "_ZTVN10loopbridge6detail4coreE": ["4core4ringE", "4core16handler_may_waitE"],
-    "_ZTVN10loopbridge6detail12_GLOBAL__N_19self_pipeE": ["4ringE", "16handler_may_waitE"],
+    "_ZTVN10loopbridge6detail12_GLOBAL__N_118wakeup_fd_doorbellE": ["4ringE", "16handler_may_waitE"],
     "_ZTVN10loopbridge6detail12_GLOBAL__N_117uv_async_doorbellE": ["4ringE",
                                                                     "16handler_may_waitE"],
 }
 # If the walk does not come here, it does not do what it says.
 MUST_REACH = ["reentrant_state4fireE", "reentrant_state13fire_and_waitE", "completion4waitE",
-              "futex_wake_allE", "4core4ringE", "self_pipe4ringE", "uv_async_doorbell4ringE",
+              "futex_wake_allE", "9loop_core4ringE", "wakeup_fd_doorbell4ringE", "uv_async_doorbell4ringE",
               "4core14stop_reentrantE", "queue_base4wakeE", "log_sink4takeE", "write_log_textE"]
 # unsafe.cpp: what each function must be blamed for.
 MUST_FIND = {

@@ -23,7 +23,7 @@ void handler_stop(loopbridge::bridge& b) noexcept {
   b.stop_reentrant();
 }
 bool handler_stopped(const loopbridge::bridge& b) noexcept {
-  return b.stopped();
+  return b.stop_requested();
 }
 bool handler_on_loop_thread(const loopbridge::bridge& b) noexcept {
   return b.on_loop_thread();
@@ -70,16 +70,16 @@ std::uint64_t handler_dropped(const loopbridge::log_sink& l) noexcept {
   return l.dropped();
 }
 
-status handler_submit(detail::core_base& c, detail::node& n) noexcept {
+status handler_submit(detail::loop_core& c, detail::operation& n) noexcept {
   return c.submit(n);
 }
-bool handler_push(detail::submission_list<detail::node>& l, detail::node& n) noexcept {
+bool handler_push(detail::submission_list<detail::operation>& l, detail::operation& n) noexcept {
   return l.push(n);
 }
-bool handler_close(detail::submission_list<detail::node>& l) noexcept {
+bool handler_close(detail::submission_list<detail::operation>& l) noexcept {
   return l.close() && l.closed();
 }
-void handler_wake(detail::core_base& c) noexcept {
+void handler_wake(detail::loop_core& c) noexcept {
   c.wake();
 }
 bool handler_claim_and_release(detail::slot_pool<detail::reentrant_post>& p) noexcept {
@@ -93,7 +93,7 @@ bool handler_wait(detail::completion& c, const detail::process_mark& process) no
 bool handler_publish(detail::completion& c) noexcept {
   return c.publish(detail::completion::running, true);
 }
-bool handler_process(const detail::core_base& c) noexcept {
+bool handler_process(const detail::loop_core& c) noexcept {
   return c.is_this_process() && c.on_loop_thread() && c.is_closed();
 }
 }

@@ -52,7 +52,7 @@ inline destroy()
   fi
 }
 
-/* result_base::complete */
+/* call_base::complete */
 inline complete(from)
 {
   publish(from, LOOP_GONE, was);
@@ -63,14 +63,14 @@ inline complete(from)
   was = 0
 }
 
-/* result_base::fail_waiting */
+/* call_base::fail_waiting */
 inline complete_waiting()
 {
   set_outcome();
   complete(WAITING)
 }
 
-/* result_base::cancel */
+/* call_base::cancel */
 inline cancel()
 {
   try_claim_queued(ok);
@@ -143,7 +143,7 @@ active proctype owner()
   use_handle(0);
   users--;
   users == 0; /* whoever drops it must have it alone */
-  release(HANDLE_GONE, LOOP_GONE, ok); /* result_base::drop_handle */
+  release(HANDLE_GONE, LOOP_GONE, ok); /* call_base::drop_handle */
   if
   :: ok -> destroy()
   :: else
@@ -194,7 +194,7 @@ inline refuse_call()
   fi
 }
 
-/* result_base::start */
+/* call_base::start */
 inline start()
 {
   try_start(ok);

@@ -11,7 +11,7 @@ byte claimed;       /* deferred_base::claim_ */
 byte link;          /* deferred_base::link_ */
 byte deferred_refs; /* deferred_base::refs_ */
 bool registered;      /* it is in the register */
-bool source;        /* result_base::source_: the call holds it */
+bool source;        /* call_base::source_: the call holds it */
 bool closed;        /* the submission list is */
 bool posted;        /* the deferred is in the submission list, as a node */
 
@@ -33,7 +33,7 @@ inline claim(as, ok)
   }
 }
 
-/* core_base::unregister, by who holds the turn: runs the cancel hook if that is owed */
+/* loop_core::unregister, by who holds the turn: runs the cancel hook if that is owed */
 inline unregister()
 {
   if
@@ -49,7 +49,7 @@ inline unregister()
   fi
 }
 
-/* core_base::unregister_later. When the loop does so itself, in wait_for_answer, it finds the node later. */
+/* loop_core::unregister_later. When the loop does so itself, in wait_for_answer, it finds the node later. */
 inline unregister_later()
 {
   atomic { touch_deferred(); deferred_refs++ };
@@ -67,11 +67,11 @@ inline run_posted_deferred()
   release_deferred()
 }
 
-/* result_base::wait_for_answer */
+/* call_base::wait_for_answer */
 inline wait_for_answer()
 {
   source = true;
-  atomic { deferred_refs++; registered = true }; /* core_base::register_deferred */
+  atomic { deferred_refs++; registered = true }; /* loop_core::register_deferred */
   atomic { /* completion::start_waiting */
     touch();
     assert(phase(word) == RUNNING);

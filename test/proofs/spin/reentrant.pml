@@ -39,7 +39,7 @@ byte firing = THREADS + 1; /* who is yet to fire */
 
 #include "completion_word.pml"
 
-/* core_base::submit */
+/* loop_core::submit */
 inline submit_node(node, ok)
 {
   atomic {

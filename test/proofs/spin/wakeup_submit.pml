@@ -1,4 +1,4 @@
-/* The submitter's side: submission_list::push, inbox::wake and mark_rung, core_base::ring. */
+/* The submitter's side: submission_list::push, inbox::wake and mark_rung, loop_core::ring. */
 
 #ifdef SPLIT_PUBLISH
 /* Exchange, then link, as Vyukov's queues do. The taker, which begins with the oldest node, waits
@@ -82,7 +82,7 @@ inline wake()
 #endif
 }
 
-/* core_base::ring */
+/* loop_core::ring */
 inline ring()
 {
 #ifdef MARK_BEFORE_WRITE
@@ -126,7 +126,7 @@ inline renumber()
 bool pending;
 #endif
 
-/* core_base::submit */
+/* loop_core::submit */
 inline submit(n, ok)
 {
 #ifdef WAKE_IF_EMPTY

@@ -96,17 +96,17 @@ WEAK_SCENARIO("what a thread did before it fired is seen by the firing that coun
 }
 
 WEAK_SCENARIO("what is taken from a list shows what its pusher did before") {
-  struct item final : loopbridge::detail::node {
-    loopbridge::detail::result_base* run(loopbridge::detail::core_base&) noexcept override {
+  struct item final : loopbridge::detail::operation {
+    loopbridge::detail::call_base* run(loopbridge::detail::loop_core&) noexcept override {
       return nullptr;
     }
-    loopbridge::detail::result_base* refuse(loopbridge::detail::core_base&) noexcept override {
+    loopbridge::detail::call_base* refuse(loopbridge::detail::loop_core&) noexcept override {
       return nullptr;
     }
     weak::plain<int> written{0};
   };
   std::array<item, 2> items;
-  loopbridge::detail::submission_list<loopbridge::detail::node> list;
+  loopbridge::detail::submission_list<loopbridge::detail::operation> list;
   const auto push = [&](item& i) {
     i.written = 1;
     require(list.push(i), "refused");

@@ -189,8 +189,7 @@ void futex_sleep(const void* word, const std::function<std::uint32_t()>& newest,
   if (newest() != expected) return;
   sleeper own{word, false};
   state.sleepers.push_back(&own);
-  const bool woken = block(
-      "the end of a call", [&own] { return own.woken; }, has_end);
+  const bool woken = block("the end of a call", [&own] { return own.woken; }, has_end);
   std::erase(state.sleepers, &own);
   if (!woken) state.passed = std::max(state.passed, end);
 }

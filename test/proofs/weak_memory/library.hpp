@@ -72,8 +72,8 @@ using ::weak::weak_clock;
 #include "../../../src/errors.cpp"
 #include "../../../src/handlers/reentrant.cpp"
 #include "../../../src/loop/capacity.cpp"
-#include "../../../src/loop/core_base.cpp"
 #include "../../../src/loop/firing_register.cpp"
+#include "../../../src/loop/loop_core.cpp"
 #include "../../../src/loop/loop_handles.cpp"
 #include "../../../src/loop/own_thread.cpp"
 #include "../../../src/loop/reports.cpp"
@@ -86,7 +86,7 @@ using ::weak::weak_clock;
 #include "../../../src/results/gathering.cpp"
 #include "../../../src/sync/completion.cpp"
 #include "../../../src/sync/futex.cpp"
-#include "../../../src/sync/interruption_flag.cpp"
+#include "../../../src/sync/interrupt_flag.cpp"
 #include "loopbridge/loopbridge.hpp"
 
 namespace loopbridge::detail {
@@ -98,7 +98,7 @@ bool run_at_thread_end(at_thread_end&) noexcept {
 thread_of_ours::thread_of_ours() noexcept = default;
 thread_of_ours::~thread_of_ours() = default;
 void reserve_stop_at_thread_end() {}
-void stop_at_thread_end(core_base&) noexcept {}
+void stop_at_thread_end(loop_core&) noexcept {}
 
 // Slabs have a test of their own, on threads.
 void* allocate_block(std::size_t size, std::pmr::memory_resource*) {
@@ -201,13 +201,13 @@ std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexc
 
 // A watchdog has locks only; there is none here.
 struct watchdog::thread {};
-watchdog::watchdog(core_base& core, const watchdog_options& opts, std::size_t)
+watchdog::watchdog(loop_core& core, const watchdog_options& opts, std::size_t)
     : core_(core), opts_(opts) {}
 watchdog::~watchdog() = default;
 void watchdog::end() noexcept {}
 void watchdog::join() noexcept {}
-void watched_call::begin(std::source_location) noexcept {}
-void watched_call::end() noexcept {}
+void running_callable::begin(std::source_location) noexcept {}
+void running_callable::end() noexcept {}
 
 /// A descriptor that the loop polls: the write keeps no state.
 class weak_doorbell final : public doorbell_base {

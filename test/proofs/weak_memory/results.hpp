@@ -76,7 +76,7 @@ WEAK_SCENARIO("an answer is read by another thread than the one that submitted")
 
 WEAK_SCENARIO("an interruption ends a wait whenever it comes, and an answer does as well") {
   loopbridge::bridge bridge(weak::asleep());
-  loopbridge::interruption stop;
+  loopbridge::interrupt_source stop;
   loopbridge::completer<int> done;
   auto answer = bridge.submit([&] { return done.get_deferred(); });
   const unsigned other = weak::start([&] { stop.trip(); });

@@ -112,7 +112,7 @@ WEAK_SCENARIO("handles outlive the bridge; a firing is run, reported or refused"
   unsigned other;
   weak::tally firings;
   weak::tally reports;
-  status posted = status::stopped;
+  status posted = status::bridge_stopped;
   {
     loopbridge::bridge bridge(
         {.spin = loopbridge::spinning::off,

@@ -16,9 +16,9 @@ using loopbridge::detail::wait_vertex;
 using weak::require;
 
 /// A core as the graph knows it: a thread that runs a loop. There is no loop.
-class loop_in_name final : public loopbridge::detail::core_base {
+class loop_in_name final : public loopbridge::detail::loop_core {
  public:
-  loop_in_name() : core_base(loopbridge::loop_ref(nullptr), nullptr, nullptr, nullptr) {
+  loop_in_name() : loop_core(loopbridge::loop_ref(nullptr), nullptr, nullptr, nullptr) {
     name_ = "loop";
   }
   void is_adopted() { run_on_any_thread(); }

@@ -29,7 +29,7 @@ struct loop_handler {
   bool stops = false;
 
   bool done(const loopbridge::bridge& b, const tally& t) const {
-    return stops ? b.stopped() : t.nested_ran == runs;
+    return stops ? b.stop_requested() : t.nested_ran == runs;
   }
 };
 inline constexpr loop_handler handlers[] = {
@@ -71,7 +71,7 @@ class mixed_calls {
 };
 
 inline const char* name_of(loopbridge::doorbell kind) {
-  return kind == loopbridge::doorbell::self_pipe ? "self_pipe" : "uv_async";
+  return kind == loopbridge::doorbell::wakeup_fd ? "wakeup_fd" : "uv_async";
 }
 
 inline void print_and_check(const std::string& scenario, const report& r) {

@@ -52,7 +52,7 @@ const handler stops{.name = "stops",
                     .run =
                         [](stepped_bridge& s) {
                           s.bridge->stop_reentrant();
-                          return s.bridge->stopped() ? status::accepted : status::timed_out;
+                          return s.bridge->stop_requested() ? status::accepted : status::timed_out;
                         },
                     .stops = true,
                     .uses_bridge = true};
@@ -67,7 +67,7 @@ const handler stops_and_sees_the_end{
             if (std::chrono::steady_clock::now() > until) return status::timed_out;
             std::this_thread::yield();
           }
-          return s.fired->post() == status::stopped ? status::accepted : status::timed_out;
+          return s.fired->post() == status::bridge_stopped ? status::accepted : status::timed_out;
         },
     .waits = true,
     .stops = true,

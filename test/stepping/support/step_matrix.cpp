@@ -139,7 +139,7 @@ void row::judge(bool visited) {
 void row::handle_by_a_signal() {
   static row* signalled;
   signalled = this;
-  struct sigaction how {};
+  struct sigaction how{};
   how.sa_handler = [](int) { signalled->handle(*signalled->first_); };
   sigaction(SIGUSR1, &how, nullptr);
   raise(SIGUSR1);
@@ -186,7 +186,7 @@ void row::sweep(const handler& first, const handler* second) {
   first_ = &first;
   second_ = second;
   scenario_ = std::string(operation_.name) + ", " +
-              (kind_ == doorbell::self_pipe ? "self_pipe" : "uv_async") + ", " + name_of(state_) +
+              (kind_ == doorbell::wakeup_fd ? "wakeup_fd" : "uv_async") + ", " + name_of(state_) +
               ", handler " + first.name;
   if (second != nullptr) scenario_ += std::string(" < ") + second->name;
   report_ = {};
@@ -233,8 +233,8 @@ bool is_left_out(const handler& h, bool may_wait, loop_is state) {
 }  // namespace
 
 void step_through(const operation& o, const std::vector<const handler*>& handlers) {
-  for (const auto kind : {doorbell::self_pipe, doorbell::uv_async}) {
-    const bool may_wait = kind == doorbell::self_pipe;
+  for (const auto kind : {doorbell::wakeup_fd, doorbell::uv_async}) {
+    const bool may_wait = kind == doorbell::wakeup_fd;
     if (o.needs_waiting_handlers && !may_wait) continue;
     for (const loop_is state : o.states) {
       row swept(o, kind, state);
@@ -249,7 +249,7 @@ void step_through(const operation& o, const std::vector<const handler*>& handler
 
 void step_through_pairs(const operation& o, loop_is state, const handler& first,
                         const handler& second) {
-  row(o, doorbell::self_pipe, state).sweep(first, &second);
+  row(o, doorbell::wakeup_fd, state).sweep(first, &second);
 }
 
 }  // namespace stepping

@@ -32,7 +32,8 @@ struct operation {
   bool stops = false;                   ///< ends the bridge
   bool needs_waiting_handlers = false;  ///< itself for the self-pipe only
   bool bridge_may_go = false;           ///< so that handlers may use only what outlives it
-  /// It blocks signals for moments (platform::signals_blocked): handlers come by one, and perhaps later.
+  /// It blocks signals for moments (platform::signals_blocked): handlers come by one, and perhaps
+  /// later.
   bool blocks_signals = false;
 };
 extern const operation post_reentrant;

@@ -92,7 +92,7 @@ struct trap_handler {
     now->nested_();
   }
   static void install() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_sigaction = on_trap;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;  // what it calls may be stepped, too
     if (sigaction(SIGTRAP, &action, nullptr) != 0) throw std::runtime_error("sigaction");

@@ -45,8 +45,8 @@ inline constexpr unsigned longest_stepped = 450;
 class call {
  public:
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, call>) call(F&& f)
-  noexcept  // NOLINT: implicit
+    requires(!std::is_same_v<std::remove_cvref_t<F>, call>)
+  call(F&& f) noexcept  // NOLINT: implicit
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
         invoke_([](void* g) { (*static_cast<std::remove_reference_t<F>*>(g))(); }) {}
   void operator()() const { invoke_(object_); }

@@ -84,7 +84,7 @@ void for_each_boundary(report& r, const path& way, const thinning& wanted, const
 void expect_progress(const std::string& scenario) {
   if (std::strncmp(scenario_in_progress, scenario.c_str(), sizeof(scenario_in_progress) - 1) != 0) {
     std::strncpy(scenario_in_progress, scenario.c_str(), sizeof(scenario_in_progress) - 1);
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) {
       static constexpr char what[] = "\nno progress for a minute: ";
       (void)!write(STDERR_FILENO, what, sizeof(what) - 1);

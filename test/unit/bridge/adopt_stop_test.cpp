@@ -122,7 +122,7 @@ TEST_CASE("a stop in a uv_run that a call nested follows that call") {
   b.post([&](loopbridge::loop_ref loop) {
     app.in_a_callback(stop_it);
     uv_run(loop, UV_RUN_DEFAULT);
-    still_answers = b.stopped();
+    still_answers = b.stop_requested();
   });
   uv_run(&app.loop, UV_RUN_DEFAULT);
   CHECK(still_answers);

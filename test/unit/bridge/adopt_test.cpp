@@ -220,7 +220,9 @@ TEST_CASE("a bridge to an adopted loop leaves the program's handles alone") {
   loopbridge::options opts = support::with_each_doorbell();
   opts.on_open_handle = [&](const loopbridge::open_handle&) { ++reported; };
   app.keep_alive();
-  { bridge b = bridge::adopt(&app.loop, opts); }
+  {
+    bridge b = bridge::adopt(&app.loop, opts);
+  }
   CHECK(reported == 0);
   CHECK(app.is_kept_alive());
   uv_run(&app.loop, UV_RUN_NOWAIT);

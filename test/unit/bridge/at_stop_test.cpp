@@ -51,7 +51,7 @@ TEST_CASE("by then queued calls have run, and every waiter is released") {
   b.at_stop([&] { order += waiting.ready() ? "r" : "-"; });
   b.post([&] { order += "q"; });
   std::thread stopper([&]() noexcept { b.stop(); });
-  while (!b.stopped()) std::this_thread::yield();
+  while (!b.stop_requested()) std::this_thread::yield();
   held.open();
   stopper.join();
   CHECK(order == "qr");

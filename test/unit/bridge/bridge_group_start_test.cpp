@@ -29,7 +29,9 @@ loopbridge::options counting(std::atomic<int>& exits) {
 }  // namespace
 
 TEST_CASE("a group of which one loop cannot start leaves nothing behind") {
-  { const bridge warm; }
+  {
+    const bridge warm;
+  }
   for (int failing = 0; failing < 3; ++failing) {
     CAPTURE(failing);
     const auto before = support::resources::in_use();
@@ -48,7 +50,9 @@ TEST_CASE("a group of which one loop cannot start leaves nothing behind") {
 
 TEST_CASE("a group that gets no thread, descriptor or loop for the n-th throws, as a bridge does" *
           doctest::skip(support::has_tsan)) {
-  { const bridge warm; }
+  {
+    const bridge warm;
+  }
   for (const char* const call : {"pthread_create", "uv_loop_init"}) {
     for (long failing = 1; failing <= 3; ++failing) {
       CAPTURE(failing);

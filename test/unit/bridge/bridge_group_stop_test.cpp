@@ -36,7 +36,8 @@ loopbridge::options counting(std::atomic<int>& exits) {
 }
 
 bool all_stopped(bridge_group& group) {
-  return std::all_of(group.begin(), group.end(), [](const bridge& b) { return b.stopped(); });
+  return std::all_of(group.begin(), group.end(),
+                     [](const bridge& b) { return b.stop_requested(); });
 }
 
 /// A call whose answer never comes by itself.
@@ -84,7 +85,7 @@ TEST_CASE("law 1: of calls that come while a group stops each runs once, or is r
       group.stop();
       CHECK(ran + int(log.size()) == accepted);
       if (policy == queued_calls::run) CHECK(log.size() == 0);
-      CHECK(group.next().try_post([] {}) == status::stopped);
+      CHECK(group.next().try_post([] {}) == status::bridge_stopped);
       CHECK_THROWS_AS(group.next().call([] {}), bridge_stopped);
     }
   }
@@ -142,7 +143,7 @@ TEST_CASE("all loops are told to stop before any is waited for, by stop() and th
     support::held_loop last(*loops[2]);
     std::jthread stopper([&]() noexcept { by_destructor ? group.reset() : group->stop(); });
     // Neither can have been waited for: they are held.
-    CHECK(comes_true([&] { return loops[0]->stopped() && loops[2]->stopped(); }));
+    CHECK(comes_true([&] { return loops[0]->stop_requested() && loops[2]->stop_requested(); }));
     first.release();
     last.release();
   }

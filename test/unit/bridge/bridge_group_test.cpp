@@ -174,8 +174,8 @@ TEST_CASE("a signal handler submits to a group, by every choice") {
   bridge_group made(2);
   group = &made;
   ran = refused = 0;
-  struct sigaction action {};
-  struct sigaction before {};
+  struct sigaction action{};
+  struct sigaction before{};
   action.sa_handler = [](int) {
     const auto count = [] { ++ran; };
     for (const status s :

@@ -99,7 +99,9 @@ TEST_CASE("short of descriptors an adopted loop throws or is adopted, and stays 
 
 TEST_CASE("bridges that come and go leave no descriptor and no thread") {
   const options opts = support::with_each_doorbell();
-  { const bridge first(opts); }  // libuv's own descriptors
+  {
+    const bridge first(opts);
+  }  // libuv's own descriptors
   const auto fds = open_descriptors();
   const int running = threads();
   for (int i = 0; i < 20; ++i) {

@@ -50,20 +50,20 @@ TEST_CASE("an idle bridge stops, started just now or long asleep") {
 TEST_CASE("a stopped bridge refuses everything") {
   const support::watchdog dog;
   bridge b(support::with_each_doorbell());
-  CHECK_FALSE(b.stopped());
+  CHECK_FALSE(b.stop_requested());
   b.stop();
-  CHECK(b.stopped());
+  CHECK(b.stop_requested());
   bool ran = false;
   const auto f = [&] { ran = true; };
   CHECK_THROWS_AS(b.post(f), bridge_stopped);
   CHECK_THROWS_AS(b.call(f), bridge_stopped);
   CHECK_THROWS_AS(b.call_for(generous, f), bridge_stopped);
   CHECK_THROWS_AS((void)b.submit(f), bridge_stopped);
-  CHECK(b.try_post(f) == status::stopped);
-  CHECK(b.post_reentrant([] {}) == status::stopped);
+  CHECK(b.try_post(f) == status::bridge_stopped);
+  CHECK(b.post_reentrant([] {}) == status::bridge_stopped);
   loopbridge::reentrant_call late(b, f);
-  CHECK(late.post() == status::stopped);
-  CHECK(late.call_for(generous) == status::stopped);
+  CHECK(late.post() == status::bridge_stopped);
+  CHECK(late.call_for(generous) == status::bridge_stopped);
   CHECK_FALSE(b.on_loop_thread());
   CHECK_FALSE(ran);
 }
@@ -95,7 +95,7 @@ TEST_CASE("a stop in a call returns at once, and the bridge ends by itself") {
   const bool stopped = b.call_for(generous, [&] {
     b.stop();
     b.stop();
-    return b.stopped();
+    return b.stop_requested();
   });
   CHECK(stopped);
   CHECK(exited.wait());
@@ -116,8 +116,7 @@ TEST_CASE("a stop in a callback of libuv's ends the bridge") {
   SUBCASE("a timer") {
     b.call_for(generous, [&](loopbridge::loop_ref loop) {
       uv_timer_init(loop, &timer);
-      uv_timer_start(
-          &timer, [](uv_timer_t* t) { static_cast<bridge*>(t->data)->stop(); }, 1, 0);
+      uv_timer_start(&timer, [](uv_timer_t* t) { static_cast<bridge*>(t->data)->stop(); }, 1, 0);
     });
   }
   SUBCASE("a prepare handle that runs before ours") {
@@ -142,7 +141,7 @@ TEST_CASE("a stop by a handler ends the bridge, whoever is awaited") {
   bridge b(telling_end(exited));
   support::catch_up(b);
   b.stop_reentrant();
-  CHECK(b.stopped());
+  CHECK(b.stop_requested());
   CHECK(exited.wait());
   b.stop_reentrant();
   b.stop();
@@ -169,7 +168,7 @@ TEST_CASE("uv_stop() by the program is a stop") {
   const auto waiting = b.submit([d = done.get_deferred()]() mutable { return std::move(d); });
   b.post([](loopbridge::loop_ref loop) { uv_stop(loop); });
   CHECK(exited.wait());
-  CHECK(b.stopped());
+  CHECK(b.stop_requested());
   CHECK_THROWS_AS(waiting.get_for(generous), bridge_stopped);
   CHECK_THROWS_AS(b.post([] {}), bridge_stopped);
 }
@@ -205,11 +204,11 @@ TEST_CASE("a bridge that was moved from is empty, and says so") {
   CHECK_THROWS_AS(a.call_for(generous, [] {}), loopbridge::no_state);
   CHECK_THROWS_AS(a.stop(), loopbridge::no_state);
   CHECK_THROWS_AS(loopbridge::reentrant_call(a, [] {}), loopbridge::no_state);
-  CHECK(a.try_post([] {}) == status::stopped);
-  CHECK(a.post_reentrant([] {}) == status::stopped);
-  CHECK(a.post_reentrant([](int) {}, 1) == status::stopped);
+  CHECK(a.try_post([] {}) == status::bridge_stopped);
+  CHECK(a.post_reentrant([] {}) == status::bridge_stopped);
+  CHECK(a.post_reentrant([](int) {}, 1) == status::bridge_stopped);
   a.stop_reentrant();
-  CHECK(a.stopped());
+  CHECK(a.stop_requested());
   CHECK_FALSE(a.on_loop_thread());
 }
 
@@ -233,7 +232,7 @@ TEST_CASE("handles outlive the bridge") {
   b.reset();
   CHECK(answer.get_for(generous) == 5);
   CHECK_FALSE(answer.cancel());
-  CHECK(call.post() == status::stopped);
+  CHECK(call.post() == status::bridge_stopped);
 }
 
 TEST_CASE("in a forked child every function refuses, and a new bridge works" *
@@ -264,7 +263,9 @@ TEST_CASE("in a forked child every function refuses, and a new bridge works" *
           if (!wrong([&] { answer.get(); })) return 10;
           if (answer.cancel() || answer.ready()) return 11;
           b->stop_reentrant();
-          { const auto dropped = std::move(answer); }
+          {
+            const auto dropped = std::move(answer);
+          }
           b.reset();
           bridge fresh;
           if (fresh.call_for(generous, [] { return 4; }) != 4) return 12;

@@ -6,7 +6,7 @@
 #include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <loopbridge/uv/delay.hpp>
 #include <memory>
 #include <optional>
@@ -117,8 +117,7 @@ TEST_CASE("in a callback of libuv's") {
   uv_timer_t timer;
   s.b->call([&](loop_ref l) {
     uv_timer_init(l, &timer);
-    uv_timer_start(
-        &timer, [](uv_timer_t* t) { close_all(t->loop); }, 0, 0);
+    uv_timer_start(&timer, [](uv_timer_t* t) { close_all(t->loop); }, 0, 0);
   });
   s.check_end();
   CHECK(s.is_let_go());
@@ -202,6 +201,6 @@ TEST_CASE("on a manual_bridge's loop") {
   auto later = submit_after(m.bridge(), 1h, [] {});
   m.bridge().post([](loop_ref l) { close_all(l); });
   m.run_until_idle();
-  CHECK(m.bridge().stopped());
+  CHECK(m.bridge().stop_requested());
   CHECK_THROWS_AS(later.get(), bridge_stopped);
 }

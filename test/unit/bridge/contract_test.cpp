@@ -4,7 +4,7 @@
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/results/then.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <memory>
 #include <optional>
 #include <stdexcept>

@@ -90,7 +90,7 @@ std::atomic<bool> waiter_was_told{false};
 
 struct older {
   ~older() {
-    const bool stopped = default_bridge().try_post([] {}) == status::stopped;
+    const bool stopped = default_bridge().try_post([] {}) == status::bridge_stopped;
     const bool told = support::comes_true([] { return waiter_was_told.load(); });
     _exit(stopped && told && younger_found_it_at_work ? own_code : 1);
   }
@@ -134,7 +134,7 @@ TEST_CASE("a call on its loop may end the process") {
 TEST_CASE("a stop is for all who use it, and for good") {
   CHECK(in_child([] {
           default_bridge().stop();
-          return default_bridge().try_post([] {}) == status::stopped ? 0 : 1;
+          return default_bridge().try_post([] {}) == status::bridge_stopped ? 0 : 1;
         }) == 0);
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("in a forked child it refuses, until it is made anew there") {
 
 namespace {
 struct looks_at_exit {
-  ~looks_at_exit() { _exit(default_bridge().stopped() ? own_code : 1); }
+  ~looks_at_exit() { _exit(default_bridge().stop_requested() ? own_code : 1); }
 };
 }  // namespace
 
@@ -179,7 +179,8 @@ TEST_CASE("options are for its making, and later an error that says so") {
           bridge& b = default_bridge(opts);
           if (&default_bridge() != &b) return 1;
           const bool bounded = b.call([&b] {
-            return b.try_post([] {}) == status::accepted && b.try_post([] {}) == status::full;
+            return b.try_post([] {}) == status::accepted &&
+                   b.try_post([] {}) == status::bridge_full;
           });
           if (!bounded) return 2;
           return is_misuse([] { default_bridge(options()); }, "comes too late") ? 0 : 3;

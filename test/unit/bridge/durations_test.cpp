@@ -11,7 +11,7 @@
 #include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <loopbridge/uv/delay.hpp>
 #include <ratio>
 #include <stdexcept>
@@ -143,7 +143,7 @@ TEST_CASE("who waits for room, or for the log, takes them so too") {
   loopbridge::log_options opts;
   opts.writer.write = [](const loopbridge::log_line&) {};
   loopbridge::log_sink log(opts);
-  with_each_nothing([&](auto d) { CHECK(log.flush(d) != status::stopped); });
+  with_each_nothing([&](auto d) { CHECK(log.flush(d) != status::bridge_stopped); });
   with_each_for_ever([&](auto d) { CHECK(log.flush(d) != status::timed_out); });
 }
 

@@ -47,8 +47,7 @@ TEST_CASE("handles left open are reported by type, and closed") {
     bridge b(opts);
     b.call_for(generous, [&](loop_ref loop) {
       uv_timer_init(loop, &timer);
-      uv_timer_start(
-          &timer, [](uv_timer_t*) {}, 1000000, 0);
+      uv_timer_start(&timer, [](uv_timer_t*) {}, 1000000, 0);
       uv_tcp_init(loop, &tcp);
     });
   }

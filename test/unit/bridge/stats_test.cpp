@@ -62,9 +62,9 @@ TEST_CASE("every call that ran is counted, of whatever kind, once") {
   CHECK(s.refused == 0);
   CHECK(s.queued == 0);
   CHECK_THROWS_AS(b.post([] {}), loopbridge::bridge_stopped);
-  CHECK(b.try_post([] {}) == status::stopped);
-  CHECK(b.post_reentrant([] {}) == status::stopped);
-  CHECK(prepaid.post() == status::stopped);
+  CHECK(b.try_post([] {}) == status::bridge_stopped);
+  CHECK(b.post_reentrant([] {}) == status::bridge_stopped);
+  CHECK(prepaid.post() == status::bridge_stopped);
   CHECK(b.stats().refused == 4);
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("sums hold: accepted is run, cancelled, stopped or queued") {
     const support::held_loop held(b);
     std::vector<loopbridge::eventual<void>> kept;
     for (int n = 0; n < 10; ++n) kept.push_back(b.submit([] {}));
-    CHECK(b.try_post([] {}) == status::full);
+    CHECK(b.try_post([] {}) == status::bridge_full);
     for (int n = 5; n < 8; ++n) CHECK(kept[static_cast<std::size_t>(n)].cancel());
     const statistics s = b.stats();
     CHECK(s.accepted == 11);  // with the one that holds the loop
@@ -160,7 +160,7 @@ TEST_CASE("what a bridge with a capacity refuses because it has stopped is not q
   bridge b(opts);
   b.call([] {});
   b.stop();
-  for (int n = 0; n < 3; ++n) CHECK(b.try_post([] {}) == status::stopped);
+  for (int n = 0; n < 3; ++n) CHECK(b.try_post([] {}) == status::bridge_stopped);
   const statistics s = b.stats();
   CHECK(s.queued == 0);
   CHECK(s.accepted == 1);

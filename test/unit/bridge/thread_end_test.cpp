@@ -76,14 +76,14 @@ TEST_CASE("a bridge may stop when the thread ends that made it, and releases who
     (void)waits.wait();
   });
   REQUIRE(made.wait());
-  CHECK_FALSE(b->stopped());
+  CHECK_FALSE(b->stop_requested());
   std::thread waiter([&]() noexcept {
     waits.open();
     CHECK_THROWS_AS(answer->get_for(generous), loopbridge::bridge_stopped);
   });
   maker.join();
   waiter.join();
-  CHECK(b->stopped());
+  CHECK(b->stop_requested());
 }
 
 TEST_CASE("without the option it goes on") {
@@ -105,7 +105,7 @@ TEST_CASE("an adopted loop's bridge stops, too") {
   support::app_loop app;
   std::optional<bridge> b;
   std::thread([&]() noexcept { b = bridge::adopt(&app.loop, ends_with_its_thread()); }).join();
-  CHECK(b->stopped());
+  CHECK(b->stop_requested());
   uv_run(&app.loop, UV_RUN_NOWAIT);
 }
 

@@ -4,7 +4,7 @@
 #include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -45,18 +45,18 @@ TEST_CASE("a call that is submitted for later runs when the time has passed, and
 TEST_CASE("it may take the loop, fail, and return what comes later") {
   bridge b;
   CHECK(submit_after(b, 1ms, [](loopbridge::loop_ref loop) {
-           return loop.get() ? 3 : 0;
-         }).get_for(generous) == 3);
+          return loop.get() ? 3 : 0;
+        }).get_for(generous) == 3);
   CHECK(*submit_after(b, 0ms, [p = std::make_unique<int>(4)]() mutable {
-            return std::move(p);
-          }).get_for(generous) == 4);
+           return std::move(p);
+         }).get_for(generous) == 4);
   CHECK(submit_after(b, -1h, []() -> task<int> { co_return 5; }).get_for(generous) == 5);
   CHECK(submit_after(b, 1us, [] {
-           completer<int> c;
-           auto d = c.get_deferred();
-           c.resolve(6);
-           return d;
-         }).get_for(generous) == 6);
+          completer<int> c;
+          auto d = c.get_deferred();
+          c.resolve(6);
+          return d;
+        }).get_for(generous) == 6);
   CHECK_THROWS_WITH_AS(submit_after(b, 1ms, [] { throw std::runtime_error("late"); }).get(), "late",
                        std::runtime_error);
 }

@@ -24,7 +24,7 @@ using support::here;
 
 template <class E>
 constexpr bool is_ours =
-    std::is_base_of_v<loopbridge::error, E>&& std::is_base_of_v<std::runtime_error, E>;
+    std::is_base_of_v<loopbridge::error, E> && std::is_base_of_v<std::runtime_error, E>;
 
 template <class E>
 doctest::String message_of(failure f, std::source_location where) {
@@ -111,8 +111,8 @@ TEST_CASE("every status is turned into its error, but for the two that are none"
   using loopbridge::throw_unless_ok;
   CHECK_NOTHROW(throw_unless_ok(status::accepted));
   CHECK_NOTHROW(throw_unless_ok(status::answered));
-  CHECK_THROWS_AS(throw_unless_ok(status::stopped), loopbridge::bridge_stopped);
-  CHECK_THROWS_AS(throw_unless_ok(status::full), loopbridge::bridge_full);
+  CHECK_THROWS_AS(throw_unless_ok(status::bridge_stopped), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS(throw_unless_ok(status::bridge_full), loopbridge::bridge_full);
   CHECK_THROWS_AS(throw_unless_ok(status::exhausted), loopbridge::exhausted);
   CHECK_THROWS_AS(throw_unless_ok(status::wrong_process), loopbridge::wrong_process);
   CHECK_THROWS_AS(throw_unless_ok(status::timed_out), loopbridge::timed_out);
@@ -128,8 +128,8 @@ TEST_CASE("every status is turned into its error, but for the two that are none"
 TEST_CASE("every status has its name") {
   CHECK(std::strcmp(to_string(status::accepted), "accepted") == 0);
   CHECK(std::strcmp(to_string(status::answered), "answered") == 0);
-  CHECK(std::strcmp(to_string(status::stopped), "stopped") == 0);
-  CHECK(std::strcmp(to_string(status::full), "full") == 0);
+  CHECK(std::strcmp(to_string(status::bridge_stopped), "bridge_stopped") == 0);
+  CHECK(std::strcmp(to_string(status::bridge_full), "bridge_full") == 0);
   CHECK(std::strcmp(to_string(status::exhausted), "exhausted") == 0);
   CHECK(std::strcmp(to_string(status::wrong_process), "wrong_process") == 0);
   CHECK(std::strcmp(to_string(status::timed_out), "timed_out") == 0);

@@ -156,7 +156,9 @@ TEST_CASE("a value is destroyed once, with the outcome or by who takes it") {
   {
     outcome<support::token> o;
     o.capture([&] { return support::token(counts); });
-    { const support::token taken = o.take({}); }
+    {
+      const support::token taken = o.take({});
+    }
     CHECK(counts.alive() == 0);
   }
   CHECK(counts.made == 2);

@@ -6,7 +6,7 @@
 #include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/results/then.hpp>
-#include <loopbridge/timed.hpp>
+#include <loopbridge/timers.hpp>
 #include <loopbridge/uv/delay.hpp>
 #include <optional>
 #include <stdexcept>
@@ -133,10 +133,7 @@ void for_each_call(Bridge& b, Check&& check) {
   check([&] { (void)b.submit([] {}, here); });
   check([&] { (void)b.try_submit([] {}, here).answer(); });
   check([&] { b.call([] {}, here); });
-  check([&] {
-    b.call_for(
-        generous, [] {}, here);
-  });
+  check([&] { b.call_for(generous, [] {}, here); });
 }
 
 }  // namespace
@@ -185,14 +182,8 @@ TEST_CASE("calls that are refused say where they were made") {
   bridge b;
   b.stop();
   for_each_call(b, names_it);
-  names_it([&] {
-    (void)submit_after(
-        b, 1ms, [] {}, here);
-  });
-  names_it([&] {
-    (void)submit_every(
-        b, 1ms, [] {}, here);
-  });
+  names_it([&] { (void)submit_after(b, 1ms, [] {}, here); });
+  names_it([&] { (void)submit_every(b, 1ms, [] {}, here); });
   names_it([&] { b.at_stop([] {}, here); });
 }
 
@@ -200,10 +191,7 @@ TEST_CASE("waits that could not end name the call that was waited for") {
   bridge b;
   const auto on_loop = [&](auto&& wait) { return b.call([&] { return thrown_by(wait); }); };
   CHECK(on_loop([&] { b.call([] {}, here); }) == Contains("here.cpp:7"));
-  CHECK(on_loop([&] {
-          b.call_for(
-              1ms, [] {}, here);
-        }) == Contains("here.cpp:7"));
+  CHECK(on_loop([&] { b.call_for(1ms, [] {}, here); }) == Contains("here.cpp:7"));
   CHECK(on_loop([&] { b.submit([] {}, here).get(); }) == Contains("here.cpp:7"));
   CHECK(on_loop([&] { b.submit([] {}, here).get_for(1ms); }) == Contains("here.cpp:7"));
 }

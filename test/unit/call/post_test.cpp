@@ -98,7 +98,7 @@ TEST_CASE("a refused callable is destroyed once, by the thread that posts it") {
   b.stop();
   support::counts counts;
   CHECK_THROWS_AS(b.post([t = support::token(counts)] {}), loopbridge::bridge_stopped);
-  CHECK(b.try_post([t = support::token(counts)] {}) == status::stopped);
+  CHECK(b.try_post([t = support::token(counts)] {}) == status::bridge_stopped);
   CHECK(counts.made == 2);
   CHECK(counts.destroyed == 2);
   CHECK(counts.destroyed_on.load() == std::this_thread::get_id());

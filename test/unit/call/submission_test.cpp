@@ -58,14 +58,14 @@ TEST_CASE("what is refused destroys the callable at once, and its answer is the 
   auto refused = b.try_submit([t = support::token(counts)] { return 1; });
   const std::string here = "submission_test.cpp:" + std::to_string(__LINE__ - 1);
   CHECK_FALSE(refused);
-  CHECK(refused.status() == status::stopped);
+  CHECK(refused.status() == status::bridge_stopped);
   CHECK(counts.made == 1);
   CHECK(counts.alive() == 0);
   CHECK_THROWS_WITH_AS((void)refused.answer(), doctest::Contains(here.c_str()),
                        loopbridge::bridge_stopped);
   CHECK_THROWS_AS((void)std::move(refused).answer(), loopbridge::bridge_stopped);
   bridge empty(std::move(b));
-  CHECK(b.try_submit([] {}).status() == status::stopped);  // NOLINT: moved from
+  CHECK(b.try_submit([] {}).status() == status::bridge_stopped);  // NOLINT: moved from
 }
 
 TEST_CASE("without memory it is exhausted, in a child of wrong_process") {
@@ -93,8 +93,8 @@ TEST_CASE("no try_ waits for room, on no thread, whatever the patience") {
     support::counts counts;
     const auto both = [&] {
       b.post([] {});
-      CHECK(b.try_post([t = support::token(counts)] {}) == status::full);
-      CHECK(b.try_submit([t = support::token(counts)] {}).status() == status::full);
+      CHECK(b.try_post([t = support::token(counts)] {}) == status::bridge_full);
+      CHECK(b.try_submit([t = support::token(counts)] {}).status() == status::bridge_full);
       CHECK(counts.alive() == 0);
     };
     b.call(both);  // on the loop's own

@@ -47,11 +47,7 @@ void says(const std::string& message, const char* time, const char* what) {
 TEST_CASE("a call that has not begun was queued") {
   bridge b;
   const support::held_loop held(b);
-  says(message_of([&] {
-         b.call_for(
-             2ms, [] {}, here);
-       }),
-       "2 ms", "was queued");
+  says(message_of([&] { b.call_for(2ms, [] {}, here); }), "2 ms", "was queued");
   const auto answer = b.submit([] {}, here);
   const std::stop_source never;
   says(message_of([&] { answer.get_for(1500us); }), "1.5 ms", "was queued");
@@ -97,11 +93,7 @@ TEST_CASE("one that found no room in a full bridge says so, and how long it wait
   bridge b(support::with_capacity(1));
   const support::held_loop held(b);
   b.post([] {});
-  says(message_of([&] {
-         b.call_for(
-             2ms, [] {}, here);
-       }),
-       "2 ms", "waited for room");
+  says(message_of([&] { b.call_for(2ms, [] {}, here); }), "2 ms", "waited for room");
 }
 
 TEST_CASE("one that a full bridge's patience was over for says so, and how long that was") {
@@ -113,9 +105,5 @@ TEST_CASE("one that a full bridge's patience was over for says so, and how long 
   says(message_of([&] { b.post([] {}, here); }), "3 ms", "no room within");
   says(message_of([&] { (void)b.submit([] {}, here); }), "3 ms", "no room within");
   says(message_of([&] { b.call([] {}, here); }), "3 ms", "no room within");
-  says(message_of([&] {
-         b.call_for(
-             1ms, [] {}, here);
-       }),
-       "1 ms", "waited for room");
+  says(message_of([&] { b.call_for(1ms, [] {}, here); }), "1 ms", "waited for room");
 }

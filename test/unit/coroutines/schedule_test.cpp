@@ -182,7 +182,7 @@ TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
     };
     run();
     std::thread stopper([&]() noexcept { b.stop(); });
-    while (!b.stopped()) std::this_thread::yield();
+    while (!b.stop_requested()) std::this_thread::yield();
     held.open();
     stopper.join();
     REQUIRE(done.wait());

@@ -168,8 +168,8 @@ TEST_CASE("a call may outlive its bridge, which it then refuses for") {
   CHECK(call.post() == status::accepted);
   b.reset();
   CHECK(ran == 1);
-  CHECK(call.post() == status::stopped);
-  CHECK(call.call_for(generous) == status::stopped);
+  CHECK(call.post() == status::bridge_stopped);
+  CHECK(call.call_for(generous) == status::bridge_stopped);
 }
 
 TEST_CASE("a call that was moved from refuses, and the other goes on") {
@@ -177,8 +177,8 @@ TEST_CASE("a call that was moved from refuses, and the other goes on") {
   int ran = 0;
   reentrant_call call(b, [&] { ++ran; });
   reentrant_call moved(std::move(call));
-  CHECK(call.post() == status::stopped);
-  CHECK(call.call_for(generous) == status::stopped);
+  CHECK(call.post() == status::bridge_stopped);
+  CHECK(call.call_for(generous) == status::bridge_stopped);
   CHECK(call.coalesced() == 0);
   CHECK(moved.call_for(generous) == status::answered);
   CHECK(ran == 1);

@@ -125,7 +125,7 @@ TEST_CASE("who waits when a bridge stops that refuses is told so, queued or at t
       b.stop_reentrant();
     }
     waiter.join();
-    CHECK(answer == status::stopped);
+    CHECK(answer == status::bridge_stopped);
     CHECK(ran == 0);
   }
 }
@@ -150,7 +150,7 @@ TEST_CASE("a firing whose wait was given up, and which a stop then refuses, is r
 
 namespace {
 reentrant_call* fired_by_signal = nullptr;
-status signal_status = status::stopped;
+status signal_status = status::bridge_stopped;
 int errno_after = 0;
 }  // namespace
 
@@ -159,8 +159,7 @@ TEST_CASE("a signal handler may fire and wait, and errno is kept") {
   int ran = 0;
   reentrant_call call(b, [&] { ++ran; });
   fired_by_signal = &call;
-  struct sigaction waits {
-  }, before{};
+  struct sigaction waits{}, before{};
   waits.sa_handler = [](int) {
     errno = 1234;
     signal_status = fired_by_signal->call_for(generous);

@@ -159,7 +159,7 @@ TEST_CASE("what is queued when the bridge stops runs, or is refused and reported
       const support::held_loop held(b);
       CHECK(b.post_reentrant(count, &n) == status::accepted);
       b.stop_reentrant();
-      CHECK(b.post_reentrant(count, &n) == status::stopped);
+      CHECK(b.post_reentrant(count, &n) == status::bridge_stopped);
     }
     b.stop();
     CHECK(n == 1);
@@ -187,10 +187,10 @@ TEST_CASE("a stopped bridge says stopped, even when all its slots are taken") {
     const support::held_loop held(b);
     for (int i = 0; i < 64; ++i) REQUIRE(b.post_reentrant(count, &n) == status::accepted);
     b.stop_reentrant();
-    CHECK(b.post_reentrant(count, &n) == status::stopped);
+    CHECK(b.post_reentrant(count, &n) == status::bridge_stopped);
   }
   b.stop();
-  for (int i = 0; i < 100; ++i) REQUIRE(b.post_reentrant(count, &n) == status::stopped);
+  for (int i = 0; i < 100; ++i) REQUIRE(b.post_reentrant(count, &n) == status::bridge_stopped);
   CHECK(n == 64);
 }
 

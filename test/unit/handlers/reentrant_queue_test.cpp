@@ -96,8 +96,8 @@ TEST_CASE("a closed queue refuses putters; getters get what is left, and then ar
   q.close();
   CHECK(q.closed());
   CHECK_THROWS_WITH_AS(q.put(3), doctest::Contains("put before close()"), queue_closed);
-  CHECK(q.try_put(3) == status::stopped);
-  CHECK(q.put_reentrant(3) == status::stopped);
+  CHECK(q.try_put(3) == status::queue_closed);
+  CHECK(q.put_reentrant(3) == status::queue_closed);
   CHECK(q.get() == 1);
   CHECK(q.try_get() == 2);
   CHECK_THROWS_AS((void)q.get(), queue_closed);
@@ -143,7 +143,7 @@ TEST_CASE("slots for handlers are a fixed number, and come back when their items
   reentrant_queue<int> none(0);
   CHECK(none.put_reentrant(1) == status::exhausted);
   none.close();
-  CHECK(none.put_reentrant(1) == status::stopped);
+  CHECK(none.put_reentrant(1) == status::queue_closed);
 }
 
 TEST_CASE("items that are left when the queue is destroyed are destroyed, as are refused ones") {
@@ -154,7 +154,7 @@ TEST_CASE("items that are left when the queue is destroyed are destroyed, as are
     (void)q.get();
     CHECK(c.alive() == 2);
     q.close();
-    CHECK(q.try_put(support::token(c)) == status::stopped);
+    CHECK(q.try_put(support::token(c)) == status::queue_closed);
     CHECK_THROWS_AS(q.put(support::token(c)), queue_closed);
     CHECK(c.alive() == 2);
   }
@@ -300,8 +300,8 @@ reentrant_queue<int>* handlers_queue = nullptr;
 TEST_CASE("a handler puts and closes; errno is kept") {
   reentrant_queue<int> q;
   handlers_queue = &q;
-  struct sigaction action {};
-  struct sigaction before {};
+  struct sigaction action{};
+  struct sigaction before{};
   action.sa_handler = [](int signal) {
     if (signal == SIGUSR1) {
       (void)handlers_queue->put_reentrant(1);
@@ -368,7 +368,7 @@ TEST_CASE("a handler that forks in a getter's sleep: in the child the getter is 
   child = -1;
   CHECK(support::in_child([&] {
           reentrant_queue<int> q;
-          struct sigaction action {};
+          struct sigaction action{};
           action.sa_handler = [](int) { child = fork(); };
           action.sa_flags = SA_RESTART;
           sigaction(SIGUSR1, &action, nullptr);

@@ -100,7 +100,7 @@ TEST_CASE("threads that log during the exit are refused from some point on, and 
       for (;;) {
         const status s = log.log(log_level::info, "still here");
         if (s == status::accepted) ++shared().accepted;
-        if (s != status::stopped) continue;
+        if (s != status::bridge_stopped) continue;
         return refused.open();
       }
     }).detach();
@@ -113,7 +113,7 @@ TEST_CASE("a handler of atexit that was registered before the sink finds it stop
   static log_sink* log = nullptr;
   CHECK(loses_nothing([]() -> int {
     std::atexit([] {
-      if (log->log(log_level::info, "late") == status::stopped) ++shared().refused;
+      if (log->log(log_level::info, "late") == status::bridge_stopped) ++shared().refused;
     });
     log = new log_sink(counted());
     log_some(*log);

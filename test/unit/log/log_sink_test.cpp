@@ -212,8 +212,8 @@ TEST_CASE("stop writes what was accepted and refuses from then on; so does the d
   log->stop();
   log->stop();
   CHECK(disk.lines.texts().size() == 10);
-  CHECK(log->log(log_level::info, "late") == status::stopped);
-  CHECK(log->flush(1h) == status::stopped);
+  CHECK(log->log(log_level::info, "late") == status::bridge_stopped);
+  CHECK(log->flush(1h) == status::bridge_stopped);
   CHECK(log->dropped() == 1);
   const support::log_lines lines;
   log.emplace(lines.options());
@@ -249,8 +249,8 @@ TEST_CASE("a handler logs and flushes; errno is kept") {
   const support::log_lines lines;
   log_sink log(lines.options());
   handlers_log = &log;
-  struct sigaction action {};
-  struct sigaction before {};
+  struct sigaction action{};
+  struct sigaction before{};
   action.sa_handler = [](int number) {
     (void)handlers_log->log(log_level::critical, "signal {}, {}", number, 0.25);
     handlers_flush = handlers_log->flush(support::generous);

@@ -162,7 +162,7 @@ TEST_CASE("on the loop's thread nobody waits for room, and the error names the w
       message = e.what();
     }
     CHECK_THROWS_AS((void)b.submit([] {}), would_deadlock);
-    CHECK(b.try_post([] {}) == status::full);
+    CHECK(b.try_post([] {}) == status::bridge_full);
   });
   CHECK(message.find("try_post") != std::string::npos);
   b.call([] {});

@@ -34,8 +34,7 @@ struct ticker {
   void start(loopbridge::loop_ref loop) {
     uv_timer_init(loop, &timer);
     timer.data = this;
-    uv_timer_start(
-        &timer, [](uv_timer_t* t) { ++static_cast<ticker*>(t->data)->ticks; }, 1, 1);
+    uv_timer_start(&timer, [](uv_timer_t* t) { ++static_cast<ticker*>(t->data)->ticks; }, 1, 1);
   }
 };
 

@@ -71,11 +71,11 @@ TEST_CASE("a handler interrupts a thread that waits for room: it submits, past t
   loopbridge::reentrant_call call(b, [&](std::uint64_t n) { firings += n; });
   to_fire = &call;
   fired = 0;
-  struct sigaction act {};
+  struct sigaction act{};
   act.sa_handler = [](int) {
     if (to_fire->post() == status::accepted) ++fired;
   };
-  struct sigaction before {};
+  struct sigaction before{};
   sigaction(SIGUSR1, &act, &before);
   support::held_loop held(b);
   b.post([] {});
@@ -117,12 +117,12 @@ TEST_CASE(
   to_fire = &call;
   fired = 0;
   hung = 0;
-  struct sigaction act {};
+  struct sigaction act{};
   act.sa_handler = [](int) {
     if (to_fire->call_for(std::chrono::seconds(2)) != status::answered) ++hung;
     ++fired;
   };
-  struct sigaction before {};
+  struct sigaction before{};
   sigaction(SIGUSR1, &act, &before);
   std::atomic<bool> enough{false};
   std::thread storm([&, target = pthread_self()]() noexcept {

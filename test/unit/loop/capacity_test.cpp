@@ -1,5 +1,7 @@
 // options::capacity: calls that a full bridge refuses. (capacity_blocked_test has those that wait
 // for room, capacity_flood_test a flood.)
+#include "loop/capacity.hpp"
+
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -9,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include "loop/room.hpp"
 #include "support/counted.hpp"
 #include "support/held_loop.hpp"
 #include "support/until.hpp"
@@ -75,7 +76,7 @@ TEST_CASE("a full bridge refuses every kind of call, destroys its callable, and 
     expect_full([&] { (void)b.submit([t = support::token(counts)] {}); });
     expect_full([&] { b.call([t = support::token(counts)] {}); });
     expect_full([&] { b.call_for(generous, [t = support::token(counts)] {}); });
-    CHECK(b.try_post([t = support::token(counts)] {}) == status::full);
+    CHECK(b.try_post([t = support::token(counts)] {}) == status::bridge_full);
     CHECK(counts.made == 5);
     CHECK(counts.alive() == 0);
     CHECK(counts.destroyed_on.load() == std::this_thread::get_id());
@@ -128,14 +129,14 @@ TEST_CASE("handlers' calls are not counted: a full bridge takes them, and they l
   for (int n = 0; n < 50; ++n) CHECK(b.post_reentrant([] {}) == status::accepted);
   CHECK(b.try_post([] {}) == status::accepted);
   CHECK(b.try_post([] {}) == status::accepted);
-  CHECK(b.try_post([] {}) == status::full);
+  CHECK(b.try_post([] {}) == status::bridge_full);
   CHECK(b.post_reentrant([] {}) == status::accepted);
   CHECK(prepaid.post() == status::accepted);
 }
 
 TEST_CASE("a place that a frame took with it when it was left is found again") {
-  loopbridge::detail::submission_list<loopbridge::detail::node> list;
-  loopbridge::detail::room r(2);
+  loopbridge::detail::submission_list<loopbridge::detail::operation> list;
+  loopbridge::detail::capacity_gate r(2);
   CHECK(r.claim());
   CHECK(r.claim());  // nothing is pushed
   CHECK(!r.claim());

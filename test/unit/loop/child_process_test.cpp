@@ -128,7 +128,7 @@ class sigchld_as_it_was {
   sigchld_as_it_was& operator=(const sigchld_as_it_was&) = delete;
 
  private:
-  struct sigaction action_ {};
+  struct sigaction action_{};
   sigset_t mask_{};
 };
 
@@ -147,8 +147,8 @@ void block_in_this_thread() {
 /// Gives what was there before. All signals are blocked while the handler runs, as libuv's wants
 /// it.
 struct sigaction handle_by(void (*handler)(int)) {
-  struct sigaction mine {};
-  struct sigaction before {};
+  struct sigaction mine{};
+  struct sigaction before{};
   mine.sa_handler = handler;
   mine.sa_flags = SA_RESTART;
   sigfillset(&mine.sa_mask);
@@ -157,7 +157,7 @@ struct sigaction handle_by(void (*handler)(int)) {
 }
 
 bool is_default() {
-  struct sigaction now {};
+  struct sigaction now{};
   sigaction(SIGCHLD, nullptr, &now);
   return now.sa_handler == SIG_DFL;
 }
@@ -364,7 +364,7 @@ TEST_CASE("SIGCHLD ignored while a child runs: the kernel reaps it, and its exit
   child c(8);
   bridge b(quiet());
   c.start(b);
-  struct sigaction libuvs {};
+  struct sigaction libuvs{};
   sigaction(SIGCHLD, nullptr, &libuvs);
   signal(SIGCHLD, SIG_IGN);
   c.end();

@@ -88,7 +88,7 @@ TEST_CASE("many rings are one waking") {
 
 TEST_CASE("a full eventfd counts as rung, and does not block the ringer") {
   const support::watchdog dog;
-  belled_loop l(doorbell::self_pipe);
+  belled_loop l(doorbell::wakeup_fd);
   uv_os_fd_t fd = -1;
   REQUIRE(uv_fileno(l.bell->handle(), &fd) == 0);
   const std::uint64_t most = UINT64_MAX - 1;
@@ -141,7 +141,7 @@ TEST_CASE("its handle carries the doorbell, for the close callback") {
 }
 
 TEST_CASE("a handler may wait behind the self-pipe only") {
-  CHECK(doorbell_base::make(doorbell::self_pipe)->handler_may_wait());
+  CHECK(doorbell_base::make(doorbell::wakeup_fd)->handler_may_wait());
   CHECK_FALSE(doorbell_base::make(doorbell::uv_async)->handler_may_wait());
 }
 

@@ -171,7 +171,7 @@ TEST_CASE("stop() in a cycle is refused, and the bridge ends all the same") {
   const std::string message =
       a->call_for(generous, [&] { return b.call([&] { return refusal_of([&] { a->stop(); }); }); });
   CHECK(contains(message, "'beta' -> 'alpha' -> 'beta'"));
-  CHECK(a->stopped());
+  CHECK(a->stop_requested());
   a->stop();  // from here there is nothing in the way
   CHECK_THROWS_AS(a->post([] {}), loopbridge::bridge_stopped);
 }
@@ -225,8 +225,8 @@ TEST_CASE("a wait that began before an adopted loop's first turn is found, whoev
   std::string message;
   own.post(
       [&] { adopted.call([&] { message = refusal_of([&] { own.call_for(generous, [] {}); }); }); });
-  REQUIRE(
-      support::comes_true([&] { return loopbridge::detail::bridge_access::core(adopted).waiting() == 1; }));
+  REQUIRE(support::comes_true(
+      [&] { return loopbridge::detail::bridge_access::core(adopted).waiting() == 1; }));
   std::thread runner([&]() noexcept {
     uv_run(&app.loop, UV_RUN_DEFAULT);
     adopted.stop();

@@ -38,7 +38,7 @@ class pending_signal {
  public:
   explicit pending_signal(int number) : number_(number) {
     came = 0;
-    struct sigaction mine {};
+    struct sigaction mine{};
     mine.sa_handler = [](int) { came = 1; };
     sigaction(number, &mine, &action_);
     sigset_t only;
@@ -64,7 +64,7 @@ class pending_signal {
 
  private:
   const int number_;
-  struct sigaction action_ {};
+  struct sigaction action_{};
   sigset_t mask_{};
 };
 
@@ -222,7 +222,9 @@ TEST_CASE("by default the stack is the system's default, but 1 MiB at least" *
 }
 
 TEST_CASE("a stack that is refused is an error that names the option, and nothing is left") {
-  { const bridge warm; }
+  {
+    const bridge warm;
+  }
   const auto before = support::resources::in_use();
   // Fewer bytes than a loop needs, and more than there are addresses.
   for (const std::size_t size :

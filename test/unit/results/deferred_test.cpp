@@ -248,7 +248,9 @@ TEST_CASE("resolving is refused, and harmless, once nobody can hear it") {
   CHECK_THROWS_AS(cancelled_answer.get_for(generous), loopbridge::cancelled);
 
   const auto stopped_answer = answered_by(*b, stopped);
-  { const auto dropped = answered_by(*b, kept); }
+  {
+    const auto dropped = answered_by(*b, kept);
+  }
   b.reset();
   CHECK_THROWS_AS(stopped_answer.get_for(generous), loopbridge::bridge_stopped);
   CHECK(stopped.is_cancelled());
@@ -261,7 +263,9 @@ TEST_CASE("a late value is destroyed, and a late failure after a timeout reporte
   const support::error_log log;
   bridge b(support::reporting_to(log));
   completer<int> done;
-  { const auto dropped = answered_by(b, done); }
+  {
+    const auto dropped = answered_by(b, done);
+  }
   CHECK(done.reject(std::runtime_error("nobody listens")));
   REQUIRE(log.wait_for(1));
   CHECK(log.entries()[0].what == "nobody listens");
@@ -269,10 +273,14 @@ TEST_CASE("a late value is destroyed, and a late failure after a timeout reporte
 
   support::counts counts;
   completer<support::token> valued;
-  { const auto dropped = answered_by(b, valued); }
+  {
+    const auto dropped = answered_by(b, valued);
+  }
   CHECK(valued.resolve(counts));
   support::catch_up(b);
-  { const completer<support::token> gone(std::move(valued)); }
+  {
+    const completer<support::token> gone(std::move(valued));
+  }
   CHECK(counts.made == 1);
   CHECK(counts.alive() == 0);
 }

@@ -193,7 +193,9 @@ TEST_CASE("a value is destroyed once: with the eventual, by the taker, or unhear
     CHECK(counts.alive() == 1);
   }
   CHECK(counts.alive() == 0);
-  { const support::token taken = b.submit(make).get_for(generous); }
+  {
+    const support::token taken = b.submit(make).get_for(generous);
+  }
   CHECK(counts.alive() == 0);
   {
     const support::held_loop held(b);

@@ -22,10 +22,10 @@ namespace {
 
 using loopbridge::bridge;
 using loopbridge::completer;
-using loopbridge::interruption;
+using loopbridge::interrupt_source;
 using support::generous;
 
-interruption ctrl_c;
+interrupt_source ctrl_c;
 
 void on_sigint(int) {
   const int before = errno;
@@ -39,7 +39,7 @@ void on_sigint(int) {
 class catches_sigint {
  public:
   explicit catches_sigint(int flags) {
-    struct sigaction a {};
+    struct sigaction a{};
     a.sa_handler = on_sigint;
     a.sa_flags = flags;
     REQUIRE(sigaction(SIGINT, &a, &before_) == 0);
@@ -113,8 +113,8 @@ TEST_CASE("a signal to the process ends the wait, whichever thread takes it" *
 
 TEST_CASE("one trip ends all waits that take it, and no others") {
   bridge b;
-  interruption stop;
-  interruption other;
+  interrupt_source stop;
+  interrupt_source other;
   completer<int> done;
   auto answer = pending(b, done);
   std::atomic<int> ended{0};
@@ -140,7 +140,7 @@ TEST_CASE("one trip ends all waits that take it, and no others") {
 TEST_CASE(
     "a wait that begins when it is tripped already ends at once, unless the result is there") {
   bridge b;
-  interruption stop;
+  interrupt_source stop;
   stop.trip();
   CHECK(stop.is_tripped());
   completer<int> done;
@@ -154,7 +154,7 @@ TEST_CASE(
 
 TEST_CASE("a timeout is told from an interruption") {
   bridge b;
-  interruption stop;
+  interrupt_source stop;
   completer<int> done;
   auto answer = pending(b, done);
   CHECK_THROWS_AS((void)answer.get_for(std::chrono::milliseconds(1), stop), loopbridge::timed_out);
@@ -188,7 +188,7 @@ TEST_CASE("a std::stop_token ends a wait, requested before or meanwhile; later o
 TEST_CASE("trips and answers that come at the same time lose neither") {
   bridge b;
   for (int i = 0; i < 500; ++i) {
-    interruption stop;
+    interrupt_source stop;
     completer<int> done;
     auto answer = pending(b, done);
     std::thread other([&]() noexcept {

@@ -92,7 +92,9 @@ TEST_CASE("the descriptor closes with its object, before or after the result, an
   CHECK(becomes_readable(moved));
   const int fd = moved.fd();
   CHECK(is_open(fd));
-  { const ready_descriptor dropped = std::move(moved); }
+  {
+    const ready_descriptor dropped = std::move(moved);
+  }
   CHECK_FALSE(is_open(fd));
 }
 

@@ -117,10 +117,10 @@ void fork_in_handler(int) {
 // ThreadSanitizer lets handlers run when the sleep is over.
 TEST_CASE("a sleep that a handler interrupts and forks in is over in the child" *
           doctest::skip(support::has_tsan)) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = fork_in_handler;
   action.sa_flags = SA_RESTART;  // the kernel resumes the sleep, in both
-  struct sigaction before {};
+  struct sigaction before{};
   REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
   word words[2]{};  // not one after the other, in the lot where the first was woken
   for (const bool marked : {false, true}) {

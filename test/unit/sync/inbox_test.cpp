@@ -9,11 +9,11 @@ TEST_SUITE_BEGIN("inbox");
 
 namespace {
 
-struct item final : loopbridge::detail::node {
-  loopbridge::detail::result_base* run(loopbridge::detail::core_base&) noexcept override {
+struct item final : loopbridge::detail::operation {
+  loopbridge::detail::call_base* run(loopbridge::detail::loop_core&) noexcept override {
     return nullptr;
   }
-  loopbridge::detail::result_base* refuse(loopbridge::detail::core_base&) noexcept override {
+  loopbridge::detail::call_base* refuse(loopbridge::detail::loop_core&) noexcept override {
     return nullptr;
   }
 };
@@ -113,7 +113,7 @@ TEST_CASE("a closed inbox refuses, and rings for nothing") {
   item late;
   i.arm();
   CHECK(i.close());
-  CHECK(i.submit(late) == loopbridge::status::stopped);
+  CHECK(i.submit(late) == loopbridge::status::bridge_stopped);
   CHECK(i.rings == 0);
   i.wake();  // as those who close it do
   CHECK(i.rings == 1);

@@ -19,8 +19,8 @@ TEST_SUITE_BEGIN("spin");
 
 using namespace std::chrono_literals;
 using loopbridge::bridge;
-using loopbridge::detail::bridge_access;
 using loopbridge::options;
+using loopbridge::detail::bridge_access;
 using loopbridge::detail::spinner;
 using spun = spinner::spun;
 

@@ -9,20 +9,20 @@ TEST_SUITE_BEGIN("submission_list");
 
 namespace {
 
-using loopbridge::detail::core_base;
-using loopbridge::detail::node;
-using submission_list = loopbridge::detail::submission_list<loopbridge::detail::node>;
+using loopbridge::detail::loop_core;
+using loopbridge::detail::operation;
+using submission_list = loopbridge::detail::submission_list<loopbridge::detail::operation>;
 
-struct item final : node {
+struct item final : operation {
   explicit item(int n = 0, int t = 0) : number(n), thread(t) {}
   item(item&& other) noexcept : number(other.number), thread(other.thread) {}
-  loopbridge::detail::result_base* run(core_base&) noexcept override { return nullptr; }
-  loopbridge::detail::result_base* refuse(core_base&) noexcept override { return nullptr; }
+  loopbridge::detail::call_base* run(loop_core&) noexcept override { return nullptr; }
+  loopbridge::detail::call_base* refuse(loop_core&) noexcept override { return nullptr; }
   int number;
   int thread;
 };
 
-std::vector<int> numbers(const node* n) {
+std::vector<int> numbers(const operation* n) {
   std::vector<int> all;
   for (; n != nullptr; n = n->next) all.push_back(static_cast<const item*>(n)->number);
   return all;
@@ -44,7 +44,7 @@ TEST_CASE("what is pushed after a take waits for the next one") {
   submission_list list;
   item a(1), b(2);
   CHECK(list.push(a));
-  node* const first = list.take().oldest;
+  operation* const first = list.take().oldest;
   CHECK(list.push(b));
   CHECK(numbers(first) == std::vector{1});
   CHECK(numbers(list.take().oldest) == std::vector{2});
@@ -124,7 +124,7 @@ TEST_CASE("threads that push at once lose nothing, and each keeps its own order"
   bool in_order = true;
   int taken = 0;
   const auto take_all = [&] {
-    for (node* n = list.take().oldest; n != nullptr; n = n->next) {
+    for (operation* n = list.take().oldest; n != nullptr; n = n->next) {
       const item& i = *static_cast<item*>(n);
       in_order = in_order && i.number == next[i.thread]++;
       ++taken;

@@ -344,8 +344,7 @@ TEST_CASE("its end runs what is queued, ends who waits, and reports and closes w
   {
     manual_bridge m(opts);
     uv_timer_init(m.loop(), &forgotten);
-    uv_timer_start(
-        &forgotten, [](uv_timer_t*) {}, 5, 5);
+    uv_timer_start(&forgotten, [](uv_timer_t*) {}, 5, 5);
     waits = m.bridge().submit([&] { return never.emplace().get_deferred(); });
     m.run_until_idle();
     m.bridge().post([&] { ran = true; });

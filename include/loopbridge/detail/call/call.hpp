@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/call/bound_call.hpp"
 #include "loopbridge/detail/call/completion_callback.hpp"
 #include "loopbridge/detail/call/deferred_state.hpp"
-#include "loopbridge/detail/call/invoke.hpp"
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/loop/blocking_wait.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
-#include "loopbridge/detail/loop/watch.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
+#include "loopbridge/detail/loop/running_callable.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 
 /// The calls that a bridge's verbs make, from the submission to the answer.
@@ -25,16 +25,16 @@ namespace loopbridge::detail {
 
 /// post: destroyed on the loop thread once it has run.
 template <class Bound>
-class posted_call final : public node {
+class posted_call final : public operation {
  public:
   template <class... A>
   explicit posted_call(std::source_location where, A&&... bound)
       : where_(where), callable_(std::forward<A>(bound)...) {}
 
-  result_base* run(core_base& core) noexcept override {
+  call_base* run(loop_core& core) noexcept override {
     nobody_waits_for<typename Bound::result_type>();
     try {
-      const watched_call watched(core, where_);
+      const running_callable watched(core, where_);
       callable_(core.loop());
     } catch (...) {
       core.unhandled(std::current_exception(), where_);
@@ -43,7 +43,7 @@ class posted_call final : public node {
     return nullptr;
   }
 
-  result_base* refuse(core_base& core) noexcept override {
+  call_base* refuse(loop_core& core) noexcept override {
     const std::source_location where = where_;
     destroy_in_block(this, core.memory());
     core.unhandled(make_error(failure::stopped, where), where);
@@ -60,17 +60,17 @@ class posted_call final : public node {
 /// It has two owners, the loop's side and the handle, and completion's word says which of them
 /// lets go last and frees it. So a result is destroyed by the thread that drops the handle, or, if
 /// the handle went first, by the thread that completes the call.
-class result_base : public answered_call {
+class call_base : public answered_call {
  public:
   bool is_ready() const noexcept { return completion_.is_done(); }
   std::source_location where() const noexcept { return where_; }
-  core_base& core() const noexcept { return core_; }
+  loop_core& core() const noexcept { return core_; }
 
   // The waiter's side: by the holder of the handle.
 
   /// False: the deadline came first, or `by` was tripped, if there is one. Throws as blocking_wait
   /// does, unless the result is there.
-  bool wait(deadline until, const interruption_flag* by = nullptr) {
+  bool wait(deadline until, const interrupt_flag* by = nullptr) {
     if (completion_.is_done()) return true;
     const auto lasts = until == no_deadline && by == nullptr ? blocking_wait::how::endless
                                                              : blocking_wait::how::timed;
@@ -80,7 +80,7 @@ class result_base : public answered_call {
     return false;
   }
   /// The same, but throws `interrupted`, or `timed_out`, which says how far the call has come.
-  void wait_within(std::chrono::nanoseconds timeout, const interruption_flag* by = nullptr);
+  void wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by = nullptr);
   missing what_is_missing() const noexcept;
   /// See eventual::cancel.
   bool cancel() noexcept;
@@ -94,7 +94,7 @@ class result_base : public answered_call {
   void give_up() noexcept;
   /// give_up(), and lets go of the handle, which the caller hands over. What that gives up in turn
   /// (a combination's parts, theirs) follows one after the other, in constant stack.
-  static void give_up_handle(result_base& handle) noexcept;
+  static void give_up_handle(call_base& handle) noexcept;
   /// Lets go of the handle. A failure that nobody has read reaches the hook.
   void drop_handle() noexcept {
     if (completion_.release_handle()) retire();
@@ -121,8 +121,8 @@ class result_base : public answered_call {
   const deferred_base& answer() const noexcept { return *answer_; }
 
  protected:
-  result_base(core_base& core, std::source_location where) noexcept : core_(core), where_(where) {}
-  ~result_base() = default;
+  call_base(loop_core& core, std::source_location where) noexcept : core_(core), where_(where) {}
+  ~call_base() = default;
 
   /// By run() and refuse(): false if the call was cancelled while queued, and is let go.
   bool start() noexcept {
@@ -131,14 +131,14 @@ class result_base : public answered_call {
     return false;
   }
   /// Awake for a moment, if that pays, then asleep. False: as completion::wait.
-  bool spin_then_sleep(deadline until, const interruption_flag* by = nullptr) noexcept;
+  bool spin_then_sleep(deadline until, const interrupt_flag* by = nullptr) noexcept;
 
   virtual void set_failure(failure f) noexcept = 0;
   virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
   virtual void discard_callable() noexcept = 0;
   virtual void destroy() noexcept = 0;
 
-  core_base& core_;
+  loop_core& core_;
   const std::source_location where_;
   completion completion_;
 
@@ -155,7 +155,7 @@ class result_base : public answered_call {
 
   std::atomic<bool> read_{false};
   completion_callbacks callbacks_;
-  result_base* next_given_up_ = nullptr;  ///< in a list of calls: see give_up_handle()
+  call_base* next_given_up_ = nullptr;  ///< in a list of calls: see give_up_handle()
 
  protected:
   /// What the callable returned, where that was a deferred or a task. Written by the loop before
@@ -166,12 +166,12 @@ class result_base : public answered_call {
 /// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` is
 /// what it gave. In task.hpp, where all that return a task have that from.
 template <class T, class Bound>
-deferred_ptr<T> start_task(core_base& core, std::source_location where, Bound& callable,
+deferred_ptr<T> start_task(loop_core& core, std::source_location where, Bound& callable,
                            outcome<T>& result);
 
 /// A call with its outcome.
 template <class T>
-class result : public result_base {
+class result : public call_base {
  public:
   typename outcome<T>::view look() {
     mark_read();
@@ -188,7 +188,7 @@ class result : public result_base {
   bool has_value() const noexcept final { return outcome_.has_value(); }
 
  protected:
-  using result_base::result_base;
+  using call_base::call_base;
   ~result() = default;
 
   /// Loop: runs the callable; its outcome is here then, or `answer_` is what it returned.
@@ -197,13 +197,13 @@ class result : public result_base {
     using returned = answer_of<std::remove_cv_t<typename Bound::result_type>>;
     if constexpr (!returned::is_deferred) {
       outcome_.capture([&]() -> T {
-        const watched_call watched(core_, where_);
+        const running_callable watched(core_, where_);
         return callable(core_.loop());
       });
     } else {
       outcome_.set(failure::broken);  // what an empty deferred amounts to
       try {
-        const watched_call watched(core_, where_);
+        const running_callable watched(core_, where_);
         if constexpr (returned::is_task) {
           answered_by(start_task<T>(core_, where_, callable, outcome_));
         } else {
@@ -242,7 +242,7 @@ class result : public result_base {
 template <class Bound>
 class call_with_result : public result<answer_t<Bound>> {
  public:
-  result_base* run(core_base& core) noexcept override {
+  call_base* run(loop_core& core) noexcept override {
     if (!this->start()) {
       core.counts().cancelled_in_queue.add_alone();
       return nullptr;
@@ -251,7 +251,7 @@ class call_with_result : public result<answer_t<Bound>> {
     discard_callable();
     return this;
   }
-  result_base* refuse(core_base&) noexcept override {
+  call_base* refuse(loop_core&) noexcept override {
     if (!this->start()) return nullptr;
     discard_callable();
     this->set_failure(failure::stopped);
@@ -263,14 +263,14 @@ class call_with_result : public result<answer_t<Bound>> {
 
  protected:
   template <class... A>
-  explicit call_with_result(core_base& core, std::source_location where, A&&... bound)
+  explicit call_with_result(loop_core& core, std::source_location where, A&&... bound)
       : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<A>(bound)...) {}
   ~call_with_result() = default;
 
   void discard_callable() noexcept override { callable_.destroy(); }
 
  private:
-  until_destroyed<Bound> callable_;
+  manual_lifetime<Bound> callable_;
 };
 
 /// submit: holds the core, for a handle that outlives the bridge.
@@ -278,7 +278,7 @@ template <class Bound>
 class submitted_call final : public call_with_result<Bound> {
  public:
   template <class... A>
-  explicit submitted_call(core_base& core, std::source_location where, A&&... bound)
+  explicit submitted_call(loop_core& core, std::source_location where, A&&... bound)
       : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {
     core.add_ref();
   }
@@ -291,7 +291,7 @@ class submitted_call final : public call_with_result<Bound> {
 
  private:
   void destroy() noexcept override {
-    core_base& core = this->core_;
+    loop_core& core = this->core_;
     destroy_in_block(this, core.memory());
     core.release_ref();
   }

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
-#include "loopbridge/detail/call/internal_node.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/call/outcome.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
 #include "loopbridge/errors.hpp"
 
@@ -21,7 +21,7 @@ namespace loopbridge::detail {
 class deferred_base;
 
 /// A call that may wait for a deferred, which knows no more of it than this.
-class answered_call : public node {
+class answered_call : public operation {
  public:
   /// Takes the outcome of `answer`, which is settled ...
   virtual void take_from(deferred_base& answer) noexcept = 0;
@@ -111,11 +111,11 @@ class deferred_base : public ref_counted<deferred_base> {
 
   /// Loop thread: a task, or a then(), that answers by this is suspended until `call` is done; it
   /// holds that until awaits_no_more(). See wait_chain.
-  void awaits(result_base& call) noexcept;
+  void awaits(call_base& call) noexcept;
   void awaits_no_more() noexcept;
   /// Ends the call that this answers, if it is part of a circle of endless waits.
   void end_if_circular() noexcept;
-  void set_call(core_base& core, std::source_location where) noexcept {
+  void set_call(loop_core& core, std::source_location where) noexcept {
     core_ = core_ptr(core);
     where_ = where;
   }
@@ -124,16 +124,16 @@ class deferred_base : public ref_counted<deferred_base> {
     if (empty_function* const e = std::exchange(empty_, nullptr); e != nullptr) e(*this);
   }
 
-  core_base& core() const noexcept { return *core_; }
+  loop_core& core() const noexcept { return *core_; }
 
   /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.
-  class unregistration final : public internal_node {
+  class unregistration final : public internal_operation {
    public:
     explicit unregistration(deferred_base& of) noexcept : of_(of) {}
 
    private:
-    void go(core_base& core) noexcept override;
-    void end(core_base& core) noexcept override;
+    void go(loop_core& core) noexcept override;
+    void end(loop_core& core) noexcept override;
 
     deferred_base& of_;
   };
@@ -169,7 +169,7 @@ class deferred_base : public ref_counted<deferred_base> {
   void destroy() noexcept;
 
   /// Home: set and reset by the loop, read by wait_chain; default orders, see there.
-  std::atomic<result_base*> awaits_{nullptr};
+  std::atomic<call_base*> awaits_{nullptr};
   std::atomic<std::uintptr_t> link_{0};
   core_ptr core_;  ///< this and the next: of the call, set before link_
   std::source_location where_;

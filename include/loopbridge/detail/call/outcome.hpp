@@ -13,15 +13,14 @@ namespace loopbridge::detail {
 
 /// Would `To& r = from` bind to `from` itself, or to what its conversion function refers to?
 template <class To, class From>
-concept binds_to = std::is_convertible_v<From, To> &&
+concept binds_to =
+    std::is_convertible_v<From, To> &&
     (std::is_convertible_v<std::remove_reference_t<From>*, std::remove_reference_t<To>*>
          ? std::is_lvalue_reference_v<From>
          : std::is_class_v<std::remove_cvref_t<From>>);
 
 template <class T, class... Args>
-concept braces_take = std::is_aggregate_v<T> && requires {
-  T{std::declval<Args>()...};
-};
+concept braces_take = std::is_aggregate_v<T> && requires { T{std::declval<Args>()...}; };
 
 /// Can a T be made of `args`, without a cast? What `T(arg)` would be for anything but a class.
 template <class T, class... Args>
@@ -44,11 +43,11 @@ concept can_make = is_makeable<T, Args...>();
 
 /// Does a function give what a T can be made of?
 template <class F, class T>
-concept makes = std::is_invocable_v<F> &&
-    (std::is_void_v<T> || can_make<T, std::invoke_result_t<F>>);
+concept makes =
+    std::is_invocable_v<F> && (std::is_void_v<T> || can_make<T, std::invoke_result_t<F>>);
 
 template <class T, class... Args>
-requires can_make<T, Args...>
+  requires can_make<T, Args...>
 constexpr T make_value(Args&&... args) {
   if constexpr (std::is_void_v<T>) {
     return;

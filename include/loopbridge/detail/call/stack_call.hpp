@@ -16,7 +16,7 @@ class stack_call {
  public:
   /// Throws as blocking_wait does, before anything is made.
   template <class... A>
-  explicit stack_call(core_base& core, std::source_location where, A&&... bound)
+  explicit stack_call(loop_core& core, std::source_location where, A&&... bound)
       : waiting_(core, where, blocking_wait::how::endless),
         call_(std::in_place, core, where, std::forward<A>(bound)...) {
     waiting_.is_for(call_.value.completion(), call_.value);
@@ -27,7 +27,7 @@ class stack_call {
   stack_call(const stack_call&) = delete;
   stack_call& operator=(const stack_call&) = delete;
 
-  node& in_list() noexcept { return call_.value; }
+  operation& in_list() noexcept { return call_.value; }
   /// The inbox refused it: destroys the callable.
   void undo() noexcept {
     waiting_.end();
@@ -45,18 +45,18 @@ class stack_call {
   class in_frame final : public call_with_result<Bound> {
    public:
     template <class... A>
-    explicit in_frame(core_base& core, std::source_location where, A&&... bound)
+    explicit in_frame(loop_core& core, std::source_location where, A&&... bound)
         : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {}
     const detail::completion& completion() const noexcept { return this->completion_; }
     using call_with_result<Bound>::discard_callable;
-    using result_base::spin_then_sleep;
+    using call_base::spin_then_sleep;
 
    private:
     void destroy() noexcept override {}
   };
 
   blocking_wait waiting_;
-  until_destroyed<in_frame> call_;
+  manual_lifetime<in_frame> call_;
 };
 
 }  // namespace loopbridge::detail

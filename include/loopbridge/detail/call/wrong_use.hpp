@@ -24,7 +24,8 @@ inline constexpr bool is_location = std::is_same_v<std::remove_cvref_t<T>, std::
 /// Anything but a duration, where that is wanted.
 struct no_duration {
   template <class T>
-  requires(!is_duration<std::decay_t<T>>) no_duration(T&&) {  // NOLINT: implicit
+    requires(!is_duration<std::decay_t<T>>)
+  no_duration(T&&) {  // NOLINT: implicit
     static_assert(never<T>,
                   "a time comes first, and with its unit: std::chrono::seconds(5), or 5s");
   }
@@ -33,7 +34,8 @@ struct no_duration {
 /// Arguments for a callable.
 struct no_argument {
   template <class T>
-  requires(!is_location<T>) no_argument(T&&) {  // NOLINT: implicit
+    requires(!is_location<T>)
+  no_argument(T&&) {  // NOLINT: implicit
     static_assert(never<T>,
                   "a call takes a callable, and then nothing but where it was made: put arguments "
                   "into the callable, as in b.post([x] { f(x); }), or wrap() the function");

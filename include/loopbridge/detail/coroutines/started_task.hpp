@@ -18,7 +18,7 @@ namespace loopbridge::detail {
 template <class T, class Bound>
 class started_task final : public deferred_state<T>, public task_starter {
  public:
-  started_task(core_base& core, std::source_location where, Bound&& callable)
+  started_task(loop_core& core, std::source_location where, Bound&& callable)
       : deferred_state<T>(
             core.memory(), this, sizeof(started_task),
             [](deferred_base& d) noexcept { static_cast<started_task&>(d).empty_all(); }),
@@ -56,7 +56,8 @@ class started_task final : public deferred_state<T>, public task_starter {
       this->own_outcome().take_over(std::move(result));
       return this;
     }
-    if (auto error = result.error(scope_->where()); error != nullptr && !tells_of_an_end(error)) {
+    if (auto error = result.error(scope_->where());
+        error != nullptr && !is_cancellation_or_stop(error)) {
       scope_->core().unhandled(std::move(error), scope_->where());
     }
     return nullptr;
@@ -87,7 +88,7 @@ class started_task final : public deferred_state<T>, public task_starter {
 };
 
 template <class T, class Bound>
-deferred_ptr<T> start_task(core_base& core, std::source_location where, Bound& callable,
+deferred_ptr<T> start_task(loop_core& core, std::source_location where, Bound& callable,
                            outcome<T>& result) {
   auto* const started =
       make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
-#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/errors.hpp"
 
 /// How tasks run. A task and the tasks that it awaits are one line of execution, a scope. Its
@@ -25,14 +25,14 @@ class task_scope;
 
 /// What a suspended task waits for in the end: a timer, a request of libuv's, an eventual. Loop
 /// thread.
-class leaf {
+class cancellable_wait {
  public:
   /// The task is to go on soon, without what it waits for: at once, or, where libuv works on what
   /// the task's frame owns, when libuv has let go of that.
   virtual void cancel() noexcept = 0;
 
  protected:
-  ~leaf() = default;
+  ~cancellable_wait() = default;
 };
 
 /// Who has started a task, where that is no other task.
@@ -105,14 +105,14 @@ class task_promise_base {
 };
 
 /// A task that a call has started, with the tasks that it awaits: one line of execution, of which
-/// at most one leaf is waited for. Loop thread.
+/// at most one cancellable_wait is waited for. Loop thread.
 class task_scope {
  public:
-  task_scope(core_base& core, std::source_location where, task_starter& starter) noexcept
+  task_scope(loop_core& core, std::source_location where, task_starter& starter) noexcept
       : core_(core), where_(where), starter_(starter) {}
 
   /// Which whoever has started the task holds while it waits.
-  core_base& core() const noexcept { return core_; }
+  loop_core& core() const noexcept { return core_; }
   /// Of the call that started it.
   std::source_location where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
@@ -132,9 +132,9 @@ class task_scope {
   /// By the frame's end.
   void ends(task_promise_base& frame) noexcept { next_is(frame.awaiting_); }
 
-  void suspend_in(leaf& l) noexcept { leaf_ = &l; }
-  /// The leaf has what it waited for: goes on with the line, here. By the library's own functions
-  /// that are called by libuv or by the loop, as their last act.
+  void suspend_in(cancellable_wait& l) noexcept { wait_ = &l; }
+  /// The cancellable_wait has what it waited for: goes on with the line, here. By the library's own
+  /// functions that are called by libuv or by the loop, as their last act.
   void resume() noexcept;
   /// The same from anywhere on the loop's thread: in its turn among the calls.
   void resume_soon() noexcept;
@@ -156,11 +156,11 @@ class task_scope {
   friend class task_holder;
 
   /// In the list: the line goes on. It is there for as long as the line waits, and so its scope is.
-  class resumption final : public internal_node {
+  class resumption final : public internal_operation {
    public:
     explicit resumption(task_scope& of) noexcept : of_(of) {}
-    void go(core_base& core) noexcept override;
-    void end(core_base& core) noexcept override;
+    void go(loop_core& core) noexcept override;
+    void end(loop_core& core) noexcept override;
 
    private:
     task_scope& of_;
@@ -168,12 +168,13 @@ class task_scope {
 
   void go_on(task_promise_base& first) noexcept;
 
-  core_base& core_;
+  loop_core& core_;
   const std::source_location where_;
   task_starter& starter_;
-  leaf* leaf_ = nullptr;
+  cancellable_wait* wait_ = nullptr;
   task_promise_base* next_ = nullptr;
-  task_promise_base* innermost_ = nullptr;  ///< the one that runs, or waits for the leaf
+  task_promise_base* innermost_ =
+      nullptr;  ///< the one that runs, or waits for the cancellable_wait
   bool is_done_ = false;
   bool cancelled_ = false;
   std::optional<std::stop_source> stop_;
@@ -181,7 +182,7 @@ class task_scope {
 };
 
 /// An awaitable of the library's own: task promises let it be awaited, and tell it the scope.
-class task_awaiter : public leaf {
+class task_awaiter : public cancellable_wait {
  public:
   void enter(task_scope& scope) noexcept { scope_ = &scope; }
 

@@ -8,14 +8,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "loopbridge/detail/call/invoke.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/call/bound_call.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/slot_pool.hpp"
 
 namespace loopbridge::detail {
 
-/// A slot of the pool behind bridge::post_reentrant: the node, and the closure as bytes.
-class reentrant_post final : public node {
+/// A slot of the pool behind bridge::post_reentrant: the operation, and the closure as bytes.
+class reentrant_post final : public operation {
  public:
   static constexpr std::size_t capacity = 40;
 
@@ -36,8 +36,8 @@ class reentrant_post final : public node {
     std::memcpy(bytes_, &closure, sizeof(Closure));
   }
 
-  result_base* run(core_base& core) noexcept override;
-  result_base* refuse(core_base& core) noexcept override;
+  call_base* run(loop_core& core) noexcept override;
+  call_base* refuse(loop_core& core) noexcept override;
 
  private:
   slot_pool<reentrant_post>* home_ = nullptr;
@@ -87,13 +87,13 @@ struct reentrant_closure<F, Value> {
 
 /// Any thread, any handler: claims a slot, fills it, submits it.
 template <class Closure>
-status post_closure(core_base& core, std::source_location where, const Closure& closure) noexcept {
+status post_closure(loop_core& core, std::source_location where, const Closure& closure) noexcept {
   if (!core.is_this_process()) return status::wrong_process;
   slot_pool<reentrant_post>& pool = core.reentrant_slots();
   reentrant_post* const slot = pool.claim();
   if (slot == nullptr) {
     core.counts().refused.add();
-    return core.is_closed() ? status::stopped : status::exhausted;
+    return core.is_closed() ? status::bridge_stopped : status::exhausted;
   }
   slot->fill(pool, where, closure);
   const status s = core.submit(*slot);

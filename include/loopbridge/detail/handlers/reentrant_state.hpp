@@ -7,33 +7,33 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
-#include "loopbridge/detail/call/invoke.hpp"
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/call/bound_call.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
 #include "loopbridge/detail/sync/slot_pool.hpp"
 
 namespace loopbridge::detail {
 
-/// What a reentrant_call reserves when it is made: the node that its firings share, and a few
+/// What a reentrant_call reserves when it is made: the operation that its firings share, and a few
 /// slots for those that wait.
 ///
-/// A firing that waits has a node of its own. It must not ride on the shared one: the frame that
-/// took the shared one may be the very one that the waiting handler has interrupted, before its
-/// push.
+/// A firing that waits has an operation of its own. It must not ride on the shared one: the frame
+/// that took the shared one may be the very one that the waiting handler has interrupted, before
+/// its push.
 ///
 /// Home of `word_`: how many firings are not yet handed to the callable, and above them two marks:
 ///
-///   queued  a firing has taken the shared node to queue it; until the loop begins to run it
+///   queued  a firing has taken the shared operation to queue it; until the loop begins to run it
 ///   over    the bridge has ended, for good: nothing is counted any more
 ///
 /// fire() adds one and sets `queued` in one step; the loop takes both away, in one step too. So a
 /// firing that found the mark is counted in the run that is still to come. But there may come none:
-/// the frame that took the node may be refused, or stay where it was interrupted. So the core knows
-/// all of these states, and its end sets `over` and reports what was counted before that.
+/// the frame that took the operation may be refused, or stay where it was interrupted. So the core
+/// knows all of these states, and its end sets `over` and reports what was counted before that.
 ///
-/// Held by: the reentrant_call, and each node of ours in the list.
-class reentrant_state : public node, public ref_counted<reentrant_state> {
+/// Held by: the reentrant_call, and each operation of ours in the list.
+class reentrant_state : public operation, public ref_counted<reentrant_state> {
  public:
   static constexpr unsigned wait_slots = 16;
 
@@ -41,8 +41,8 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   status fire_and_wait(deadline until) noexcept;
   std::uint64_t coalesced() const noexcept { return coalesced_.load(std::memory_order_relaxed); }
 
-  result_base* run(core_base& core) noexcept override;
-  result_base* refuse(core_base& core) noexcept override;
+  call_base* run(loop_core& core) noexcept override;
+  call_base* refuse(loop_core& core) noexcept override;
 
   /// By who ends the bridge, when nothing of this is in the list, or by destroy(): refuses all
   /// later firings. How many are left that were accepted. Relaxed: they are not run.
@@ -57,7 +57,7 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   bool registered = false;
 
  protected:
-  reentrant_state(core_base& core, std::source_location where) noexcept;
+  reentrant_state(loop_core& core, std::source_location where) noexcept;
   ~reentrant_state() = default;
 
   virtual void invoke(loop_ref loop, std::uint64_t firings) = 0;
@@ -67,10 +67,10 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
 
  private:
   /// One firing that is waited for. `completion_` is that of a call: the waiter is its handle.
-  class wait_slot final : public node {
+  class wait_slot final : public operation {
    public:
-    result_base* run(core_base& core) noexcept override;
-    result_base* refuse(core_base& core) noexcept override;
+    call_base* run(loop_core& core) noexcept override;
+    call_base* refuse(loop_core& core) noexcept override;
 
     reentrant_state* owner = nullptr;
     completion state;
@@ -86,7 +86,7 @@ class reentrant_state : public node, public ref_counted<reentrant_state> {
   void report_as_stopped() noexcept;
   /// Loop: runs the callable for `extra` and all firings counted so far, which it takes off the
   /// word together with marks that are not to be kept.
-  void run_callable(core_base& core, std::uint64_t marks_kept, std::uint64_t extra) noexcept;
+  void run_callable(loop_core& core, std::uint64_t marks_kept, std::uint64_t extra) noexcept;
 
   static constexpr std::uint64_t over_mark = std::uint64_t{1} << 63;
   static constexpr std::uint64_t queued_mark = std::uint64_t{1} << 62;
@@ -109,7 +109,7 @@ class reentrant_state_of final : public reentrant_state {
 
  public:
   template <class G>
-  reentrant_state_of(core_base& core, std::source_location where, G&& f)
+  reentrant_state_of(loop_core& core, std::source_location where, G&& f)
       : reentrant_state(core, where), f_(std::forward<G>(f)) {}
 
  private:

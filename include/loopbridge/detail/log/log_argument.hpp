@@ -58,11 +58,11 @@ inline constexpr bool is_number =
     std::is_integral_v<T> && !std::is_same_v<T, wchar_t> && !std::is_same_v<T, char8_t> &&
     !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t> && sizeof(T) <= 8;
 template <class T>
-inline constexpr bool is_text_array = std::is_array_v<T>&& is_char<std::remove_extent_t<T>>;
+inline constexpr bool is_text_array = std::is_array_v<T> && is_char<std::remove_extent_t<T>>;
 template <class T>
-inline constexpr bool is_data_pointer = std::is_null_pointer_v<T> ||
-                                        (std::is_pointer_v<T> &&
-                                         !std::is_function_v<std::remove_pointer_t<T>>);
+inline constexpr bool is_data_pointer =
+    std::is_null_pointer_v<T> ||
+    (std::is_pointer_v<T> && !std::is_function_v<std::remove_pointer_t<T>>);
 
 }  // namespace detail
 

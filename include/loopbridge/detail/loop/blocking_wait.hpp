@@ -2,12 +2,12 @@
 
 #include <source_location>
 
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 
 namespace loopbridge::detail {
 
 class completion;
-class result_base;
+class call_base;
 
 /// Stands on the stack while a thread blocks on a bridge, and refuses waits that cannot end.
 ///
@@ -26,13 +26,13 @@ class blocking_wait {
  public:
   enum class how { timed, endless };
 
-  blocking_wait(const core_base& target, std::source_location where, how lasts,
-                const completion* answer = nullptr, result_base* call = nullptr);
+  blocking_wait(const loop_core& target, std::source_location where, how lasts,
+                const completion* answer = nullptr, call_base* call = nullptr);
   ~blocking_wait() { end(); }
   blocking_wait(const blocking_wait&) = delete;
   blocking_wait& operator=(const blocking_wait&) = delete;
 
-  void is_for(const completion& answer, result_base& call) noexcept;
+  void is_for(const completion& answer, call_base& call) noexcept;
   void end() noexcept;
 
  private:

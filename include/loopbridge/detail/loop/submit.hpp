@@ -14,29 +14,30 @@
 namespace loopbridge::detail {
 
 /// How a call of an ordinary thread's goes in.
-struct entry {
+struct submit_options {
   /// The call's own time, for the wait for room too.
   std::chrono::nanoseconds timeout = for_ever;
   deadline until = no_deadline;
   bool announced = false;    ///< a blocking_wait for this bridge stands already
   bool never_waits = false;  ///< a full bridge refuses it, whatever options::patience is
 
-  static entry within(std::chrono::nanoseconds timeout) {
+  static submit_options within(std::chrono::nanoseconds timeout) {
     return {timeout, deadline_after(timeout)};
   }
-  static entry without_waiting() { return {for_ever, no_deadline, false, true}; }
+  static submit_options without_waiting() { return {for_ever, no_deadline, false, true}; }
 };
 
 /// The way in for what counts towards options::capacity. Ordinary threads. May wait for room, and
 /// then throws bridge_full, timed_out, or what blocking_wait throws.
-inline status enter(core_base& c, node& n, const entry& how, std::source_location where) {
+inline status enter(loop_core& c, operation& n, const submit_options& how,
+                    std::source_location where) {
   const status s = c.is_special() ? c.submit_specially(n, how, where) : c.submit(n);
   if (s != status::accepted) c.counts().refused.add();
   return s;
 }
 
 template <class F>
-void post_to(core_base& c, std::source_location where, F&& f) {
+void post_to(loop_core& c, std::source_location where, F&& f) {
   using posted = posted_call<bound_call_of<F>>;
   posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   try {
@@ -48,7 +49,7 @@ void post_to(core_base& c, std::source_location where, F&& f) {
 }
 
 template <class F>
-status try_post_to(core_base& c, std::source_location where, F&& f) noexcept {
+status try_post_to(loop_core& c, std::source_location where, F&& f) noexcept {
   using posted = posted_call<bound_call_of<F>>;
   static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
                 "try_post does not throw: pass a callable that moves without throwing, by move");
@@ -58,14 +59,14 @@ status try_post_to(core_base& c, std::source_location where, F&& f) noexcept {
   } catch (...) {
     return status::exhausted;
   }
-  const status s = enter(c, *p, entry::without_waiting(), where);
+  const status s = enter(c, *p, submit_options::without_waiting(), where);
   if (s != status::accepted) destroy_in_block(p, c.memory());
   return s;
 }
 
 template <class... Bound>
-auto submit_to(core_base& c, const entry& how, std::source_location where, Bound&&... bound)
-    -> eventual<answer_t<bound_call_of<Bound...>>> {
+auto submit_to(loop_core& c, const submit_options& how, std::source_location where,
+               Bound&&... bound) -> eventual<answer_t<bound_call_of<Bound...>>> {
   using submitted = submitted_call<bound_call_of<Bound...>>;
   submitted* const s =
       make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
@@ -79,7 +80,7 @@ auto submit_to(core_base& c, const entry& how, std::source_location where, Bound
 }
 
 template <class F>
-auto try_submit_to(core_base& c, std::source_location where, F&& f) noexcept
+auto try_submit_to(loop_core& c, std::source_location where, F&& f) noexcept
     -> submission<answer_t<bound_call_of<F>>> {
   using submitted = submitted_call<bound_call_of<F>>;
   static_assert(std::is_nothrow_constructible_v<std::decay_t<F>, F>,
@@ -90,7 +91,8 @@ auto try_submit_to(core_base& c, std::source_location where, F&& f) noexcept
   } catch (...) {
     return {status::exhausted, where};
   }
-  if (const status st = enter(c, *s, entry::without_waiting(), where); st != status::accepted) {
+  if (const status st = enter(c, *s, submit_options::without_waiting(), where);
+      st != status::accepted) {
     s->undo();
     return {st, where};
   }
@@ -99,7 +101,7 @@ auto try_submit_to(core_base& c, std::source_location where, F&& f) noexcept
 
 /// Submits, waits, and takes the answer.
 template <class F>
-auto call_on(core_base& c, std::source_location where, F&& f) -> answer_t<bound_call_of<F>> {
+auto call_on(loop_core& c, std::source_location where, F&& f) -> answer_t<bound_call_of<F>> {
   stack_call<bound_call_of<F>> call(c, where, std::forward<F>(f));
   try {
     throw_unless_ok(enter(c, call.in_list(), {.announced = true}, where), where);
@@ -112,12 +114,14 @@ auto call_on(core_base& c, std::source_location where, F&& f) -> answer_t<bound_
 
 /// The same with a deadline, at which it cancels.
 template <class... Bound>
-auto call_on_until(core_base& c, const entry& how, std::source_location where, Bound&&... bound)
-    -> answer_t<bound_call_of<Bound...>> {
+auto call_on_until(loop_core& c, const submit_options& how, std::source_location where,
+                   Bound&&... bound) -> answer_t<bound_call_of<Bound...>> {
   // Throws before anything is submitted.
-  { const blocking_wait may_wait(c, where, blocking_wait::how::timed); }
+  {
+    const blocking_wait may_wait(c, where, blocking_wait::how::timed);
+  }
   auto answer = submit_to(c, how, where, std::forward<Bound>(bound)...);
-  result_base& call = eventual_access::state(answer);
+  call_base& call = eventual_access::state(answer);
   bool in_time = false;
   try {
     in_time = call.wait(how.until);
@@ -134,7 +138,7 @@ auto call_on_until(core_base& c, const entry& how, std::source_location where, B
 }
 
 template <class F>
-void at_stop_of(core_base& c, std::source_location where, F&& f) {
+void at_stop_of(loop_core& c, std::source_location where, F&& f) {
   using posted = posted_call<bound_call_of<F>>;
   posted* const p = make_in_block<posted>(c.memory(), where, std::forward<F>(f));
   try {

@@ -8,9 +8,7 @@
 namespace loopbridge::detail {
 
 template <class Executor, class F>
-concept can_post = requires(Executor& e, F f) {
-  e.post(f);
-};
+concept can_post = requires(Executor& e, F f) { e.post(f); };
 
 /// Where something is to run: anything that has post(callable), which must outlive this.
 template <class Executor>
@@ -40,7 +38,7 @@ class executor_ref<bridge> {
   }
   /// For what is no call, and goes on in any case: refused when the bridge stops, too. False: it
   /// has stopped.
-  bool submit(node& n) const noexcept { return core_->submit(n) == status::accepted; }
+  bool submit(operation& n) const noexcept { return core_->submit(n) == status::accepted; }
 
  private:
   core_ptr core_;

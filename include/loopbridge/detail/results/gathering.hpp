@@ -34,7 +34,7 @@ class part {
     return *this;
   }
   ~part() {
-    if (e_) result_base::give_up_handle(*eventual_access::release(e_));
+    if (e_) call_base::give_up_handle(*eventual_access::release(e_));
   }
 
   explicit operator bool() const noexcept { return static_cast<bool>(e_); }
@@ -55,44 +55,43 @@ struct let_go_of {
 using round_ptr = std::unique_ptr<round, let_go_of>;
 
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
-/// its own, since parts that do not matter any more still look for their seats.
+/// its own, since parts that do not matter any more still look for their slots.
 ///
 /// Held by: its gathering, each part until it has been told, and the list. In default orders:
 /// `left` counts the parts that are not done; `over` is set once, by the thread that decides, which
 /// then writes `decided` and hands this to the loop.
-class round final : public internal_node, public ref_counted<round> {
+class round final : public internal_operation, public ref_counted<round> {
  public:
   enum class ends { one, all_or_failed };
 
   /// Throws std::bad_alloc.
-  static round_ptr make(core_base& core, std::size_t parts, ends how);
+  static round_ptr make(loop_core& core, std::size_t parts, ends how);
   /// In their order, as many as make() was told.
-  void add(result_base& part) noexcept;
+  void add(call_base& part) noexcept;
   /// Is it over before it began? Else it begins, and tells `of`, on the loop.
   bool begin(gathering_base& of) noexcept;
   /// The same again, for one part that is another one.
-  bool begin_again(result_base& part, gathering_base& of) noexcept;
+  bool begin_again(call_base& part, gathering_base& of) noexcept;
   std::size_t decided() const noexcept { return decided_; }
   /// By the gathering, which is not told any more.
   void let_go() noexcept;
 
-
  private:
   friend class ref_counted<round>;
-  struct seat final : completion_callback {
+  struct slot final : completion_callback {
     void notify() noexcept override;
     round* of;
-    result_base* part;
+    call_base* part;
   };
 
-  round(core_base& core, std::size_t parts, ends how) noexcept;
+  round(loop_core& core, std::size_t parts, ends how) noexcept;
   ~round() = default;
   bool is_over() noexcept;
-  void came(const seat& s) noexcept;
-  void go(core_base& core) noexcept override;
-  void end(core_base& core) noexcept override;
+  void on_done(const slot& s) noexcept;
+  void go(loop_core& core) noexcept override;
+  void end(loop_core& core) noexcept override;
   void destroy() noexcept;
-  seat* seats() noexcept { return reinterpret_cast<seat*>(this + 1); }
+  slot* slots() noexcept { return reinterpret_cast<slot*>(this + 1); }
 
   const core_ptr core_;
   const std::size_t size_;
@@ -112,7 +111,7 @@ inline void let_go_of::operator()(round* r) const noexcept {
 class gathering_base {
  public:
   /// By the round: it waits for `part` alone; and it is over.
-  void awaits(result_base& part) noexcept { answer_.awaits(part); }
+  void awaits(call_base& part) noexcept { answer_.awaits(part); }
   void go_on() noexcept;
 
  protected:
@@ -120,7 +119,7 @@ class gathering_base {
   /// one more part.
   struct next {
     bool settled;
-    result_base* part;
+    call_base* part;
   };
 
   explicit gathering_base(deferred_base& answer) noexcept : answer_(answer) {}
@@ -142,12 +141,12 @@ class gathering_base {
 /// What `Body` gathers: parts, and what is to be made of them.
 ///
 ///   round_ptr Body::make_round(core)           with its parts
-///   result_base* Body::finish(decided, o, ...) fills the outcome, or gives a part to wait for yet
+///   call_base* Body::finish(decided, o, ...) fills the outcome, or gives a part to wait for yet
 ///   Body::may_wait_again                       whether that may be
 template <class T, class Body>
 class gathering final : public deferred_state<T>, public gathering_base {
  public:
-  gathering(core_base& core, std::source_location where, Body&& body)
+  gathering(loop_core& core, std::source_location where, Body&& body)
       : deferred_state<T>(
             core.memory(), this, sizeof(gathering),
             [](deferred_base& d) noexcept { static_cast<gathering&>(d).empty_all(); }),
@@ -176,12 +175,12 @@ class gathering final : public deferred_state<T>, public gathering_base {
       return {false, nullptr};
     }
     outcome<T> result;
-    if (result_base* const part = body_->finish(decided, result, core_, where_); part != nullptr) {
+    if (call_base* const part = body_->finish(decided, result, core_, where_); part != nullptr) {
       return {false, part};
     }
     give_up();  // what has not ended, and the function: before the answer is announced
     if (Body::may_wait_again && !this->claim_as_resolved()) {
-      if (auto error = result.error(where_); error != nullptr && !tells_of_an_end(error)) {
+      if (auto error = result.error(where_); error != nullptr && !is_cancellation_or_stop(error)) {
         core_.unhandled(std::move(error), where_);
       }
       return {false, nullptr};
@@ -198,7 +197,7 @@ class gathering final : public deferred_state<T>, public gathering_base {
     this->own_outcome().clear();
   }
 
-  core_base& core_;  ///< held by the call that this answers
+  loop_core& core_;  ///< held by the call that this answers
   const std::source_location where_;
   std::optional<Body> body_;
   canceller canceller_{*this};
@@ -207,7 +206,7 @@ class gathering final : public deferred_state<T>, public gathering_base {
 /// The callable of a combination's call.
 template <class T, class Body>
 struct combining {
-  core_base& core;
+  loop_core& core;
   std::source_location where;
   Body body;
 
@@ -226,7 +225,7 @@ class new_combination {
   using call_type = submitted_call<bound_call<combining<T, Body>>>;
 
  public:
-  new_combination(core_base& core, std::source_location where, Body&& body)
+  new_combination(loop_core& core, std::source_location where, Body&& body)
       : core_(core),
         where_(where),
         call_(make_in_block<call_type>(core.memory(), core, where,
@@ -251,7 +250,7 @@ class new_combination {
   }
 
  private:
-  core_base& core_;
+  loop_core& core_;
   const std::source_location where_;
   call_type* call_;
 };
@@ -261,12 +260,12 @@ class new_combination {
 template <class T>
 class inner_call final : public result<T> {
  public:
-  inner_call(core_base& core, std::source_location where) noexcept : result<T>(core, where) {
+  inner_call(loop_core& core, std::source_location where) noexcept : result<T>(core, where) {
     core.add_ref();
   }
 
   /// Throws std::bad_alloc.
-  static inner_call* make(core_base& core, std::source_location where) {
+  static inner_call* make(loop_core& core, std::source_location where) {
     return make_in_block<inner_call>(core.memory(), core, where);
   }
   /// Ends as what `bound` gives, which it runs.
@@ -283,8 +282,8 @@ class inner_call final : public result<T> {
     return begun();
   }
 
-  result_base* run(core_base&) noexcept override { return nullptr; }
-  result_base* refuse(core_base&) noexcept override { return nullptr; }
+  call_base* run(loop_core&) noexcept override { return nullptr; }
+  call_base* refuse(loop_core&) noexcept override { return nullptr; }
 
  private:
   eventual<T> begun() noexcept {
@@ -294,7 +293,7 @@ class inner_call final : public result<T> {
   }
   void discard_callable() noexcept override {}
   void destroy() noexcept override {
-    core_base& core = this->core_;
+    loop_core& core = this->core_;
     destroy_in_block(this, core.memory());
     core.release_ref();
   }

@@ -88,8 +88,8 @@ class completion {
   };
   published publish_or_hold(phase from) noexcept {
     std::uint32_t old = word_.load(std::memory_order_relaxed);
-    // Not an addition, as in publish(): whether there are any must hold at the moment of `done`. The
-    // order is that of publish(): pairs with is_done(), wait() and release_handle().
+    // Not an addition, as in publish(): whether there are any must hold at the moment of `done`.
+    // The order is that of publish(): pairs with is_done(), wait() and release_handle().
     while (!word_.compare_exchange_weak(
         old, old + (done - from) + ((old & callbacks_mark) != 0 ? 0 : loop_gone_mark),
         std::memory_order_acq_rel, std::memory_order_relaxed)) {  // as publish()
@@ -127,7 +127,7 @@ class completion {
   /// Any number of waiters, any thread, and, given a deadline, any handler. `by`, if there is one,
   /// ends the wait early: false, too.
   bool wait(deadline until, const process_mark& process,
-            const interruption_flag* by = nullptr) noexcept;
+            const interrupt_flag* by = nullptr) noexcept;
 
  private:
   static constexpr std::uint32_t phase_mask = 7;

@@ -9,7 +9,7 @@
 
 namespace loopbridge::detail {
 
-class interruption_flag;
+class interrupt_flag;
 
 /// Sleeps until `word` is no longer `expected`, or the deadline; may return early. False: this is
 /// not `process`, but a child forked out of it, where nobody will wake the caller. A raw futex on
@@ -22,7 +22,7 @@ class interruption_flag;
 ///
 /// `by`, if there is one, ends it early, too.
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, deadline until,
-                const process_mark& process, const interruption_flag* by = nullptr) noexcept;
+                const process_mark& process, const interrupt_flag* by = nullptr) noexcept;
 
 /// Wakes all sleepers of `word`, using its address only: the word itself may be gone already. After
 /// it was changed. Some process_mark has been made before.

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/status.hpp"
 
@@ -141,9 +141,9 @@ class inbox {
   /// The fast path: publishes `n`, and rings if the loop sleeps. Any thread, any handler, at any
   /// instruction of another submit; errno is kept. On `accepted` the operation belongs to the loop
   /// and may be gone already; else it is untouched.
-  status submit(node& n) noexcept {
+  status submit(operation& n) noexcept {
     if (!process_.is_this_process()) return status::wrong_process;
-    if (!list_.push(n)) return status::stopped;
+    if (!list_.push(n)) return status::bridge_stopped;
     wake();
     return status::accepted;
   }
@@ -181,7 +181,7 @@ class inbox {
     if ((e & 1) != 0) episode_.store(e + 1, std::memory_order_relaxed);
   }
   /// Loop: all that is queued.
-  submission_list<node>& list() noexcept { return list_; }
+  submission_list<operation>& list() noexcept { return list_; }
 
  protected:
   inbox() = default;
@@ -196,12 +196,12 @@ class inbox {
   }
 
   // What senders write is kept off the line that they only read.
-  alignas(64) submission_list<node> list_;
+  alignas(64) submission_list<operation> list_;
   alignas(64) std::atomic<std::uint64_t> episode_{0};
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
   const process_mark process_;
 };
 
-using batch = basic_batch<node>;
+using batch = basic_batch<operation>;
 
 }  // namespace loopbridge::detail

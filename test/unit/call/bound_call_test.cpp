@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
-#include <loopbridge/detail/call/invoke.hpp>
+#include <loopbridge/detail/call/bound_call.hpp>
 #include <loopbridge/results/deferred.hpp>
 #include <memory>
 #include <string>
@@ -10,14 +10,14 @@
 
 #include "support/counted.hpp"
 
-TEST_SUITE_BEGIN("invoke");
+TEST_SUITE_BEGIN("bound_call");
 
 namespace {
 
 using loopbridge::loop_ref;
 using loopbridge::detail::answer_t;
 using loopbridge::detail::bound_call_of;
-using loopbridge::detail::until_destroyed;
+using loopbridge::detail::manual_lifetime;
 
 uv_loop_s* const some_loop = reinterpret_cast<uv_loop_s*>(0x1000);
 
@@ -113,7 +113,7 @@ TEST_CASE("what a call holds is destroyed with it") {
 TEST_CASE("an object that is held until it is destroyed is not destroyed by its holder") {
   support::counts counts;
   {
-    until_destroyed<support::token> held(std::in_place, counts);
+    manual_lifetime<support::token> held(std::in_place, counts);
     held.destroy();
     CHECK(counts.destroyed == 1);
   }

@@ -140,10 +140,10 @@ using answer_t = typename answer_of<std::remove_cv_t<typename Bound::result_type
 
 /// Holds a T whose end comes before its holder's.
 template <class T>
-union until_destroyed {
+union manual_lifetime {
   template <class... A>
-  explicit until_destroyed(std::in_place_t, A&&... args) : value(std::forward<A>(args)...) {}
-  ~until_destroyed() {}
+  explicit manual_lifetime(std::in_place_t, A&&... args) : value(std::forward<A>(args)...) {}
+  ~manual_lifetime() {}
   void destroy() noexcept { value.~T(); }
   T value;
 };

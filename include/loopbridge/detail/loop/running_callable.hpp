@@ -3,24 +3,25 @@
 #include <chrono>
 #include <source_location>
 
-#include "loopbridge/detail/loop/core_base.hpp"
+#include "loopbridge/detail/loop/loop_core.hpp"
 
 namespace loopbridge::detail {
 
 /// Stands while a callable runs, if a watchdog looks after the bridge. Loop thread; they nest,
 /// where a callable runs the loop.
-class watched_call {
+class running_callable {
  public:
-  watched_call(core_base& core, std::source_location where) noexcept : watchdog_(core.watching()) {
+  running_callable(loop_core& core, std::source_location where) noexcept
+      : watchdog_(core.watching()) {
     if (watchdog_ != nullptr) [[unlikely]]
       begin(where);
   }
-  ~watched_call() {
+  ~running_callable() {
     if (watchdog_ != nullptr) [[unlikely]]
       end();
   }
-  watched_call(const watched_call&) = delete;
-  watched_call& operator=(const watched_call&) = delete;
+  running_callable(const running_callable&) = delete;
+  running_callable& operator=(const running_callable&) = delete;
 
  private:
   friend class watchdog;
@@ -33,7 +34,7 @@ class watched_call {
   deadline since_;
   std::source_location where_;
   bool reported_;
-  watched_call* outer_;
+  running_callable* outer_;
 };
 
 }  // namespace loopbridge::detail

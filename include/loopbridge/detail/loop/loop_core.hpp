@@ -6,7 +6,7 @@
 #include <memory_resource>
 #include <source_location>
 
-#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/platform/this_thread.hpp"
 #include "loopbridge/detail/sync/counters.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
@@ -20,12 +20,12 @@ namespace loopbridge::detail {
 
 class completion;
 class deferred_base;
-class interruption_flag;
+class interrupt_flag;
 class reentrant_post;
 class reentrant_state;
 class wait_vertex;
 class watchdog;
-struct entry;
+struct submit_options;
 template <class Slot>
 class slot_pool;
 
@@ -35,19 +35,19 @@ class slot_pool;
 /// Held by: the bridge, its thread, its open uv handles and every handle given out (eventuals,
 /// reentrant calls). So a handle outlives the bridge, and no doorbell is written to after its
 /// descriptor was closed.
-class core_base : public ref_counted<core_base>, public inbox<core_base> {
+class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
  public:
   /// Is there a capacity, or is the loop adopted? Then what counts towards a capacity goes in by
   /// submit_specially().
   bool is_special() const noexcept { return is_special_; }
   /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, or what
   /// blocking_wait throws.
-  status submit_specially(node& n, const entry& how, std::source_location where);
+  status submit_specially(operation& n, const submit_options& how, std::source_location where);
 
   /// For bridge::at_stop(). `accepted`, `stopped` or `wrong_process`. Any thread.
-  status push_stop_function(node& n) noexcept {
+  status push_stop_function(operation& n) noexcept {
     if (!is_this_process()) return status::wrong_process;
-    return stop_functions_.push(n) ? status::accepted : status::stopped;
+    return stop_functions_.push(n) ? status::accepted : status::bridge_stopped;
   }
 
   /// Is the caller on the thread that runs this loop? Any thread, any handler. (Not a
@@ -66,7 +66,7 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   watchdog* watching() const noexcept { return watchdog_; }
   /// Sleeps until `answer` is done, as completion::wait in this process: noticed by stats(). False:
   /// as there. Ordinary threads.
-  bool wait_for(completion& answer, deadline until, const interruption_flag* by = nullptr) noexcept;
+  bool wait_for(completion& answer, deadline until, const interrupt_flag* by = nullptr) noexcept;
 
   /// May a handler wait, as far as the doorbell is concerned?
   bool handler_may_wait() const noexcept;
@@ -108,10 +108,10 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   void unregister(reentrant_state& s) noexcept;
 
  protected:
-  core_base(loop_ref loop, std::pmr::memory_resource* memory, slot_pool<reentrant_post>* pool,
+  loop_core(loop_ref loop, std::pmr::memory_resource* memory, slot_pool<reentrant_post>* pool,
             spinners* spinning)
       : loop_ref_(loop), memory_(memory), reentrant_slots_(pool), spinning_(spinning) {}
-  ~core_base();
+  ~loop_core();
 
   /// Which thread runs the loop is not known for good: it is adopted. Before note_loop_thread().
   void run_on_any_thread() noexcept;
@@ -135,17 +135,17 @@ class core_base : public ref_counted<core_base>, public inbox<core_base> {
   /// That thread's place in the graph of waits, or what stands in for it: written along with
   /// loop_thread_; taken away with seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};
-  wait_vertex* stand_in_ = nullptr;  ///< of an adopted loop: see wait_vertex
+  wait_vertex* proxy_ = nullptr;  ///< of an adopted loop: see wait_vertex
   counters counts_;
-  submission_list<node> stop_functions_;  ///< bridge::at_stop(); closed once they run
+  submission_list<operation> stop_functions_;  ///< bridge::at_stop(); closed once they run
 
  private:
-  friend class inbox<core_base>;
-  friend class ref_counted<core_base>;
+  friend class inbox<loop_core>;
+  friend class ref_counted<loop_core>;
   void ring() noexcept;
   void destroy() noexcept;
 };
 
-using core_ptr = ref_ptr<core_base>;
+using core_ptr = ref_ptr<loop_core>;
 
 }  // namespace loopbridge::detail

@@ -46,7 +46,7 @@ struct repeating_call {
   F f;
   deadline::duration period;
   std::shared_ptr<repetition> shared;
-  core_base& core;
+  loop_core& core;
   std::source_location where;
 
   task<> operator()(loop_ref loop) {
@@ -61,7 +61,7 @@ struct repeating_call {
       } catch (...) {
         // Stopped, and its deferred or task ended by that: no news. All else is.
         auto error = std::current_exception();
-        if (!shared->stopped.load() || !tells_of_an_end(error)) {
+        if (!shared->stopped.load() || !is_cancellation_or_stop(error)) {
           core.unhandled(std::move(error), where);
         }
       }
@@ -95,15 +95,13 @@ struct repeated_call_access;
 class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")]] repeated_call {
  public:
   repeated_call() noexcept = default;
-  repeated_call(repeated_call && other) noexcept = default;
+  repeated_call(repeated_call&& other) noexcept = default;
   repeated_call& operator=(repeated_call&& other) noexcept {
     repeated_call taken(std::move(other));
     taken.swap(*this);
     return *this;
   }
-  ~repeated_call() {
-    stop();
-  }
+  ~repeated_call() { stop(); }
 
   /// No run begins any more once this has returned, except that one may be running just now; if it
   /// waits for a deferred or a task, that is cancelled. Never blocks. The callable is destroyed on
@@ -120,18 +118,16 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   }
 
   /// How many runs have begun.
-  std::uint64_t runs() const noexcept {
-    return shared_ != nullptr ? shared_->runs.load() : 0;
-  }
+  std::uint64_t runs() const noexcept { return shared_ != nullptr ? shared_->runs.load() : 0; }
 
  private:
   friend struct detail::repeated_call_access;
 
-  repeated_call(std::shared_ptr<detail::repetition> shared, eventual<void> && t)
+  repeated_call(std::shared_ptr<detail::repetition> shared, eventual<void>&& t)
       : shared_(std::move(shared)), task_(std::move(t)) {
     detail::eventual_access::state(task_).mark_read();  // how it ends is nobody's failure
   }
-  void swap(repeated_call & other) noexcept {
+  void swap(repeated_call& other) noexcept {
     shared_.swap(other.shared_);
     std::swap(task_, other.task_);
   }
@@ -146,16 +142,17 @@ struct detail::repeated_call_access {
   }
 };
 
-/// Runs `f` on the loop of `b` when `delay` has passed since this call, or as soon after that as the
-/// loop can. Its result, or what it throws, comes through the eventual.
+/// Runs `f` on the loop of `b` when `delay` has passed since this call, or as soon after that as
+/// the loop can. Its result, or what it throws, comes through the eventual.
 ///
-/// The delay is in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a part
-/// of one early). Zero or less: in a later turn of the loop.
+/// The delay is in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
+/// part of one early). Zero or less: in a later turn of the loop.
 ///
-/// Thread: any ordinary thread, the loop's too. Cancelling the eventual stops the timer; the callable
-/// is then destroyed on the loop. Blocks: with a capacity, as bridge::post. Throws: `bridge_stopped`,
-/// `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what moving `f` throws. The
-/// bridge's end ends the wait at once in `bridge_stopped`, whatever options::on_stop says.
+/// Thread: any ordinary thread, the loop's too. Cancelling the eventual stops the timer; the
+/// callable is then destroyed on the loop. Blocks: with a capacity, as bridge::post. Throws:
+/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what moving
+/// `f` throws. The bridge's end ends the wait at once in `bridge_stopped`, whatever
+/// options::on_stop says.
 template <class Rep, class Period, class F>
 eventual<call_result_t<F>> submit_after(
     bridge& b, std::chrono::duration<Rep, Period> delay, F&& f,
@@ -170,15 +167,15 @@ eventual<call_result_t<F>> submit_after(
 /// loop took this call, until the repeated_call is stopped or destroyed, or the bridge ends.
 ///
 /// Runs are due a period apart, and do not drift: one that is late does not make the next one late.
-/// Where the loop was held up for more than a period, the runs that were missed are left out, and the
-/// beat is kept. If `f` returns a deferred or a task, no other run begins before that has ended. What
-/// a run throws goes to options::on_unhandled_error, and the repetition goes on. One `f` is kept for
-/// all runs, so it is called as an lvalue, alone among callables; what it keeps in itself is there
-/// next time. It is destroyed on the loop, once no run is to come.
+/// Where the loop was held up for more than a period, the runs that were missed are left out, and
+/// the beat is kept. If `f` returns a deferred or a task, no other run begins before that has
+/// ended. What a run throws goes to options::on_unhandled_error, and the repetition goes on. One
+/// `f` is kept for all runs, so it is called as an lvalue, alone among callables; what it keeps in
+/// itself is there next time. It is destroyed on the loop, once no run is to come.
 ///
-/// Thread: any ordinary thread, the loop's too. Throws: std::invalid_argument for a period of zero or
-/// less; `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what
-/// moving `f` throws.
+/// Thread: any ordinary thread, the loop's too. Throws: std::invalid_argument for a period of zero
+/// or less; `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc,
+/// what moving `f` throws.
 template <class Rep, class Period, class F>
 repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period, F&& f,
                            std::source_location where = std::source_location::current()) {
@@ -188,11 +185,11 @@ repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period,
         "loopbridge: submit_every() needs a period of more than nothing; to run as often as the "
         "loop turns, post() again from the call");
   }
-  detail::core_base& core = detail::bridge_access::core(b);
+  detail::loop_core& core = detail::bridge_access::core(b);
   auto shared = std::make_shared<detail::repetition>();
   using repeating = detail::repeating_call<std::decay_t<F>>;
-  auto t = detail::submit_to(core, {}, where,
-                             repeating{std::forward<F>(f), every, shared, core, where});
+  auto t =
+      detail::submit_to(core, {}, where, repeating{std::forward<F>(f), every, shared, core, where});
   return detail::repeated_call_access::make(std::move(shared), std::move(t));
 }
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <mutex>
 
-#include "loopbridge/detail/call/node.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/detail/sync/counters.hpp"
 #include "loopbridge/detail/sync/inbox.hpp"
@@ -25,9 +25,9 @@ namespace loopbridge::detail {
 /// published by its push, and the waiters' sleep depends on the mutex alone. A frame that is left
 /// by siglongjmp between its claim and its push leaves a place in use that no call has: see
 /// claim_or_wait().
-class room {
+class capacity_gate {
  public:
-  explicit room(std::size_t capacity) noexcept : capacity_(capacity) {}
+  explicit capacity_gate(std::size_t capacity) noexcept : capacity_(capacity) {}
 
   /// A thread that waits for a place, on its stack.
   struct waiter {
@@ -45,14 +45,14 @@ class room {
   bool claim() noexcept;
   /// The same, looked at closely: `accepted`, `stopped`, or `full`, and then `w`, unless it is
   /// null, waits until it is let go.
-  status claim_or_wait(submission_list<node>& list, waiter* w) noexcept;
+  status claim_or_wait(submission_list<operation>& list, waiter* w) noexcept;
   /// Ends a wait early.
   void leave(waiter& w) noexcept;
   /// Any ordinary thread, after the list was closed.
   void let_all_go() noexcept;
 
   /// All that is queued, oldest first; their places are free. Who holds the turn. Adds how many.
-  batch take(submission_list<node>& list, std::size_t& count) noexcept;
+  batch take(submission_list<operation>& list, std::size_t& count) noexcept;
 
  private:
   void let_go_under_lock() noexcept;

@@ -8,7 +8,7 @@
 namespace loopbridge::detail {
 
 /// What an interruption is to the waits that take it: a flag, and where they sleep.
-class interruption_flag {
+class interrupt_flag {
  public:
   /// Any thread, any handler, at any instruction; errno is kept.
   void trip() noexcept;

@@ -5,7 +5,7 @@
 
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/call/call.hpp"
-#include "loopbridge/detail/call/internal_node.hpp"
+#include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 #include "loopbridge/detail/results/gathering.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
@@ -27,7 +27,7 @@ class call_awaiter : public task_awaiter {
 
  protected:
   /// `call` lasts as long as this.
-  explicit call_awaiter(result_base& call) noexcept : call_(call) {}
+  explicit call_awaiter(call_base& call) noexcept : call_(call) {}
   ~call_awaiter() = default;
 
   /// The task was cancelled first. Asked by await_resume(), which then throws.
@@ -38,11 +38,11 @@ class call_awaiter : public task_awaiter {
   ///
   /// Held by: the awaiter, whose task may go on without the answer; the call that is watched, and
   /// then the list.
-  class way_back final : public completion_callback,
-                         public internal_node,
-                         public ref_counted<way_back> {
+  class resume_operation final : public completion_callback,
+                                 public internal_operation,
+                                 public ref_counted<resume_operation> {
    public:
-    way_back(core_base& core, call_awaiter& awaiter) noexcept
+    resume_operation(loop_core& core, call_awaiter& awaiter) noexcept
         : ref_counted(2), core_(core), awaiter_(&awaiter) {}
 
     /// Loop: the task does not wait any more.
@@ -52,14 +52,14 @@ class call_awaiter : public task_awaiter {
     void destroy() noexcept { destroy_in_block(this, nullptr); }
 
    private:
-    void go(core_base& core) noexcept override;
-    void end(core_base& core) noexcept override;
+    void go(loop_core& core) noexcept override;
+    void end(loop_core& core) noexcept override;
 
     const core_ptr core_;
     call_awaiter* awaiter_;  ///< loop thread; null: it has gone on
   };
-  result_base& call_;
-  ref_ptr<way_back> back_;
+  call_base& call_;
+  ref_ptr<resume_operation> back_;
   bool given_up_ = false;
 };
 

@@ -23,9 +23,9 @@ namespace {
 ///
 /// It stays open until the object is destroyed, which the core's count puts after the
 /// last possible ring: a late ring is a write that nobody reads, never one to a recycled number.
-class self_pipe final : public doorbell_base {
+class wakeup_fd_doorbell final : public doorbell_base {
  public:
-  ~self_pipe() override { fd_.close(); }
+  ~wakeup_fd_doorbell() override { fd_.close(); }
 
   int open(uv_loop_t* loop) noexcept override {
     if (const int error = fd_.open(); error != 0) return uv_translate_sys_error(error);
@@ -33,7 +33,7 @@ class self_pipe final : public doorbell_base {
     initialized_ = true;
     poll_.data = static_cast<doorbell_base*>(this);
     return uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int status, int) {
-      auto& self = *static_cast<self_pipe*>(static_cast<doorbell_base*>(poll->data));
+      auto& self = *static_cast<wakeup_fd_doorbell*>(static_cast<doorbell_base*>(poll->data));
       // In a child that runs an adopted loop on: the descriptor is shared, the ring the parent's.
       if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);
       if (status < 0) end_as_broken();
@@ -70,8 +70,8 @@ class self_pipe final : public doorbell_base {
 
 }  // namespace
 
-std::unique_ptr<doorbell_base> make_self_pipe() {
-  return std::make_unique<self_pipe>();
+std::unique_ptr<doorbell_base> make_wakeup_fd_doorbell() {
+  return std::make_unique<wakeup_fd_doorbell>();
 }
 
 }  // namespace loopbridge::detail
