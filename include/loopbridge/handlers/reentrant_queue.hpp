@@ -31,20 +31,20 @@ struct queue_node {
 };
 
 /// What a queue does whatever it holds: the list, the chain that was taken off it, and the sleep of
-/// those who wait.
+/// the getters that wait.
 ///
 /// Home of `word_`, which getters sleep on: odd while one sleeps or is about to.
 ///
 ///   getter   makes it the next odd number, looks at the list once more, sleeps
-///   putter   has pushed; finds it odd: adds 2 and wakes all who sleep; only then, if it is still
+///   putter   has pushed; finds it odd: adds 2 and wakes all sleepers; only then, if it is still
 ///            the number that it left, makes it even
 ///
 /// A push and the look at the word, the new number and the last look at the list: as four seq_cst
-/// operations they have one order, so a getter that sleeps was seen by whoever pushed after its
-/// look. The word is even only when a wake-up is over that came after the last getter's number.
-/// So whoever comes while another putter, perhaps the frame that it interrupts, is between its push
-/// and its wake-up finds the word odd, and wakes all by itself. (Numbers come again after 2^31
-/// sleeps.)
+/// operations they have one order. So every push after a getter's last look sees that this getter
+/// sleeps. The word is even only when a wake-up is over that came after the last getter's number.
+/// Another putter, perhaps the frame that this one interrupts, may be between its push and its
+/// wake-up: then this putter finds the word odd, and wakes all sleepers itself. (Numbers come again
+/// after 2^31 sleeps.)
 class queue_base {
  public:
   queue_base(const queue_base&) = delete;
@@ -96,25 +96,24 @@ class queue_base {
 
 }  // namespace detail
 
-/// A first-in-first-out queue that may be filled from anywhere, and needs no loop.
+/// A first-in-first-out queue that may be filled from a signal handler, at any instruction. It
+/// needs no loop.
 ///
-/// What one thread puts, handlers on it included, comes out in the order in which it was put; what
-/// happens before in one thread comes out before what happens after in another. Each item is got
-/// once. Any number of threads put, any number get.
+/// Any number of threads put, and any number get. Each item is got once.
 ///
-///   put_reentrant, close, closed   anywhere: handlers and finalizers, at any instruction, also
-///                                  inside another of these functions, or inside malloc
-///   put, try_put                   any ordinary thread
-///   get, get_for, try_get          any ordinary thread; on a loop's thread only try_get makes
-///   sense
+/// Thread   put_reentrant, close, closed: anywhere; in handlers and finalizers, inside another of
+///          these functions, or inside malloc. put, try_put, get, get_for, try_get: any ordinary
+///          thread. A get or get_for on a loop thread would stop the loop: use try_get there.
+/// Order    What one thread puts, its handlers included, comes out in the order in which it was
+///          put. If one put happens before another one on another thread, its item comes out
+///          first.
+/// Items    The getter destroys an item, after moving it out. The putter destroys an item that is
+///          refused. The queue's destructor destroys what is left.
+/// After the end   Destroy a queue only after every member call has returned. In a forked child
+///          every function refuses, and the parent's items are left alone.
 ///
-/// A handler that has put may wait, by means of its own, for what a getter does about it on
-/// another thread: no put and no get that it has interrupted is in that getter's way.
-///
-/// The queue must outlive every call of its functions. Items are destroyed by the getter, after
-/// they were moved to where it wants them; refused ones by who puts; those that are left when the
-/// queue is destroyed, by the destructor. In a forked child every function refuses, and items of
-/// the parent's are left alone.
+/// A handler that has put may wait, by means of its own, for what a getter on another thread does
+/// about it. No put and no get that the handler has interrupted is in that getter's way.
 template <class T>
 class reentrant_queue : private detail::queue_base {
   static_assert(std::is_object_v<T> && !std::is_const_v<T> && std::is_move_constructible_v<T>,
@@ -123,9 +122,9 @@ class reentrant_queue : private detail::queue_base {
       std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
 
  public:
-  /// Room for what put_reentrant puts: at most so many such items are queued at once, because a
-  /// handler cannot allocate. Rounded up to 64. Throws std::bad_alloc, or std::system_error if the
-  /// process cannot be told from its children.
+  /// Makes a queue with `reentrant_slots` slots, rounded up to 64. As many items of put_reentrant
+  /// may be queued at once, because a handler cannot allocate.
+  /// Throws   std::bad_alloc; std::system_error if the process cannot be told from its children
   explicit reentrant_queue(std::size_t reentrant_slots = 256)
       : slots_(takes_bytes ? reentrant_slots : 0) {}
 
@@ -135,8 +134,9 @@ class reentrant_queue : private detail::queue_base {
     while (detail::queue_node* const n = take_at_end()) destroy(static_cast<item&>(*n));
   }
 
-  /// Puts an item that is made of `value`, in a block of memory that is recycled. Throws
-  /// `queue_closed`, `wrong_process`, std::bad_alloc, or what making the item throws.
+  /// Puts an item that is made of `value`, in a block of memory that is recycled.
+  /// Thread   any ordinary thread
+  /// Throws   `queue_closed`, `wrong_process`, std::bad_alloc, and what making the item throws
   template <class U = T>
   void put(U&& value) {
     if (const status s = push_in_block(std::forward<U>(value)); s != status::accepted) {
@@ -144,8 +144,9 @@ class reentrant_queue : private detail::queue_base {
     }
   }
 
-  /// put for code that must not throw: `accepted`, `stopped` (closed), `exhausted` (no memory) or
-  /// `wrong_process`. Making the item must not throw.
+  /// Puts an item that is made of `value`, and does not throw: `accepted`, `queue_closed`,
+  /// `exhausted` (no memory) or `wrong_process`. Making the item must not throw.
+  /// Thread   any ordinary thread
   template <class U = T>
   status try_put(U&& value) noexcept {
     static_assert(std::is_nothrow_constructible_v<T, U&&>,
@@ -157,9 +158,10 @@ class reentrant_queue : private detail::queue_base {
     }
   }
 
-  /// From handlers and finalizers: `accepted`, `stopped` (closed), `exhausted` (all slots hold
-  /// items that nobody has got yet) or `wrong_process`. No lock, no allocation; errno is kept. The
-  /// item is copied as bytes, so it is to be small, and trivially copyable.
+  /// Puts a copy of `value`: `accepted`, `queue_closed`, `exhausted` (every slot holds an item that
+  /// nobody has got yet) or `wrong_process`. Takes no lock, allocates nothing, and keeps errno. The
+  /// item is copied as bytes: it must be trivially copyable, and should be small.
+  /// Thread   anywhere, at any instruction
   status put_reentrant(const T& value) noexcept {
     static_assert(
         takes_bytes,
@@ -173,12 +175,19 @@ class reentrant_queue : private detail::queue_base {
     return s;
   }
 
-  /// Waits for an item, and gets the oldest. Throws `queue_closed` when the queue is closed and
-  /// there is none any more, or `wrong_process`. If moving the item throws, that, and the item is
-  /// the oldest again.
+  /// Gets the oldest item. If moving the item throws, the item is the oldest again.
+  /// Thread   any ordinary thread
+  /// Blocks   until there is an item, or the queue is closed
+  /// Throws   `queue_closed` when the queue is closed and empty, `wrong_process`, and what moving
+  ///          the item throws
   T get() { return held_item(*this, detail::no_deadline).template move_to<T>(); }
 
-  /// get with a deadline: empty when the time was up first.
+  /// Gets the oldest item; empty if none came within `timeout`. If moving the item throws, the item
+  /// is the oldest again.
+  /// Thread   any ordinary thread
+  /// Blocks   until there is an item, the queue is closed, or the time is up
+  /// Throws   `queue_closed` when the queue is closed and empty, `wrong_process`, and what moving
+  ///          the item throws
   template <class Rep, class Period>
   std::optional<T> get_for(std::chrono::duration<Rep, Period> timeout) {
     return get_until(detail::deadline_after(timeout));
@@ -186,12 +195,20 @@ class reentrant_queue : private detail::queue_base {
 
   void get_for(detail::no_duration) {}  // wrong, and says so
 
-  /// The oldest item, if there is one now; throws like get.
+  /// Gets the oldest item, if there is one now; else empty. If moving the item throws, the item is
+  /// the oldest again.
+  /// Thread   any ordinary thread
+  /// Throws   `queue_closed` when the queue is closed and empty, `wrong_process`, and what moving
+  ///          the item throws
   std::optional<T> try_get() { return get_until(detail::deadline{}); }
 
-  /// Nothing can be put any more. What is queued can still be got; when it is all gone, getters are
-  /// told, those too that wait already. Never blocks; errno is kept; may be called again.
+  /// Closes the queue: nothing can be put any more. What is queued can still be got. When it is all
+  /// gone, getters throw `queue_closed`, also those that wait already. Keeps errno. May be called
+  /// again.
+  /// Thread   anywhere, at any instruction
   void close() noexcept { queue_base::close(); }
+  /// Has close() been called?
+  /// Thread   anywhere, at any instruction
   bool closed() const noexcept { return queue_base::closed(); }
 
  private:
