@@ -9,7 +9,7 @@
 #include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/results/executor_ref.hpp"
 
-// For coroutines of other libraries, which are no task: onto a loop, and back from a call.
+// For coroutines of other libraries, which are not tasks: onto a loop, and back from a call.
 //
 //   co_await schedule(bridge);                        // from here on the loop's thread
 //   int n = co_await other.submit(count_lines);       // comes back to that loop
@@ -17,7 +17,7 @@
 namespace loopbridge {
 namespace detail {
 
-/// In the coroutine's frame: it is the call.
+/// The call of `co_await schedule()`, in the coroutine's frame.
 class schedule_awaiter final : public operation {
  public:
   schedule_awaiter(loop_core& core, std::source_location where) noexcept
@@ -61,7 +61,7 @@ class schedule_awaiter final : public operation {
 /// The bridge whose own thread this is; empty: none. Any ordinary thread.
 core_ptr core_of_this_thread() noexcept;
 
-/// What an executor gets to run.
+/// What an executor is given to run.
 class resumable : public internal_operation {
  public:
   virtual void go_on() noexcept = 0;
@@ -72,7 +72,7 @@ class resumable : public internal_operation {
   void end(loop_core&) noexcept override { go_on(); }
 };
 
-/// Where a coroutine goes on: on the loop that it was on.
+/// The coroutine goes on on the loop that it was on.
 class same_loop {
  public:
   bool submit(resumable& r) const noexcept { return core_ && core_->submit(r) == status::accepted; }
@@ -81,7 +81,7 @@ class same_loop {
   core_ptr core_ = core_of_this_thread();
 };
 
-/// On an executor.
+/// The coroutine goes on on an executor.
 template <class Executor>
 class named_executor {
  public:
@@ -103,7 +103,7 @@ class named_executor {
   executor_ref<Executor> to_;
 };
 
-/// co_await of an eventual in such a coroutine.
+/// co_await of an eventual in a coroutine that is not a task.
 template <class T, bool owns, class Where>
 class foreign_awaiter final : public completion_callback, public resumable {
   using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
@@ -112,7 +112,7 @@ class foreign_awaiter final : public completion_callback, public resumable {
   explicit foreign_awaiter(held&& e, Where where = {})
       : answer_(std::forward<held>(e)), where_(std::move(where)) {}
 
-  /// Who names an executor goes there in any case.
+  /// A coroutine that names an executor goes there in any case.
   bool await_ready() const { return std::is_same_v<Where, same_loop> && answer_.ready(); }
   void await_suspend(std::coroutine_handle<> h) {
     coroutine_ = h;
@@ -151,12 +151,18 @@ class foreign_awaiter final : public completion_callback, public resumable {
 
 }  // namespace detail
 
-/// co_await of an eventual, in a coroutine that is no task: gives the value, or throws, as get()
-/// does; one that is awaited as an rvalue is the coroutine's own. It comes back to the loop on
-/// whose own thread it was; if it was on no bridge's thread, if that bridge has stopped, or if the
-/// loop was adopted, it goes on on the loop of the call (see resume_on); and where that has
-/// stopped, on the thread that ends the call. The frame must not be destroyed meanwhile. What the
-/// coroutine lets through as it goes on is reported, with the call's place.
+/// `co_await` of an eventual in a coroutine that is not a task: gives the value, or throws the
+/// failure, as eventual::get() does. An eventual that is awaited as an rvalue is taken over by the
+/// coroutine.
+///
+/// Thread   any thread. The coroutine goes on on the loop on whose own thread it was. It goes on on
+///          the loop of the call if it was on no bridge's thread, if that bridge has stopped, or if
+///          that loop was adopted (see resume_on). If that loop has stopped too, it goes on on the
+///          thread that ends the call.
+/// Throws   what the call failed with; `no_state` for an empty eventual. What the coroutine lets
+///          through after it goes on is reported, with the place of the call.
+///
+/// The frame must not be destroyed while it waits.
 template <class T>
 auto operator co_await(eventual<T>&& e) {
   return detail::foreign_awaiter<T, true, detail::same_loop>(std::move(e));
@@ -166,10 +172,14 @@ auto operator co_await(const eventual<T>& e) {
   return detail::foreign_awaiter<T, false, detail::same_loop>(e);
 }
 
-/// The same, but the coroutine goes on on `executor`: a bridge, or anything else that has
-/// post(callable), which must outlive the wait unless it is a bridge. If post() throws, on the loop
-/// of the call. A bridge takes it whatever its capacity; where that stops meanwhile, the coroutine
-/// goes on as it ends. Any other executor must run what it has taken.
+/// `co_await resume_on(executor, eventual)`: the same, but the coroutine goes on on `executor`: a
+/// bridge, or anything else that has post(callable).
+///
+/// Thread   any thread. If the executor's post() throws, the coroutine goes on on the loop of the
+///          call.
+/// After the end   A bridge takes the coroutine whatever its capacity. If the bridge stops
+///          meanwhile, the coroutine goes on while the bridge ends. Any other executor must outlive
+///          the wait, and must run what it has taken.
 template <class Executor, class T>
 auto resume_on(Executor& executor, eventual<T>&& e) {
   using where = detail::named_executor<Executor>;
@@ -181,13 +191,15 @@ auto resume_on(Executor& executor, const eventual<T>& e) {
   return detail::foreign_awaiter<T, false, where>(e, where(executor));
 }
 
-/// `co_await schedule(b)`: the coroutine goes on on the loop thread of `b`, in the order of
-/// submission among the calls. For coroutines of any kind but a task. No allocation: the call is in
-/// the coroutine's frame.
+/// `co_await schedule(b)`: the coroutine goes on on the loop thread of `b`. For coroutines of any
+/// kind but a task. Allocates nothing: the call is in the coroutine's frame.
 ///
-/// Thread: any ordinary thread. Blocks: with a capacity, as bridge::post. Throws, at the co_await:
-/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`; `bridge_stopped` also where
-/// it was accepted and then refused, on the thread that ends the bridge.
+/// Thread   any ordinary thread
+/// Blocks   with a capacity, while the bridge is full: see options::patience
+/// Throws   at the co_await: `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`
+/// Order    the order of submission, among all calls
+/// After the end   `bridge_stopped`. A coroutine that was accepted and then refused gets that on
+///          the thread that ends the bridge.
 inline detail::schedule_awaiter schedule(
     bridge& b, std::source_location where = std::source_location::current()) {
   return detail::schedule_awaiter(detail::bridge_access::core(b), where);

@@ -19,7 +19,7 @@ class task;
 
 namespace detail {
 
-/// co_await this_task_stop_token: see stop_token_of_task().
+/// What stop_token_of_task() gives to co_await.
 struct stop_token_request {};
 
 template <class T, class Bound>
@@ -50,7 +50,7 @@ class awaiting_promise : public task_promise_base {
   }
   template <std::derived_from<task_awaiter> Awaiter>
   auto await_transform(Awaiter&& awaiter) noexcept {
-    // Not the awaiter itself, which does not move: it lasts as long as the co_await.
+    // Not the awaiter itself, which does not move: the reference lasts as long as the co_await.
     struct reference {
       std::remove_reference_t<Awaiter>& to;
       bool await_ready() { return to.await_ready(); }
@@ -69,7 +69,7 @@ class awaiting_promise : public task_promise_base {
     };
     return ready{scope_->stop_token()};
   }
-  /// Whatever else, which is wrong, and says so.
+  /// Anything else is wrong, and the compiler's message says what to do.
   template <class Any>
   std::suspend_never await_transform(Any&&) {
     if constexpr (answer_of<std::remove_cvref_t<Any>>::is_deferred) {
@@ -101,7 +101,7 @@ class task_promise_of : public awaiting_promise {
   outcome<T> outcome_;
 };
 
-/// With the outcome's way in, which for void has another name.
+/// The outcome, and the function that stores it: for void that has another name.
 template <class T>
 class promise_with_outcome : public task_promise_of<T> {
  public:
@@ -141,7 +141,7 @@ class task_promise final : public promise_with_outcome<T> {
 
 }  // namespace detail
 
-/// What a coroutine returns that runs on a bridge's loop, and gives a T in the end.
+/// A coroutine that runs on a bridge's loop, and gives a T in the end.
 ///
 ///   loopbridge::task<int> work(loopbridge::loop_ref loop) {
 ///     co_await loopbridge::delay(10ms);
@@ -149,28 +149,31 @@ class task_promise final : public promise_with_outcome<T> {
 ///   }
 ///   int answer = bridge.call(work);  // or submit, call_for, wrap: it is a call like others
 ///
-/// It begins when it is awaited, or when the call that returned it runs; all of it runs on that
-/// loop's thread, a piece in each turn in which something that it awaits has come. It may await
-/// other tasks; `eventual`s of this bridge and of others; `deferred`s; and the awaitables of
-/// loopbridge/uv/ (delay, getaddrinfo, files, streams, queue_work). While it is suspended the
-/// loop goes on, so other calls may run in between. Lambdas may be coroutines: a call keeps its
-/// callable and arguments until the task is done, so captures are safe to use in all of it.
+/// A task begins when it is awaited, or when the call that returned it runs. It may await other
+/// tasks, `eventual`s of any bridge, `deferred`s, and the awaitables of loopbridge/uv/ (delay,
+/// resolve, files, streams, queue_work). A lambda may be a coroutine: a call keeps its callable and
+/// arguments until the task is done, so all of the task may use captures.
 ///
-/// Cancellation: a call that ends early (eventual::cancel, a call_for that times out, stop()) ends
-/// for its waiter at once. The task itself goes on to its end, on the loop: what it awaits is given
-/// up, there and at every later co_await, by throwing `cancelled`, so that destructors run and
+/// Thread   All of it runs on that loop's thread: a piece in each iteration in which something that
+///          it awaits has come. While it is suspended the loop goes on, and other calls may run in
+///          between. A task that has not begun may be moved to another thread.
+/// Throws   making a task: std::bad_alloc. Its frame is a recycled block of the library's, not of
+///          options::memory.
+/// Once     A task is move-only, and is awaited once, as an rvalue. Destroying one that has not
+///          begun runs none of it.
+///
+/// Cancellation. A call that ends early (eventual::cancel, a call_for that times out, stop()) ends
+/// for its waiter at once. The task itself goes on to its end, on the loop. What it awaits is given
+/// up: that co_await throws `cancelled`, and so does every later one. So destructors run, and
 /// nothing leaks. What libuv is working on (a file, a name look-up, a function of queue_work) is
 /// waited for first: no frame is destroyed while libuv owns its buffers. A task that catches
-/// `cancelled` and goes on is asked again at its next co_await. What a task throws once nobody
-/// waits for it, and what a call that it has given up fails with, go to
-/// options::on_unhandled_error with the task's place, `cancelled` and `bridge_stopped` apart.
+/// `cancelled` and goes on gets it again at its next co_await. Two kinds of failure go to
+/// options::on_unhandled_error with the task's place: what a task throws when nobody waits for it
+/// any more, and what a call fails with that the task has given up. `cancelled` and
+/// `bridge_stopped` are not reported.
 ///
-/// gcc 12 destroys twice what a lambda has captured that stands in a co_await expression, as in
-/// `co_await b.submit([p = std::move(p)] {...})`: give such a lambda a name before, and move that.
-///
-/// Move-only, and awaited once, as an rvalue. Destroying one that was not begun runs none of it.
-/// Its frame is a recycled block of the library's, not of options::memory; making it may throw
-/// std::bad_alloc. The thread that runs the loop; a task that has not begun may be moved to others.
+/// gcc 12 destroys the captures of a lambda twice if the lambda stands in a co_await expression, as
+/// in `co_await b.submit([p = std::move(p)] {...})`. Give such a lambda a name first, and move it.
 template <class T>
 class [[nodiscard("a task runs when it is awaited, or returned from a call")]] task
     : private detail::task_holder {
@@ -194,7 +197,7 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
   }
 };
 
-/// In a coroutine that is no task, which is wrong, and says so.
+/// In a coroutine that is not a task. That is wrong, and the compiler's message says what to do.
 template <class T>
 std::suspend_never operator co_await(task<T>&&) {
   static_assert(
@@ -204,8 +207,10 @@ std::suspend_never operator co_await(task<T>&&) {
   return {};
 }
 
-/// `co_await stop_token_of_task()`, in a task: its std::stop_token, which is stopped when the task
-/// is cancelled. For what runs elsewhere on its behalf: a function of queue_work, say.
+/// `co_await stop_token_of_task()`, in a task: gives its std::stop_token, which is stopped when the
+/// task is cancelled. For work that runs elsewhere on the task's behalf: a function of queue_work,
+/// say.
+/// Thread   inside a task
 inline detail::stop_token_request stop_token_of_task() noexcept {
   return {};
 }
