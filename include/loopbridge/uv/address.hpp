@@ -12,10 +12,11 @@
 
 namespace loopbridge {
 
-/// An IPv4 or IPv6 address with its port. A plain value.
+/// An IPv4 or IPv6 address with its port. A plain value: any thread.
 class address {
  public:
-  /// From text, without a look-up. Throws std::system_error (EINVAL) for what is no address.
+  /// From text, without a look-up.
+  /// Throws   std::system_error (EINVAL) if `ip` is no address
   address(const std::string& ip, std::uint16_t port) {
     if (uv_ip4_addr(ip.c_str(), port, reinterpret_cast<sockaddr_in*>(&bytes_)) == 0) return;
     const int error = uv_ip6_addr(ip.c_str(), port, reinterpret_cast<sockaddr_in6*>(&bytes_));
@@ -45,9 +46,10 @@ class address {
   sockaddr_storage bytes_{};
 };
 
-/// `co_await resolve("example.org", "http")`, in a task: the addresses of a host, for streams, in
-/// the system's order (uv_getaddrinfo); at least one. Throws std::system_error with uv_category()
-/// where the look-up fails, `cancelled` when the task is, once libuv has let go of the look-up.
+/// `co_await resolve("example.org", "http")`, in a task: gives the addresses of a host, at least
+/// one. They are for streams, in the system's order (uv_getaddrinfo).
+/// Throws   std::system_error with uv_category() if the look-up fails; `cancelled` when the task is
+///          cancelled, once libuv has let go of the look-up
 class resolve final : public detail::uv_request<uv_getaddrinfo_t> {
  public:
   explicit resolve(std::string host, std::string service = {})

@@ -7,10 +7,10 @@
 
 namespace loopbridge {
 
-/// `co_await delay(20ms)`, in a task: goes on after at least that long, by the loop's clock; zero
-/// or less: in a later turn. Whole milliseconds, rounded up, as libuv's timers have; by a finer
-/// clock that may be a part of one early. Throws
-/// `cancelled`, at once, when the task is, and std::bad_alloc.
+/// `co_await delay(20ms)`, in a task: goes on after at least that long, by the loop's clock. A
+/// delay of zero or less ends in a later iteration. libuv's timers count whole milliseconds, so
+/// the time is rounded up; by a finer clock it may end a part of one early.
+/// Throws   `cancelled`, at once, when the task is cancelled; std::bad_alloc
 class delay final : public detail::timer_wait {
  public:
   explicit delay(detail::no_duration) noexcept;  // wrong, and says so

@@ -7,8 +7,9 @@
 
 namespace loopbridge {
 
-/// libuv's codes (negative, as its functions return them) with their texts; they compare equal to
-/// the std::errc that they stand for. Any thread.
+/// The category of libuv's error codes (negative, as its functions return them), with their texts.
+/// The codes compare equal to the std::errc that they stand for.
+/// Thread   any
 const std::error_category& uv_category() noexcept;
 
 namespace detail {

@@ -14,19 +14,21 @@
 
 namespace loopbridge {
 
-/// Any of libuv's file functions, in a task:
+/// `co_await fs(...)`, in a task: runs any of libuv's file functions.
 ///
 ///   co_await fs([&](uv_loop_t* loop, uv_fs_t* request, uv_fs_cb done) {
 ///     return uv_fs_rename(loop, request, from, to, done);
 ///   });
 ///
-/// Gives the request's result, which is not negative. Throws
-/// std::system_error with uv_category() for what fails, and `cancelled` when the task is: at work
-/// already, it is waited for first. What is passed by address must last as long as the co_await.
+/// Gives the request's result, which is not negative. What is passed by address must last as long
+/// as the co_await.
+/// Throws   std::system_error with uv_category() if the function fails; `cancelled` when the task
+///          is cancelled: a request that is at work already is waited for first
 template <class Begin>
 class fs final : public detail::uv_request<uv_fs_t> {
  public:
-  /// `undo` gets the result that a cancelled task has no use for: a file to close, say.
+  /// `what` starts the message of an error. `undo` gets a result that a cancelled task has no use
+  /// for: a file to close, say.
   explicit fs(Begin begin, std::string what = "a file operation",
               void (*undo)(uv_loop_t*, std::size_t) = nullptr)
       : begin_(std::move(begin)), what_(std::move(what)), undo_(undo) {}
@@ -56,11 +58,14 @@ class fs final : public detail::uv_request<uv_fs_t> {
 template <class Begin, class... More>
 fs(Begin, More...) -> fs<Begin>;
 
-/// A file that tasks read and write. Its functions and its end: on the loop's thread. One at a
-/// time.
+/// A file that tasks read and write. One operation at a time.
+///
+/// Thread   the loop thread, for all its functions and its destructor
+/// Throws   at the co_await of each function: std::system_error with uv_category(), and `cancelled`
+///          when the task is cancelled
 class file {
  public:
-  /// `flags` and `mode` as for open(2): O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC ...
+  /// Opens a file. `flags` and `mode` as for open(2): O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC ...
   static task<file> open(std::string path, int flags, int mode = 0644) {
     uv_loop_t* loop = nullptr;
     const auto fd = co_await fs(
@@ -80,14 +85,13 @@ class file {
     std::swap(path_, other.path_);
     return *this;
   }
-  /// Closes it, on this thread, as close(2) seldom blocks; what goes wrong nobody hears: see
-  /// close().
+  /// Closes the file, on this thread, as close(2) seldom blocks. An error is lost: see close().
   ~file() {
     if (fd_ >= 0) close_now(loop_, static_cast<std::size_t>(fd_));
   }
 
-  /// Reads at most `size` bytes at `offset`, or where the last read ended (-1): how many; 0: the
-  /// end. The buffer must last until the co_await has ended.
+  /// Reads at most `size` bytes at `offset`, or where the last read ended (-1). Gives how many; 0
+  /// is the end of the file. The buffer must last until the co_await has ended.
   auto read(char* buffer, std::size_t size, std::int64_t offset = -1) {
     return fs(
         [=, this](uv_loop_t* l, uv_fs_t* r, uv_fs_cb done) {
@@ -96,7 +100,7 @@ class file {
         },
         "cannot read '" + path_ + "'");
   }
-  /// Writes all of `bytes` at `offset`, or where the last write ended.
+  /// Writes all of `bytes` at `offset`, or where the last write ended (-1).
   task<> write(std::string_view bytes, std::int64_t offset = -1) {
     while (!bytes.empty()) {
       const std::size_t n = co_await fs(
@@ -110,7 +114,7 @@ class file {
       if (offset >= 0) offset += static_cast<std::int64_t>(n);
     }
   }
-  /// Closes it and says what went wrong, such as a write that the disk has no room for.
+  /// Closes the file, and throws what went wrong, such as a write that the disk has no room for.
   task<> close() {
     const uv_file fd = std::exchange(fd_, -1);
     if (fd < 0) co_return;
@@ -134,7 +138,8 @@ class file {
   std::string path_;
 };
 
-/// All that is in a file.
+/// `co_await read_file(path)`, in a task: gives all that is in the file.
+/// Throws   std::system_error with uv_category(), `cancelled`, std::bad_alloc
 inline task<std::string> read_file(std::string path) {
   file f = co_await file::open(std::move(path), UV_FS_O_RDONLY);
   std::string text;
@@ -147,7 +152,9 @@ inline task<std::string> read_file(std::string path) {
   }
 }
 
-/// Makes a file, or empties it, and writes `bytes` to it.
+/// `co_await write_file(path, bytes)`, in a task: makes a file, or empties it, and writes `bytes`
+/// to it.
+/// Throws   std::system_error with uv_category(), `cancelled`, std::bad_alloc
 inline task<> write_file(std::string path, std::string bytes, int mode = 0644) {
   file f =
       co_await file::open(std::move(path), UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC, mode);

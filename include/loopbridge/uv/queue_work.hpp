@@ -11,13 +11,14 @@
 
 namespace loopbridge {
 
-/// `co_await queue_work(f)`, in a task: runs f() on one of libuv's worker threads (uv_queue_work)
-/// and gives what it returns, or throws what it throws. For what would block the loop. f is kept in
-/// the task's frame, called once as an rvalue, and destroyed on the loop's thread.
+/// `co_await queue_work(f)`, in a task: runs f() and gives what it returns. For what would block
+/// the loop.
 ///
-/// When the task is cancelled and f has not begun, it never runs; else f is waited for, and its
-/// result dropped. It may look at the task's stop token: see stop_token_of_task(). Throws
-/// `cancelled`.
+/// Thread   f runs on one of libuv's worker threads (uv_queue_work). It is kept in the task's
+///          frame, called once as an rvalue, and destroyed on the loop thread.
+/// Throws   what f throws; std::system_error with uv_category() if libuv refuses; `cancelled` when
+///          the task is cancelled. If f has not begun then, it never runs. Else f is waited for,
+///          and its result dropped. f may look at the task's stop token: see stop_token_of_task().
 template <class F>
 class queue_work final : public detail::uv_request<uv_work_t> {
   static_assert(std::is_invocable_v<F>,

@@ -17,8 +17,8 @@
 namespace loopbridge {
 namespace detail {
 
-/// A stream's handle, in a block of its own, which libuv may keep longer than the stream: until the
-/// close callback.
+/// A stream's handle, in a block of its own, which libuv may keep longer than the stream lives:
+/// until the close callback.
 struct stream_handle {
   union {
     uv_stream_t stream;
@@ -35,7 +35,7 @@ struct stream_handle {
   uv_close_cb theirs = nullptr;  ///< see close_own
 };
 
-/// Somebody who waits for bytes, which libuv says nothing to when the handle is closed.
+/// A read that waits for bytes. When the handle is closed, libuv says nothing to it.
 class stream_reader {
  public:
   virtual void closed() noexcept = 0;
@@ -44,7 +44,7 @@ class stream_reader {
   ~stream_reader() = default;
 };
 
-/// Of a stream: where its functions and awaiters find the handle. Null once it is closed.
+/// Where a stream's functions and awaiters find the handle. Null once it is closed.
 struct stream_state {
   stream_handle* handle;
   stream_reader* reader = nullptr;
@@ -56,12 +56,16 @@ struct stream_state {
 
 }  // namespace detail
 
-/// A connection, by TCP or a Unix socket, that tasks read and write. Its functions and its end: on
-/// the loop's thread. One read and one write at a time, in one task or in two; it does not move
-/// meanwhile.
+/// A connection, by TCP or a Unix socket, that tasks read and write.
+///
+/// Thread   the loop thread, for all its functions and its destructor
+/// Order    One read and one write at a time, in one task or in two. Do not move the stream
+///          meanwhile.
+/// Throws   at the co_await of each function: std::system_error with uv_category(), and `cancelled`
+///          when the task is cancelled
 class stream {
  public:
-  /// Connect. Throw std::system_error with uv_category(), and `cancelled`.
+  /// Connects to an address, or to a Unix socket's path.
   static task<stream> connect(address to);
   static task<stream> connect_unix(std::string path);
 
@@ -70,19 +74,22 @@ class stream {
     std::swap(state_, other.state_);
     return *this;
   }
-  /// Closes it. What is being written is lost: await the write first.
+  /// Closes the connection. What is being written is lost: await the write first.
   ~stream() { state_.close(); }
   void close() noexcept { state_.close(); }
 
-  /// Reads what there is, at most `size` bytes, waiting for the first: how many; 0: the other side
-  /// has closed. The buffer must last until the co_await has ended. Cancelling leaves the stream
-  /// good. Throws std::system_error: for a broken connection; EBADF for a closed stream, ECANCELED
-  /// for one that is closed meanwhile; EBUSY where another task reads.
+  /// Reads what there is, at most `size` bytes, and waits for the first. Gives how many; 0: the
+  /// other side has closed. The buffer must last until the co_await has ended. Cancelling leaves
+  /// the stream good.
+  /// Throws   std::system_error: for a broken connection; EBADF if the stream is closed; ECANCELED
+  ///          if it is closed meanwhile; EBUSY if another task reads. `cancelled`.
   class read_some;
   read_some read(char* buffer, std::size_t size);
 
   /// Writes all of `bytes`, which must last until the co_await has ended. Cancelling closes the
   /// stream, as libuv has no other way to take bytes back.
+  /// Throws   std::system_error: for a broken connection; EBADF if the stream is closed.
+  ///          `cancelled`.
   task<> write(std::string_view bytes);
 
  private:
