@@ -16,14 +16,15 @@
 #include "loopbridge/options.hpp"
 #include "loopbridge/status.hpp"
 
-// Messages from anywhere: threads, loops, signal handlers, finalizers. They are written by a loop
-// in a thread of its own, so that neither a slow disk nor a lock of the writer's ever holds up who
-// logs.
+// log() may be called from a signal handler, at any instruction; also by threads, loops and
+// finalizers. A loop in a thread of its own writes the messages: so neither a slow disk nor a lock
+// of the writer's holds up the caller.
 namespace loopbridge {
 
 enum class log_level : unsigned char { trace, debug, info, warning, error, critical };
 
-/// The enumerator's name. Any thread, any handler.
+/// The enumerator's name.
+/// Thread   anywhere, at any instruction
 constexpr const char* to_string(log_level l) noexcept {
   switch (l) {
     case log_level::trace:
@@ -52,31 +53,33 @@ struct log_line {
   unsigned line = 0;
 };
 
-/// "2026-11-23T21:19:11.083512Z 4711 warning: text": the time is UTC's. Ordinary threads.
+/// "2026-11-23T21:19:11.083512Z 4711 warning: text": the time is UTC's.
+/// Thread   any ordinary thread
 std::string to_string(const log_line& line);
 
-/// What becomes of the messages. Both functions are called on the sink's own thread, one call at a
-/// time. What they throw goes to log_options::on_unhandled_error, with the place of the call of
-/// log(), and the next message is written all the same.
+/// What becomes of the messages.
+/// Thread   The sink's own thread calls both functions, one call at a time.
+/// Throws   What they throw goes to log_options::on_unhandled_error, with the place of the call of
+///          log(). The next message is written all the same.
 struct log_writer {
   std::function<void(const log_line&)> write;
   /// Passes on what `write` may have kept. Called by log_sink::flush().
   std::function<void()> flush = {};
 };
 
-/// Lines of to_string(log_line) on stderr.
+/// Writes lines of to_string(log_line) to stderr.
 log_writer log_to_stderr();
 
-/// Lines of to_string(log_line) at the end of a file, which is made if there is none. Each line is
-/// written at once, by one system call: it survives the end of the process. Throws
-/// std::system_error if the file cannot be opened. (Files that change with their size or by the day
-/// are spdlog's sinks: see log_to_spdlog() in spdlog.hpp.)
+/// Writes lines of to_string(log_line) to the end of a file, which is made if there is none. Each
+/// line is written at once, by one system call: it survives the end of the process. (Files that
+/// change with their size or by the day are spdlog's sinks: see log_to_spdlog() in spdlog.hpp.)
+/// Throws   std::system_error if the file cannot be opened
 log_writer log_to_file(const std::string& path);
 
 struct log_options {
   /// Names the sink's thread, and the sink in messages: see options::name.
   std::string name = "log";
-  /// Not given: log_to_stderr().
+  /// If it has no `write`: log_to_stderr().
   log_writer writer = {};
   /// How many messages may wait for the writer. Fixed, because a handler cannot allocate: half a
   /// kilobyte each. Rounded up to 64.
@@ -94,13 +97,13 @@ struct log_state;
 struct log_message {
   std::string_view text;
   std::source_location where;  ///< of the call of log()
-  const char* file;            ///< of the same, or what an adapter was told
+  const char* file;            ///< the same, or what an adapter has given
   unsigned line;
 };
 }  // namespace detail
 
-/// The text of a message, with a {} for each argument; {{ and }} are braces. A literal, and wrong
-/// ones do not compile.
+/// The text of a message, with a {} for each argument; {{ and }} are braces. It is a literal, and a
+/// wrong one does not compile.
 template <std::size_t Arguments>
 class log_format {
  public:
@@ -121,7 +124,7 @@ class log_format {
     if (found != Arguments) throw "log(): there must be one {} for each argument";
   }
 
-  /// Wrong, and says so.
+  /// A text that is not a literal: wrong, and the compiler's message says what to do.
   template <class Text>
     requires(!std::is_array_v<Text>)
   log_format(const Text&) {  // NOLINT: implicit
@@ -130,8 +133,8 @@ class log_format {
                   "program made: log(level, \"{}\", text)");
   }
 
-  /// The same for a message that comes from elsewhere: for adapters of other logging libraries.
-  /// `file` is kept as a pointer, until the message is written.
+  /// The same text for a message that comes from elsewhere: for adapters of other logging
+  /// libraries. `file` is kept as a pointer, until the message is written.
   constexpr log_format at(const char* file, unsigned line) const noexcept {
     log_format moved = *this;
     moved.message_.file = file;
@@ -147,33 +150,39 @@ class log_format {
 
 /// Takes messages from anywhere, and has them written on a thread of its own.
 ///
-///   log, flush, dropped   anywhere: handlers and finalizers, at any instruction, also inside
-///                         another of these functions, or inside malloc
-///   stop, the destructor  any ordinary thread
-///
-/// The messages of one thread, its handlers' included, are written in the order in which log()
-/// took them; so are those of several threads, where one thing happens before another. What was
-/// accepted is written, whatever happens but the process' end by a signal or by _exit: stop(), the
-/// destructor and std::exit (also if the sink is never destroyed) see to it. A sink must outlive
-/// every call of its functions.
+/// Thread   log, flush, dropped: anywhere; in handlers and finalizers, inside another of these
+///          functions, or inside malloc. stop and the destructor: any ordinary thread.
+/// Order    The messages of one thread, its handlers' included, are written in the order in which
+///          log() took them. If one log() happens before another one on another thread, its
+///          message is written first.
+/// After the end   What was accepted is written: stop(), the destructor and std::exit see to it,
+///          std::exit even if the sink is never destroyed. Only the process' end by a signal or by
+///          _exit loses messages. Destroy a sink only after every member call has returned.
 class log_sink {
  public:
-  /// Starts the thread. Throws like bridge's constructor.
+  /// Starts the thread.
+  /// Throws   std::system_error if it cannot (no descriptors, no thread, a failing uv call),
+  ///          std::bad_alloc
   explicit log_sink(log_options opts = {});
-  /// stop(). Where that cannot wait, on the sink's own thread (by the writer) or on that of a loop
-  /// that the writer waits for, the rest is written later, and the writer lives until then.
+  /// stop(). It cannot wait on the sink's own thread (in the writer), nor on the thread of a loop
+  /// that the writer waits for. There the rest is written later, and the writer lives until then.
   ~log_sink();
   log_sink(const log_sink&) = delete;
   log_sink& operator=(const log_sink&) = delete;
 
-  /// Has the message written: `log(log_level::warning, "{} of {} lost", n, all)`. Anywhere. No
-  /// lock, no allocation; errno is kept. Arguments are what is_loggable says, any other does not
-  /// compile. They are formatted at once, so nothing they point to is needed later; what is longer
-  /// than some 400 bytes is cut, and ends in "...".
+  /// Has a message written: `log(log_level::warning, "{} of {} lost", n, all)`. Takes no lock,
+  /// allocates nothing, and keeps errno. See is_loggable for the types of arguments; any other does
+  /// not compile. Arguments are formatted at once, so nothing they point to is needed later. A text
+  /// longer than some 400 bytes is cut, and ends in "...".
   ///
-  /// `accepted`; or the message is dropped, and counted: `exhausted` (log_options::records wait;
-  /// the log says then how many were dropped), `stopped`, `wrong_process` (a forked child, where
-  /// nothing of the parent's log is touched).
+  ///   accepted         it will be written
+  ///   exhausted        log_options::records wait; the log will say how many were dropped
+  ///   bridge_stopped   the sink has stopped
+  ///   wrong_process    this is a forked child; nothing of the parent's log is touched
+  ///
+  /// A message that is not accepted is dropped, and counted.
+  ///
+  /// Thread   anywhere, at any instruction
   template <class... Args>
   status log(log_level level, log_format<sizeof...(Args)> format, const Args&... args) noexcept {
     const detail::log_argument all[] = {detail::make_log_argument(args)..., {}};
@@ -181,19 +190,24 @@ class log_sink {
   }
 
   /// Waits until all that was accepted before is written, and the writer has flushed; at most for
-  /// `timeout`. Anywhere. `answered`; or `timed_out`, `stopped`, `wrong_process`, `would_deadlock`
-  /// (the sink's own thread), `exhausted` (16 callers wait for this already).
+  /// `timeout`. `answered`; `timed_out`, `bridge_stopped`, `wrong_process`, `would_deadlock` (the
+  /// sink's own thread) or `exhausted` (16 callers wait for this already).
+  ///
+  /// Thread   anywhere, at any instruction
+  /// Blocks   until then
   template <class Rep, class Period>
   status flush(std::chrono::duration<Rep, Period> timeout) noexcept {
     return flush_until(detail::deadline_after(timeout));
   }
 
   /// How many messages were not accepted so far, in this process and, before the fork, its parent.
+  /// Thread   anywhere, at any instruction
   std::uint64_t dropped() const noexcept;
 
-  /// Writes what was accepted, ends the thread, and from now on refuses. May be called again.
-  /// Throws `would_deadlock` on the thread of a loop that the writer waits for, and
-  /// `wrong_process`.
+  /// Writes what was accepted, ends the thread, and from then on refuses. May be called again.
+  /// Thread   any ordinary thread
+  /// Blocks   until all is written
+  /// Throws   `would_deadlock` on the thread of a loop that the writer waits for; `wrong_process`
   void stop();
 
  private:

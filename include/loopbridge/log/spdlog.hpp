@@ -15,12 +15,14 @@
 // not, and so is not part of loopbridge.hpp.
 namespace loopbridge {
 
-/// A sink of spdlog's that hands its messages to a log_sink: programs that log by spdlog then share
-/// one log with handlers, and no logger waits for the disk. The log_sink must outlive it.
+/// A sink of spdlog's that hands its messages to a log_sink. So programs that log by spdlog share
+/// one log with handlers, and no logger waits for the disk.
 ///
-/// Ordinary threads only: it is reached through spdlog, which allocates and locks. A message is cut
-/// as log_sink::log() cuts it, dropped ones are counted and told there. What a line looks like is
-/// the writer's affair, so patterns set here have no effect.
+/// A message is cut as log_sink::log() cuts it. A dropped one is counted there, and the log says
+/// so. The writer decides what a line looks like, so patterns set here have no effect.
+///
+/// Thread   any ordinary thread: spdlog allocates and locks
+/// After the end   The log_sink must outlive it.
 class spdlog_sink final : public spdlog::sinks::sink {
  public:
   /// `flush_timeout`: how long flush() waits before it throws.
@@ -43,8 +45,9 @@ class spdlog_sink final : public spdlog::sinks::sink {
     }
   }
 
-  /// log_sink::flush(). Throws spdlog_ex, which spdlog's loggers report, if it comes to anything
-  /// but `answered`.
+  /// Flushes the log_sink.
+  /// Blocks   at most for `flush_timeout`
+  /// Throws   spdlog::spdlog_ex, which spdlog's loggers report, if the log_sink does not answer
   void flush() override {
     if (const status s = to_.flush(flush_timeout_); s != status::answered) {
       throw spdlog::spdlog_ex(std::string("loopbridge: the log was not flushed: ") + to_string(s));
@@ -64,8 +67,9 @@ static_assert(static_cast<int>(log_level::trace) == SPDLOG_LEVEL_TRACE &&
 
 /// Has spdlog's sink `to` write a log_sink's messages, with the time and thread of log() and by
 /// `to`'s own pattern and level: `opts.writer = log_to_spdlog(std::make_shared<...sink_mt>(...))`.
-/// `name` is what the pattern shows as the logger's. One thread uses `to`, the log_sink's, so
-/// spdlog's sinks without locks (`_st`) will do. Throws std::bad_alloc.
+/// `name` is what the pattern shows as the logger's.
+/// Thread   Only the log_sink's thread uses `to`, so spdlog's sinks without locks (`_st`) will do.
+/// Throws   std::bad_alloc
 inline log_writer log_to_spdlog(std::shared_ptr<spdlog::sinks::sink> to, std::string name = {}) {
   log_writer writer;
   writer.write = [to, logger = std::move(name)](const log_line& line) {
