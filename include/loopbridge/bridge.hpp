@@ -22,117 +22,138 @@ namespace detail {
 struct bridge_access;
 }
 
-/// What a call of an `F` gives: what that returns, or, of a deferred<T> or a task<T>, the T.
+/// The result type of a call of an `F`: what that returns; of a deferred<T> or a task<T>, the T.
 template <class F>
 using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
-/// Calls run on the loop thread, one after the other, in the order in which they were submitted:
-/// one order for all threads. A callable is anything that can be called with nothing, or that
-/// takes a `loop_ref` (or a uv_loop_t*), which it then gets; what else it needs it captures. It may
-/// be move-only; it is moved into the call, invoked once, as an rvalue, and destroyed on the loop
-/// thread before the result is announced. (Of a call that never ran: a cancelled one by the thread
-/// that cancels, a refused one by the thread that submits, one that is queued when the bridge stops
-/// by the thread that ends it, which is the loop's unless the loop is adopted.) For functions with
-/// arguments see wrap().
+/// Order: calls run on the loop thread, one after the other, in the order in which they were
+///   submitted. That is one order for all threads.
 ///
-/// Which function may be called where:
+/// A callable takes nothing, or a `loop_ref` (or a uv_loop_t*). What else it needs it captures; for
+/// functions with arguments see wrap(). It may be move-only. It is moved into the call, invoked
+/// once, as an rvalue, and destroyed on the loop thread before the result is announced. A callable
+/// that never runs is destroyed
+///   - of a cancelled call: by the thread that cancels;
+///   - of a refused call: by the thread that submits;
+///   - of a call that is queued when the bridge stops: by the thread that ends the bridge, which is
+///     the loop's unless the loop is adopted.
+///
+/// Which function may be called where ("ordinary" means outside signal handlers):
 ///
 ///   post, try_post, submit,
-///   try_submit                        any ordinary thread, the loop's too
-///   call, call_for, stop              any ordinary thread but the loop's (stop: there too)
-///   post_reentrant, stop_reentrant    anywhere: handlers and finalizers, at any instruction, also
-///                                     inside another of these calls
+///   try_submit, at_stop             any ordinary thread, the loop's too
+///   call, call_for                  any ordinary thread but the loop's
+///   stop                            any ordinary thread, the loop's too
+///   post_reentrant, stop_reentrant  anywhere: handlers and finalizers, at any instruction, also
+///                                   inside another of these calls
 ///
-/// Durations, here and wherever the library takes one, may be of any unit and type. One that is not
-/// more than nothing (zero, negatives, NaN) is no time at all; one that is longer than the clock
-/// can tell (292 years: max(), infinity) is for ever; all others are rounded up to a nanosecond.
+/// All of them may run at the same time on one bridge. Move or destroy a bridge only after every
+/// member call has returned. Handles (eventual, completer, reentrant_call) may outlive it.
 ///
-/// "Ordinary" means outside signal handlers. A bridge must outlive every call of its functions;
-/// the handles that it gives out (eventual, completer, reentrant_call) need not care.
+/// A duration, here and wherever the library takes one, may be of any unit and type. One that is
+/// not positive (zero, negative, NaN) is no time at all. One that the clock cannot tell (292 years:
+/// max(), infinity) is for ever. All others are rounded up to a nanosecond.
 ///
-/// Destructors and finalizers are ordinary code where they are called like functions, as all of
-/// C++'s are, at a thread's end, at exit and in unwinding too, and those of Boehm's collector, Lua
-/// and CPython. They may call what their thread may, also in the middle of malloc or of a call of
-/// these functions. Two things bind them. A wait must not hold what the loop needs for the answer:
-/// a lock that an allocator holds while it finalizes, CPython's GIL. And a finalizer may find
-/// itself on the loop thread, because something there allocated: submitting works there, waiting
-/// throws `would_deadlock` (a reentrant_call's says so in its status). Where neither is known, or
-/// no memory may be asked for, use a reentrant_call.
+/// Destructors and finalizers run by C++ (also at a thread's end, at exit and in unwinding), by
+/// Boehm's collector, Lua or CPython are ordinary code: they may call what their thread may, even
+/// in the middle of malloc or of one of these functions. Two restrictions:
+///   1. Do not wait while holding what the loop needs for the answer: a lock that an allocator
+///      holds while it finalizes, CPython's GIL.
+///   2. A finalizer may find itself on the loop thread, because something there allocated.
+///      Submitting works there; waiting throws `would_deadlock` (a reentrant_call's returns it as a
+///      status).
 ///
-/// All of it works while the dynamic linker holds its lock: in static objects of a library that is
-/// loaded by dlopen(), or destroyed by dlclose(), and in threads that these wait for. A library
-/// with calls whose code is its own on somebody else's bridge may be unloaded as soon as it has
-/// their answers: no code of a call's runs on the loop after that. (Not so after a timeout or a
-/// cancel, when the call may still run or be in the list; while an exception that it threw is
-/// alive; of a post, before a later call has returned; nor where a callback of its own resolved a
-/// completer, which must return first.) Its own bridges end in their destructors. This library
-/// itself is never unloaded; if it is linked statically into one that is, that must have ended its
-/// bridges, on other threads than their loops', and uses no default_bridge().
+/// Where it is not known what is held or which thread runs, or where no memory may be asked for,
+/// use a reentrant_call.
 ///
-/// After stop() every function refuses: with `bridge_stopped` or status::bridge_stopped. In a
-/// forked child all refuse with `wrong_process`, and nothing of the parent's is touched.
+/// All of it works while the dynamic linker holds its lock: in static objects of a library that
+/// dlopen() loads or dlclose() destroys, and in threads that these wait for. A library with calls
+/// of its own code on another's bridge may be unloaded as soon as it has their answers: no code of
+/// a call runs on the loop after that. It must wait longer after a timeout or a cancel (the call
+/// may still run or be in the list); while an exception that it threw is alive; after a post, until
+/// a later call has returned; and until a callback of its own that resolved a completer has
+/// returned. Its own bridges end in their destructors. loopbridge itself is never unloaded. A
+/// library that is unloaded and has loopbridge linked in statically has ended its bridges before,
+/// on other threads than their loops', and uses no default_bridge().
+///
+/// After the end: every function throws `bridge_stopped` or returns status::bridge_stopped. In a
+///   forked child all refuse with `wrong_process`, and touch nothing of the parent's. A bridge that
+///   was moved from throws `no_state`; what returns a status returns `bridge_stopped`.
 class bridge {
  public:
-  /// Starts the loop in a new thread; returns when it runs. Throws std::system_error if it can't
-  /// (no descriptors, no thread, a failing uv call: with libuv's code and text), what
-  /// options::on_thread_start throws, or std::bad_alloc; nothing is left behind then.
+  /// Starts the loop in a new thread. Returns when the loop runs.
+  ///
+  /// Throws: std::system_error if it cannot start (no descriptors, no thread, a failing uv call:
+  ///   with libuv's code and text); what options::on_thread_start throws; std::invalid_argument for
+  ///   an option that makes no sense; std::bad_alloc. Nothing is left behind then.
   explicit bridge(options opts = {});
 
   /// Bridges to a loop that the application runs itself, on the calling thread or a later one.
   ///
-  /// Call it where the loop's handles may be touched: on its thread, or before it runs. Until the
-  /// loop's first turn shows which thread runs it, the calling thread counts as that thread, and a
-  /// blocking call there throws `would_deadlock` rather than wait for a loop nobody runs. Calls run
-  /// while the loop runs. Our handles do not keep it alive, except while accepted calls wait to
-  /// run; those accepted before its first turn run from that on. On the loop's thread a call keeps
-  /// it alive wherever it is accepted, in a callback that is the last thing uv_run does too. A call
-  /// of another thread's, or of a handler's, that is accepted after the loop's last check phase
-  /// waits if nothing else is alive by then, as uv_run has returned or will: until the loop turns
-  /// again, or the bridge stops. (A thread that has run the loop, and lets another one run it,
-  /// submits again when it has turned there.) Throws like the constructor, and
-  /// std::invalid_argument for a null loop or options that need a thread of ours.
+  /// Thread: where the loop's handles may be touched: on its thread, or before it runs. Until the
+  ///   loop's first turn shows which thread runs it, the calling thread counts as that thread. So a
+  ///   blocking call there throws `would_deadlock`, and does not wait for a loop that nobody runs.
+  /// Throws: std::invalid_argument for a null loop and for options that need a thread of ours or
+  ///   make no sense; std::system_error, std::bad_alloc.
+  ///
+  /// Calls run while the loop runs; those accepted before its first turn run from that on. Our
+  /// handles keep the loop alive only while accepted calls wait to run. A call that the loop's
+  /// thread submits keeps it alive wherever it is accepted, also in a callback that is the last
+  /// thing uv_run does. A call that another thread or a handler submits after the loop's last check
+  /// phase may find that nothing else is alive, so that uv_run has returned or will. It then waits
+  /// until the loop turns again or the bridge stops. (A thread that has run the loop, and lets
+  /// another one run it, submits again when the loop has turned there.)
   ///
   /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
   /// every waiter. Then run the loop once more (UV_RUN_NOWAIT) before uv_loop_close, as after any
   /// uv_close, so that our handles' close callbacks run.
   static bridge adopt(uv_loop_s* loop, options opts = {});
 
-  /// stop(); on the loop's own thread it does not join, and the loop ends by itself.
+  /// stop(). On the loop's own thread it does not join, and the loop ends by itself.
   ~bridge();
   bridge(bridge&&) noexcept = default;
   bridge& operator=(bridge&& other) noexcept;
 
-  /// Runs `f` on the loop; nobody waits. What it throws goes to options::on_unhandled_error, with
-  /// the place of this call. One block of memory, recycled. Throws `bridge_stopped`,
-  /// `wrong_process`, std::bad_alloc, or what moving `f` throws; with a capacity, `bridge_full` and
-  /// `would_deadlock` too, and it may wait for room: see options::patience. It runs nothing then.
+  /// Runs `f` on the loop; nobody waits. What `f` throws goes to options::on_unhandled_error, with
+  /// the place of this call. Takes one block of memory, recycled.
+  ///
+  /// Blocks: with a capacity only, for room: see options::patience.
+  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///   capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
   template <class F>
   void post(F&& f, std::source_location where = std::source_location::current()) {
     detail::post_to(core(), where, std::forward<F>(f));
   }
 
-  /// post for code that must neither throw nor wait (destructors, C callbacks): `accepted`,
-  /// `stopped`, `full`, `exhausted` (no memory) or `wrong_process`. A full bridge refuses it at
-  /// once, whatever options::patience is. Moving the callable must not throw.
+  /// post() for code that must neither throw nor wait: destructors, C callbacks. A full bridge
+  /// refuses at once, whatever options::patience is. Moving the callable must not throw.
+  ///
+  /// Returns: `accepted`, `bridge_stopped`, `bridge_full`, `exhausted` (no memory) or
+  ///   `wrong_process`.
   template <class F>
   status try_post(F&& f, std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::bridge_stopped;
     return detail::try_post_to(*core_, where, std::forward<F>(f));
   }
 
-  /// Runs `f` on the loop; its result, or what it throws, comes through the eventual. If `f`
-  /// returns a deferred<T>, that is an eventual<T>, ready when the deferred is resolved. Throws
-  /// like post.
+  /// Runs `f` on the loop. Its result, or what it throws, comes through the eventual. If `f`
+  /// returns a deferred<T> or a task<T>, that is an eventual<T>, ready when this has ended.
+  ///
+  /// Blocks: with a capacity only, for room: see options::patience.
+  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///   capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
   template <class F>
   eventual<call_result_t<F>> submit(F&& f,
                                     std::source_location where = std::source_location::current()) {
     return detail::submit_to(core(), {}, where, std::forward<F>(f));
   }
 
-  /// submit for code that must neither throw nor wait: a status as of try_post, and the eventual
-  /// where the call was accepted.
+  /// submit() for code that must neither throw nor wait. A full bridge refuses at once. Moving the
+  /// callable must not throw.
+  ///
+  /// Returns: a status as of try_post(), and the eventual where the call was accepted.
   template <class F>
   submission<call_result_t<F>> try_submit(
       F&& f, std::source_location where = std::source_location::current()) noexcept {
@@ -141,18 +162,28 @@ class bridge {
   }
 
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
-  /// lives on the caller's stack: no allocation. Throws `would_deadlock` on the loop thread, and
-  /// where loops would wait for each other in a cycle, before anything is submitted; else like
-  /// post.
+  /// lives on the caller's stack: no allocation.
+  ///
+  /// Blocks: until the call has ended; with a capacity, for room too.
+  /// Throws: before anything is submitted, `would_deadlock` on the loop thread and where loops
+  ///   would wait for each other in a cycle; `bridge_stopped`, `wrong_process`, what moving `f`
+  ///   throws; with a capacity, `bridge_full`. Later, what the call ends with.
   template <class F>
   call_result_t<F> call(F&& f, std::source_location where = std::source_location::current()) {
     return detail::call_on(core(), where, std::forward<F>(f));
   }
 
-  /// call with a deadline, and, unlike call, in a block of memory, as it may go on without its
-  /// caller; one block, recycled. When the time is up, cancels (see eventual::cancel) and throws
-  /// `timed_out`. A callable that runs at that moment goes on running, on the loop, after this has
-  /// returned: capture what it uses by value. Its late result is dropped, a late failure reported.
+  /// call() with a deadline. When the time is up, it cancels (see eventual::cancel) and throws
+  /// `timed_out`. Takes one block of memory, recycled, since the call may outlast its caller.
+  ///
+  /// A callable that runs when the time is up goes on running on the loop, and is destroyed there:
+  /// capture what it uses by value. Its late result is dropped, a late failure reported. A callable
+  /// that is still queued then is destroyed by the calling thread.
+  ///
+  /// Blocks: until the call has ended or the time is up, the wait for room included.
+  /// Throws: `timed_out`, `would_deadlock` (as of call()), `bridge_stopped`, `wrong_process`,
+  ///   std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full`. Later, what the call
+  ///   ends with.
   template <class Rep, class Period, class F>
   call_result_t<F> call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
                             std::source_location where = std::source_location::current()) {
@@ -161,11 +192,13 @@ class bridge {
                                  where, std::forward<F>(f));
   }
 
-  /// From handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable
-  /// and value are copied as bytes into a slot of a fixed pool: trivially copyable, together at
-  /// most detail::reentrant_post::capacity bytes. `accepted`, `stopped`, `exhausted` (all slots
-  /// are queued: options::reentrant_slots) or `wrong_process`. No lock, no allocation; errno is
-  /// kept. For a call that cannot be refused for want of a slot see reentrant_call.
+  /// For handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable and
+  /// value are copied as bytes into a slot of a fixed pool: trivially copyable, together at most
+  /// detail::reentrant_post::capacity bytes. Takes no lock and no memory; errno is kept. For a call
+  /// that cannot be refused for want of a slot see reentrant_call.
+  ///
+  /// Returns: `accepted`, `bridge_stopped`, `exhausted` (all slots are queued:
+  ///   options::reentrant_slots) or `wrong_process`.
   template <class F, class Value>
   status post_reentrant(F f, Value value,
                         std::source_location where = std::source_location::current()) noexcept {
@@ -179,59 +212,61 @@ class bridge {
     return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
   }
 
-  /// Ends the bridge. From when it is called new work is refused; what is queued runs or is refused
-  /// (options::on_stop); calls that wait for a deferred end in `bridge_stopped`, and their cancel
-  /// hooks run on the loop; our handles are closed, and the program's reported and closed
-  /// (options::on_open_handle); requests still at work in libuv are waited for. What the
-  /// destructors of queued callables submit comes too late; to have it in, make an empty call()
-  /// before stop().
+  /// Ends the bridge. New work is refused from now on. What is queued runs or is refused
+  /// (options::on_stop). Calls that wait for a deferred end in `bridge_stopped`, and their cancel
+  /// hooks run on the loop. Our handles are closed; the program's are reported and closed
+  /// (options::on_open_handle). Requests still at work in libuv are waited for. Work submitted by
+  /// destructors of queued callables is refused; to include it, make an empty call() before stop().
   ///
-  /// Returns when the loop's thread has ended. On the loop thread it returns at once, and the rest
-  /// happens when the current callback has returned. May be called again, and by several threads.
-  /// Throws `would_deadlock` where the loop that calls is one that this loop waits for.
+  /// Thread: any ordinary thread; it may be called again, and by several threads.
+  /// Blocks: until the loop's thread has ended. On the loop thread it returns at once, and the rest
+  ///   happens when the current callback has returned.
+  /// Throws: `would_deadlock` on the thread of a loop that this loop waits for; `wrong_process`.
   ///
-  /// Adopted: on the loop's thread it ends everything before it returns, except inside a call that
-  /// the bridge runs, where that follows the call. On another thread, which cannot know
-  /// whether the loop will turn again, it refuses what is queued and ends all waiters at once,
-  /// whatever on_stop says; hooks and closing wait for the loop's next turn.
+  /// Adopted: on the loop's thread it ends everything before it returns; inside a call that the
+  /// bridge runs, after that call. Another thread cannot know whether the loop will turn again.
+  /// There it refuses what is queued and ends all waiters at once, whatever on_stop says; hooks and
+  /// closing wait for the loop's next turn.
   ///
   /// A program that closes all handles of the loop, ours among them (uv_walk() and uv_close(), with
-  /// a callback of its own or none), has thereby stopped the bridge: that happens when its callable
-  /// is over, or when the loop has nothing left. Adopted, outside callables: when the bridge next
-  /// comes to do something on the loop's thread, at the latest in this function or the destructor
-  /// there; until then nobody is released, and what is queued is refused then, as the loop may be
-  /// gone. (With doorbell::uv_async nobody may submit meanwhile.)
+  /// a callback of its own or none), has thereby stopped the bridge: when its callable is over, or
+  /// when the loop has nothing left. Adopted, outside callables: when the bridge next comes to do
+  /// something on the loop's thread, at the latest in this function or the destructor there. Until
+  /// then nobody is released; what is queued is refused then, as the loop may be gone. (With
+  /// doorbell::uv_async no thread may submit meanwhile.)
   void stop();
 
-  /// Has `f` run at the stop, on the loop's thread, with a `loop_ref` if it takes one: after calls
-  /// that were queued have run or been refused and all waiters are released, and before handles are
-  /// closed, so that it may close its own. The function that was registered last runs first. What
-  /// one throws goes to options::on_unhandled_error, and the others run. For an adopted loop that
-  /// never turns again after a stop elsewhere they do not run, which is reported there.
+  /// Runs `f` when the bridge stops, on the loop's thread, with a `loop_ref` if it takes one. What
+  /// `f` throws goes to options::on_unhandled_error, and the others run.
   ///
-  /// Any ordinary thread, the loop's too, before the stop has come so far; then it throws
-  /// `bridge_stopped`. Throws like post(), but for what concerns a capacity.
+  /// Thread: any ordinary thread, the loop's too.
+  /// Throws: `bridge_stopped` once the stop has come that far; `wrong_process`, std::bad_alloc,
+  ///   what moving `f` throws. It does not count towards the capacity.
+  /// Order: after queued calls have run or been refused and all waiters are released, and before
+  ///   handles are closed, so that `f` may close its own. The function registered last runs first.
+  /// After the end: not run, and reported, where another thread stops an adopted loop that never
+  ///   turns again.
   template <class F>
   void at_stop(F&& f, std::source_location where = std::source_location::current()) {
     detail::at_stop_of(core(), where, std::forward<F>(f));
   }
 
-  /// The part of stop() that a handler may do: refuse new work from now on, and have the loop end
+  /// The part of stop() that a handler may do: refuses new work from now on, and has the loop end
   /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
   void stop_reentrant() noexcept;
 
-  /// What it has done and is doing. Any thread, also when it has stopped; a handler too, of a
-  /// bridge that is not empty (else it throws `no_state`). In a child, the counts as they were at
-  /// the fork.
+  /// A reading of the bridge's counters. Any thread, also when the bridge has stopped; a handler
+  /// too, unless the bridge is empty (which throws `no_state`). In a child, the counts at the fork.
   statistics stats() const;
 
-  /// Has it been stopped, or is it stopping? Any thread, any handler.
+  /// Has the bridge been stopped, or is it stopping? Any thread, any handler.
   bool stop_requested() const noexcept;
 
   /// Is the caller on the loop's thread? Any thread, any handler.
   bool on_loop_thread() const noexcept;
 
-  // What is wrong, and says so: arguments behind the callable, times without a unit.
+  // Wrong uses, with an error that names the fix: arguments behind the callable, times without a
+  // unit.
   template <class F, class... More>
   void post(F&&, detail::no_argument, More&&...) {}
   template <class F, class... More>

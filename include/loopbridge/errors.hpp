@@ -11,42 +11,42 @@
 namespace loopbridge {
 
 /// The base of every error that the library itself reports; `catch (const loopbridge::error&)`
-/// takes them all. What a callable throws arrives at its waiter as it was thrown, and
-/// `std::system_error` (a bridge that cannot start) and `std::bad_alloc` stay what they are; the
-/// latter also comes in place of an error for whose message there is no memory.
+/// takes them all. What a callable throws arrives at its waiter as it was thrown.
+/// `std::system_error` (a bridge that cannot start) and `std::bad_alloc` stay what they are.
+/// `std::bad_alloc` also comes in place of an error for whose message there is no memory.
 class error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The bridge has stopped, or is stopping: the call was refused, or it ended unanswered.
+/// The bridge has stopped or is stopping. The call was refused, or it ended unanswered.
 class bridge_stopped : public error {
  public:
   using error::error;
 };
 
-/// As many calls as options::capacity allows are queued, and the call was refused: at once, or when
+/// As many calls as options::capacity allows are queued. The call was refused: at once, or when
 /// options::patience was over.
 class bridge_full : public error {
  public:
   using error::error;
 };
 
-/// Somebody cancelled the call before it had a result.
+/// The call was cancelled before it had a result.
 class cancelled : public error {
  public:
   using error::error;
 };
 
 /// The time given to wait was up first. The message says how long that was, and what the call was
-/// waiting for then: its turn, its callable, what that had only begun (the usual case with a server
-/// that is silent, for which the loop can do nothing), or room in a full bridge.
+/// waiting for then: its turn, its callable, what the callable had only begun (the usual case with
+/// a server that is silent, for which the loop can do nothing), or room in a full bridge.
 class timed_out : public error {
  public:
   using error::error;
 };
 
-/// A wait was ended early by an interruption or a std::stop_token. The call goes on.
+/// An interruption or a std::stop_token ended the wait early. The call goes on.
 class interrupted : public error {
  public:
   using error::error;
@@ -59,17 +59,18 @@ class broken : public error {
   using error::error;
 };
 
-/// The wait could never end: it is on the loop's own thread, or closes a cycle of bridges. Where
-/// the cycle leads through a task, or a then(), that is suspended, waits without a deadline are
-/// refused: in the waiting thread, or, if that waits already, by ending the task's call so. (A
-/// when_all() or when_any() of several calls is in no cycle, as another of them may end it; nor is
-/// a wait with a deadline or an interruption, where a task is in between.)
+/// The wait could never end: it is on the loop's own thread, or closes a cycle of bridges.
+///
+/// Where the cycle leads through a task or a then() that is suspended, waits without a deadline are
+/// refused. The waiting thread gets this error, or, if it waits already, the task's call ends in
+/// it. A when_all() or when_any() of several calls is in no cycle, as another of them may end it.
+/// Nor is a wait with a deadline or an interruption, where a task is in between.
 class would_deadlock : public error {
  public:
   using error::error;
 };
 
-/// The bridge belongs to the process that forked this one; its loop does not run here.
+/// The bridge belongs to the process that forked this one. Its loop does not run here.
 class wrong_process : public error {
  public:
   using error::error;
@@ -81,7 +82,7 @@ class exhausted : public error {
   using error::error;
 };
 
-/// A wait that this bridge cannot promise to end: in a handler, by doorbell::uv_async.
+/// A wait in a handler, on a bridge with doorbell::uv_async, which cannot promise to end it.
 class unsupported : public error {
  public:
   using error::error;
@@ -122,7 +123,7 @@ enum class failure : unsigned char {
 /// message that is std::bad_alloc.
 std::exception_ptr make_error(failure f, std::source_location where) noexcept;
 
-/// Is it bridge_stopped or cancelled? Where a task was given up, who waits for it has been told.
+/// Is it bridge_stopped or cancelled? Where a task was given up, its waiter has been told.
 bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept;
 
 /// What a call waited for when its time was up.
@@ -153,8 +154,8 @@ class where_text {
 
 }  // namespace detail
 
-/// Turns a status into its error: returns for `accepted` and `answered`, and throws for every other
-/// one the error of the same name. The message names `where`. Any ordinary thread.
+/// Turns a status into its error. Returns for `accepted` and `answered`. For every other status it
+/// throws the error of the same name, whose message names `where`. Any ordinary thread.
 void throw_unless_ok(status s, std::source_location where = std::source_location::current());
 
 }  // namespace loopbridge

@@ -9,11 +9,11 @@ namespace loopbridge {
 
 /// The loop, on its own thread: the first parameter of a callable that wants it.
 ///
-/// libuv's functions, uv_async_send apart, may only be called on the loop's thread. There is no
-/// other public way to a bridge's loop than this parameter, so the type says where code may run.
-/// It converts to uv_loop_t* (and const uv_loop_t*), and to nothing else that such a pointer
-/// converts to (bool, void*). It is good while the callable runs; a handle that was made with it
-/// has `handle->loop` for later callbacks.
+/// libuv's functions, uv_async_send apart, may only be called on the loop's thread. This parameter
+/// is the only public way to a bridge's loop, so the type says where code may run. It converts to
+/// uv_loop_t* (and const uv_loop_t*), and to nothing else that such a pointer converts to (bool,
+/// void*). It is good while the callable runs. A handle that was made with it has `handle->loop`
+/// for later callbacks.
 class loop_ref {
  public:
   explicit constexpr loop_ref(uv_loop_s* loop) noexcept : loop_(loop) {}

@@ -1,7 +1,7 @@
 #pragma once
 
-// The bridge, results and handlers. Coroutines, timers, the log, the queue and what is for tests
-// are included by those who use them.
+// The bridge, results and handlers. Include coroutines, timers, the log, the queue and what is for
+// tests where you use them.
 #include "loopbridge/bridge.hpp"                    // IWYU pragma: export
 #include "loopbridge/bridge_group.hpp"              // IWYU pragma: export
 #include "loopbridge/default_bridge.hpp"            // IWYU pragma: export

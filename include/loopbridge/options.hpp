@@ -26,12 +26,12 @@ enum class doorbell {
   uv_async,
 };
 
-/// Whether a thread that waits, and the loop when it runs dry, look again and again for a moment
+/// Whether a waiting thread, and the loop when it runs dry, look again and again for a moment
 /// before they sleep.
 enum class spinning {
-  /// Where it has paid lately: for at most 50 us, and not where a third thread wants the CPU. An
-  /// idle bridge costs nothing. A call's answer comes in half the time where caller and loop share
-  /// a CPU, and in a small part of it where they do not, for some CPU time more.
+  /// Spins where that has paid lately: for at most 50 us, and not where a third thread wants the
+  /// CPU. An idle bridge costs nothing. For some CPU time more, an answer comes in half the time
+  /// where caller and loop share a CPU, and in a small part of it where they do not.
   adaptive,
   off,
 };
@@ -42,7 +42,7 @@ enum class queued_calls {
   refuse,  ///< they end in `bridge_stopped`; their callables are destroyed without running
 };
 
-/// A failure that nobody was there to receive: see options::on_unhandled_error.
+/// A failure that has no waiter: see options::on_unhandled_error.
 struct unhandled_error {
   std::exception_ptr error;
   std::source_location where;  ///< of the submission; its line is 0 where that is not known
@@ -56,7 +56,7 @@ struct open_handle {
   const char* bridge;   ///< the bridge's name
 };
 
-/// Something that lasts too long, and has not ended yet: see options::watchdog.
+/// Something that lasts too long and has not ended yet: see options::watchdog.
 struct overdue {
   enum class kind {
     callback,  ///< a callable that runs on the loop
@@ -78,16 +78,17 @@ constexpr const char* to_string(overdue::kind k) noexcept {
   return "unknown";
 }
 
-/// Reports callables that run, and turns that do not come, while they last too long.
+/// Reports callables and turns that last too long, while they last.
 struct watchdog_options {
-  /// The limit. A callable, or a turn, that lasts longer is reported once, while it is still stuck:
-  /// by a thread of the watchdog's own, which wakes as often as this says. Each call pays for two
-  /// looks at the clock and a lock; statistics::longest_callback comes along. Zero or less: there
-  /// is no watchdog, at no cost. (A thread that waits too long needs none: it waits with a
+  /// The limit. A callable or a turn that lasts longer is reported once, while it is still stuck. A
+  /// thread of the watchdog's own does so, which wakes as often as this says. Each call pays for
+  /// two looks at the clock and a lock; statistics::longest_callback comes along. Zero or less
+  /// disables the watchdog and its cost. (A thread that waits too long needs none: it waits with a
   /// deadline.)
   std::chrono::nanoseconds callback{0};
-  /// Receives the reports, on the watchdog's thread; must not throw, and not wait for the bridge.
-  /// Stopping the bridge waits for a report that is being made. Not given: one line on stderr.
+  /// Receives the reports, on the watchdog's thread. Must not throw, and must not wait for the
+  /// bridge. Stopping the bridge waits for a report that is being made. Not given: one line on
+  /// stderr.
   std::function<void(const overdue&)> on_overdue = {};
 };
 
@@ -99,93 +100,97 @@ struct options {
 
   loopbridge::doorbell doorbell = doorbell::wakeup_fd;
 
-  /// Not on handlers' waits, nor by the thread of an adopted loop, whose time is its owner's.
+  /// Never applies to waits in handlers, or to an adopted loop's thread, whose time is its owner's.
   spinning spin = spinning::adaptive;
 
-  /// Slots of the pool behind post_reentrant(): how many such calls may be queued at once. More
-  /// are refused as `exhausted`. Fixed, because a handler cannot allocate. Rounded up to 64. The
+  /// How many calls of post_reentrant() may be queued at once. More are refused as `exhausted`. The
+  /// number is fixed, because a handler cannot allocate. It is rounded up to a multiple of 64. The
   /// constructor throws std::bad_alloc for more than memory holds.
   std::size_t reentrant_slots = 256;
 
-  /// How many calls may wait for the loop's next turn; 0: any number, at no cost. That bounds the
-  /// memory they take, at twice as many: the loop takes all that wait and runs them, and meanwhile
-  /// as many again may wait. Counted are post, try_post, submit, call and call_for, on every
-  /// thread, the loop's too. Those of handlers are not: their slots are fixed (see
-  /// reentrant_slots), so however many threads flood the bridge, a handler finds its own free.
-  /// (Threads that submit at the very same moment may go beyond it by one each.)
+  /// How many calls may wait for the loop's next turn. 0: any number, at no cost. It bounds the
+  /// memory that calls take, at twice as many: the loop takes all that wait and runs them, and
+  /// meanwhile as many again may wait. Threads that submit at the very same moment may go beyond it
+  /// by one each.
+  ///
+  /// Counted are post, try_post, submit, try_submit, call and call_for, on every thread, the loop's
+  /// too. Handlers' calls are not counted: their slots are fixed (see reentrant_slots). So however
+  /// many threads flood the bridge, a handler finds its own free.
   std::size_t capacity = 0;
 
   /// How long a call that finds the bridge full waits for room, before it throws `bridge_full` and
   /// the calling thread destroys its callable. The default: as long as it takes. Zero: not at all.
-  /// The bridge's constructor throws std::invalid_argument for less than zero. (call_for ends with
-  /// its own deadline too, in `timed_out`; try_post and try_submit never wait.)
+  /// Less than zero: the bridge's constructor throws std::invalid_argument. A call_for ends with
+  /// its own deadline too, in `timed_out`; try_post and try_submit never wait.
   ///
-  /// All that wait are let go when the loop takes its calls; which of them get in is open. The
-  /// bridge's end is `bridge_stopped`. On the loop's own thread, which alone makes room, and where
-  /// loops would wait for each other in a circle, a call does not wait but throws `would_deadlock`.
+  /// The loop lets all waiting calls go when it takes its calls; which of them get in is open. The
+  /// bridge's end lets them go in `bridge_stopped`. On the loop's own thread, which alone makes
+  /// room, and where loops would wait for each other in a cycle, a call does not wait but throws
+  /// `would_deadlock`.
   std::chrono::nanoseconds patience = std::chrono::nanoseconds::max();
 
   /// Where calls live while they are queued or unanswered, with their callables, arguments and
-  /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc. A
-  /// resource given here is used by every thread and by the loop, so it must be thread-safe and
-  /// outlive every handle of the bridge; handlers never enter it.
+  /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc.
+  /// Every thread and the loop use a resource that is given here, so it must be thread-safe and
+  /// outlive every handle of the bridge. Handlers never enter it.
   ///
-  /// It is how a garbage collector gets to see what calls point to: those of post, submit and
-  /// call_for, reentrant_calls, the slots of post_reentrant. (call() lives on the caller's stack,
-  /// and a completer takes a resource of its own.) Not there: what exceptions hold, which the C++
-  /// runtime keeps, and the functions of these options. A collector that scans threads' stacks must
-  /// know the loop's too, since that is where a call's values are while it runs: on_thread_start.
+  /// Through it a garbage collector sees what calls point to: those of post, submit and call_for,
+  /// reentrant_calls, the slots of post_reentrant. (call() lives on the caller's stack, and a
+  /// completer takes a resource of its own.) Not there: what exceptions hold, which the C++ runtime
+  /// keeps, and the functions of these options. A collector that scans threads' stacks must know
+  /// the loop's too, because a call's values are there while it runs: see on_thread_start.
   std::pmr::memory_resource* memory = nullptr;
 
-  /// Signals blocked on the loop's thread, which sets its own mask: the caller's is left alone. Not
-  /// given: all, except those that collectors stop the world with (SIGPWR, SIGXCPU), SIGPROF and
-  /// the synchronous ones (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that
-  /// handlers run on the program's own threads; and SIGCHLD is open while the loop has children of
-  /// uv_spawn's, since libuv's handler for it must run somewhere. Who gives a set here that has
-  /// SIGCHLD leaves it open on another thread, or hears of no child's end; so does who runs an
-  /// adopted loop.
+  /// Signals blocked on the loop's thread. That thread sets its own mask; the caller's is left
+  /// alone. Not given: all, except those that collectors stop the world with (SIGPWR, SIGXCPU),
+  /// SIGPROF and the synchronous ones (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS),
+  /// so that handlers run on the program's own threads. SIGCHLD is open while the loop has children
+  /// of uv_spawn's, because libuv's handler for it must run somewhere. If you block SIGCHLD here,
+  /// or run an adopted loop, leave it open on some other thread; otherwise no child's end is
+  /// reported.
   ///
-  /// What a callable starts by popen(), system(), posix_spawn() or fork and exec inherits the mask.
-  /// So that such children can be ended, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM and SIGCHLD are
-  /// open while the loop is awake, each if the program has no handler for it (a change counts after
-  /// 10 ms at the latest) and the thread that made the bridge did not block it. A
+  /// Children that a callable starts by popen(), system(), posix_spawn() or fork and exec inherit
+  /// the mask. So that such children can be ended, SIGHUP, SIGINT, SIGQUIT, SIGALRM, SIGTERM and
+  /// SIGCHLD are open while the loop is awake: each if the program has no handler for it (a change
+  /// counts after 10 ms at the latest) and the thread that made the bridge did not block it. A
   /// program that fetches one of them by sigwait or a signalfd blocks it before it makes the
   /// bridge, as before it starts any thread, or has it in a set given here. What children get of
   /// the others, and how to give them another mask: docs/reference/children.md.
   std::optional<sigset_t> blocked_signals = {};
 
-  /// The stack of the loop's thread, in bytes, and of the watchdog's if there is one: of those that
-  /// run the program's callables and hooks. Rounded up to whole pages. 0: the larger of 1 MiB and
-  /// what the system gives a thread by default (glibc 8 MiB, as a rule; musl 128 KiB). Less than
-  /// 64 KiB, and what the system refuses, the constructor throws as a std::system_error that names
-  /// this option. Not for adopted loops, which have no thread of ours.
+  /// The stack of the loop's thread, in bytes, and of the watchdog's if there is one: the threads
+  /// that run the program's callables and hooks. Rounded up to whole pages. 0: the larger of 1 MiB
+  /// and what the system gives a thread by default (glibc 8 MiB, as a rule; musl 128 KiB). For less
+  /// than 64 KiB, and for what the system refuses, the constructor throws a std::system_error that
+  /// names this option. Not for adopted loops, which have no thread of ours.
   std::size_t stack_size = 0;
 
-  /// Run on the loop's thread, before its first turn and after its last; collectors and language
-  /// runtimes register the thread here. What `on_thread_start` throws, the bridge's constructor
-  /// throws. Not for adopted loops, which have no thread of ours.
+  /// Run on the loop's thread, before its first turn and after its last. Garbage collectors and
+  /// language runtimes register the thread here. The bridge's constructor throws what
+  /// `on_thread_start` throws. Not for adopted loops, which have no thread of ours.
   std::function<void()> on_thread_start = {};
   std::function<void()> on_thread_exit = {};
 
   /// Receives every failure that has no waiter: what a posted callable threw, a failed call whose
-  /// handle was dropped unread, a posted call that a stop refused. Called on the thread where
-  /// that came to light, mostly the loop's; must not throw. Handles may outlive the bridge, and a
-  /// late one is reported too, so the hook must own what it uses. Not given: one line on stderr.
+  /// handle was dropped unread, a posted call that a stop refused. Called on the thread where that
+  /// comes to light, mostly the loop's. Must not throw. Handles may outlive the bridge, and a late
+  /// failure is reported too, so the hook must own what it uses. Not given: one line on stderr.
   std::function<void(const unhandled_error&)> on_unhandled_error = {};
 
   /// Receives each handle of the program's that is still open when the bridge stops, on the loop's
-  /// thread. It may close the handle with a callback of its own, which is then run; what it leaves
-  /// open the bridge closes. Not given: one line on stderr. Not for adopted loops, whose handles
-  /// are their owner's.
+  /// thread. The hook may close the handle with a callback of its own, which is then run. The
+  /// bridge closes what the hook leaves open. Not given: one line on stderr. Not for adopted loops,
+  /// whose handles are their owner's.
   std::function<void(const open_handle&)> on_open_handle = {};
 
   queued_calls on_stop = queued_calls::run;
 
-  /// Stop the bridge when the thread ends that made it, although others run, and may wait for its
-  /// answers: the main thread, say, that leaves by pthread_exit or returns from main. As stop() on
-  /// that thread, after its thread_local objects are destroyed, by a pthread key. Where it calls
-  /// exit(), or returns from main, in the order of std::atexit: before static objects are destroyed
-  /// that are older than the first such bridge of the main thread.
+  /// Stops the bridge when the thread that made it ends, although others run and may wait for its
+  /// answers: the main thread, say, that leaves by pthread_exit or returns from main. It does so as
+  /// stop() on that thread, after the thread's thread_local objects are destroyed, by a pthread
+  /// key. Where that thread calls exit(), or returns from main, it does so in the order of
+  /// std::atexit: before static objects are destroyed that are older than the first such bridge of
+  /// the main thread.
   bool stop_at_thread_end = false;
 
   watchdog_options watchdog = {};

@@ -6,13 +6,13 @@
 
 namespace loopbridge {
 
-/// What a bridge has done and is doing: bridge::stats().
+/// What bridge::stats() gives.
 ///
-/// Each number by itself is right, but they are read one after the other while the bridge goes on:
-/// so sums hold exactly only while nothing happens. A submission adds to none of them. So without a
-/// capacity, calls are known from when the loop takes them; with one, however large, they are
-/// counted where they are queued too. A call here is whatever was queued: firings of a
-/// reentrant_call that were coalesced are one.
+/// Counters are read individually, not as one snapshot. Each number is right by itself; sums hold
+/// exactly only while the bridge is idle. A submission adds to none of them. So without a capacity,
+/// a call is counted from when the loop takes it. With a capacity, however large, it is counted
+/// where it is queued too. A call here is whatever was queued: coalesced firings of a
+/// reentrant_call are one.
 struct statistics {
   std::uint64_t accepted = 0;   ///< taken by the loop, or, with a capacity, queued
   std::uint64_t run = 0;        ///< their callables were run
@@ -29,12 +29,12 @@ struct statistics {
   std::uint64_t rings = 0;        ///< writes to the doorbell
   std::uint64_t rings_saved = 0;  ///< calls that were queued without one
   std::uint64_t sleeps = 0;       ///< how often the loop had nothing to do
-  /// The loop's lag: the most that passed from when it woke until it looked after I/O again. By
-  /// libuv's clock, which it reads anyway: in milliseconds, and timers not counted. 0 if adopted.
+  /// The loop's lag: the longest time from when it woke until it looked after I/O again. By libuv's
+  /// clock, which the loop reads anyway: in milliseconds, and timers not counted. 0 if adopted.
   std::chrono::milliseconds longest_turn{0};
-  /// The callable that took longest, and where it was submitted. Only with options::watchdog, for
-  /// it means a look at the clock for each. The two may be of different calls, if one is replaced
-  /// by a longer one just now.
+  /// The callable that took longest, and where it was submitted. Only with options::watchdog,
+  /// because it means a look at the clock for each call. While a longer one replaces it, the two
+  /// may be of different calls.
   std::chrono::nanoseconds longest_callback{0};
   std::source_location longest_callback_from{};
 };

@@ -4,7 +4,7 @@ namespace loopbridge {
 
 /// What became of a submission, for the functions that do not throw.
 ///
-/// `accepted` and `answered` mean that the call runs or has run; all others mean that it was
+/// `accepted` and `answered` mean that the call runs or has run. All others mean that it was
 /// refused and runs nothing, except `timed_out`, after which it may still run.
 enum class [[nodiscard]] status {
   accepted,        ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`

@@ -16,6 +16,8 @@ namespace loopbridge {
 ///   else report(to_string(s.status()));
 ///
 /// Move-only. Dropping it drops the eventual, see there.
+///
+/// Thread: any ordinary thread, one at a time. Nothing of it blocks.
 template <class T>
 class [[nodiscard("it says whether the call was accepted")]] submission {
  public:
@@ -28,7 +30,10 @@ class [[nodiscard("it says whether the call was accepted")]] submission {
   /// Was it accepted?
   explicit operator bool() const noexcept { return status_ == loopbridge::status::accepted; }
 
-  /// The eventual. Throws the status' error (see throw_unless_ok) where the call was refused.
+  /// The eventual.
+  ///
+  /// Throws: where the call was refused, `bridge_stopped`, `bridge_full`, `exhausted` or
+  ///   `wrong_process`, by the status.
   eventual<T>& answer() & {
     throw_unless_ok(status_, where_);
     return answer_;

@@ -33,8 +33,8 @@ struct delayed_call {
   }
 };
 
-/// Of a repeated call: what its handle and the loop share. Default orders: `stopped` is set once,
-/// by the handle; `runs` counted by the loop.
+/// What the handle of a repeated call and the loop share. Default orders: `stopped` is set once, by
+/// the handle; `runs` counted by the loop.
 struct repetition {
   std::atomic<bool> stopped{false};
   std::atomic<std::uint64_t> runs{0};
@@ -89,9 +89,11 @@ namespace detail {
 struct repeated_call_access;
 }
 
-/// What submit_every() gives: stops the repetition when it is destroyed. Move-only. Its functions:
-/// any ordinary thread, the loop's too, one at a time; also when the bridge has stopped or is gone,
-/// which ends the repetition without a word.
+/// What submit_every() gives. Stops the repetition when it is destroyed. Move-only.
+///
+/// Thread: any ordinary thread, the loop's too, one at a time.
+/// After the end: its functions may be called still. The bridge's end ends the repetition, and
+///   reports nothing.
 class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")]] repeated_call {
  public:
   repeated_call() noexcept = default;
@@ -103,15 +105,15 @@ class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")
   }
   ~repeated_call() { stop(); }
 
-  /// No run begins any more once this has returned, except that one may be running just now; if it
-  /// waits for a deferred or a task, that is cancelled. Never blocks. The callable is destroyed on
-  /// the loop, soon after.
+  /// Stops the repetition. No run begins any more once this has returned; one may be running just
+  /// now. If that run waits for a deferred or a task, that is cancelled. Never blocks. The callable
+  /// is destroyed on the loop, soon after, or here if the loop has not taken the call yet.
   void stop() noexcept {
     if (shared_ == nullptr) return;
     shared_->stopped.store(true);
     if (task_) task_.cancel();
   }
-  /// Lets it go on without this, as long as the bridge lives.
+  /// Lets the repetition go on without this handle, as long as the bridge lives.
   void detach() noexcept {
     repeated_call released(std::move(*this));
     released.shared_.reset();
@@ -146,13 +148,15 @@ struct detail::repeated_call_access {
 /// the loop can. Its result, or what it throws, comes through the eventual.
 ///
 /// The delay is in whole milliseconds of libuv's clock, rounded up (by a finer clock it may be a
-/// part of one early). Zero or less: in a later turn of the loop.
+/// part of one early). A delay of zero or less runs `f` in a later turn of the loop. Cancelling the
+/// eventual stops the timer. The callable is then destroyed on the loop, or by the thread that
+/// cancels if the loop has not taken the call yet.
 ///
-/// Thread: any ordinary thread, the loop's too. Cancelling the eventual stops the timer; the
-/// callable is then destroyed on the loop. Blocks: with a capacity, as bridge::post. Throws:
-/// `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc, what moving
-/// `f` throws. The bridge's end ends the wait at once in `bridge_stopped`, whatever
-/// options::on_stop says.
+/// Thread: any ordinary thread, the loop's too.
+/// Blocks: with a capacity only, for room: see options::patience.
+/// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+///   capacity, `bridge_full` and `would_deadlock`.
+/// After the end: the wait ends at once in `bridge_stopped`, whatever options::on_stop says.
 template <class Rep, class Period, class F>
 eventual<call_result_t<F>> submit_after(
     bridge& b, std::chrono::duration<Rep, Period> delay, F&& f,
@@ -164,18 +168,20 @@ eventual<call_result_t<F>> submit_after(
 }
 
 /// Runs `f` on the loop of `b` again and again, the first time when `period` has passed since the
-/// loop took this call, until the repeated_call is stopped or destroyed, or the bridge ends.
+/// loop took this call. It ends when the repeated_call is stopped or destroyed, or the bridge ends.
 ///
-/// Runs are due a period apart, and do not drift: one that is late does not make the next one late.
-/// Where the loop was held up for more than a period, the runs that were missed are left out, and
-/// the beat is kept. If `f` returns a deferred or a task, no other run begins before that has
-/// ended. What a run throws goes to options::on_unhandled_error, and the repetition goes on. One
-/// `f` is kept for all runs, so it is called as an lvalue, alone among callables; what it keeps in
-/// itself is there next time. It is destroyed on the loop, once no run is to come.
+/// Runs are due a period apart, and do not drift: a late run does not make the next one late. Where
+/// the loop was held up for more than a period, the missed runs are left out, and the beat is kept.
+/// If `f` returns a deferred or a task, no other run begins before that has ended. What a run
+/// throws goes to options::on_unhandled_error, and the repetition goes on.
 ///
-/// Thread: any ordinary thread, the loop's too. Throws: std::invalid_argument for a period of zero
-/// or less; `bridge_stopped`, `bridge_full`, `would_deadlock`, `wrong_process`, std::bad_alloc,
-/// what moving `f` throws.
+/// One `f` is kept for all runs. So it alone among callables is called as an lvalue, and finds next
+/// time what it keeps in itself. It is destroyed on the loop, once no run is to come.
+///
+/// Thread: any ordinary thread, the loop's too.
+/// Blocks: with a capacity only, for room: see options::patience.
+/// Throws: std::invalid_argument for a period of zero or less; `bridge_stopped`, `wrong_process`,
+///   std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full` and `would_deadlock`.
 template <class Rep, class Period, class F>
 repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period, F&& f,
                            std::source_location where = std::source_location::current()) {
@@ -193,7 +199,7 @@ repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period,
   return detail::repeated_call_access::make(std::move(shared), std::move(t));
 }
 
-// What is wrong, and says so: times without a unit.
+// Wrong uses, with an error that names the fix: times without a unit.
 template <class... More>
 void submit_after(bridge&, detail::no_duration, More&&...) {}
 template <class... More>

@@ -25,7 +25,7 @@ class wrapped_function {
   wrapped_function(bridge* to, std::chrono::nanoseconds timeout, G&& f, std::source_location where)
       : to_(to), timeout_(timeout), f_(std::forward<G>(f)), where_(where) {}
 
-  /// The function as it was given, to be tested by itself, on any thread. Lives as long as this.
+  /// The function as it was given, for tests of it alone, on any thread. Lives as long as this.
   const F& wrapped() const noexcept { return f_; }
 
   template <class... Args>
@@ -48,18 +48,23 @@ class wrapped_function {
 
 }  // namespace detail
 
-/// Makes `f` a function that runs on the loop: `const auto look_up = wrap(f);`. Calling that takes
-/// f's own arguments (but the `loop_ref`, which the bridge adds), is bridge::submit(), for which
-/// all holds that is said there, and returns an eventual for what f returns, or for what the
-/// deferred<T> or task<T> that it returns ends with. Arguments are kept by value, like
-/// std::thread's, and may be move-only. A member function is wrapped with its object by
-/// std::bind_front(&type::f, &object).
+/// Makes `f` a function that runs on the loop: `const auto look_up = wrap(f);`. The result takes
+/// f's own arguments, without the `loop_ref`, which the bridge adds. Calling it submits as
+/// bridge::submit() does, and returns an eventual for what f returns, or for what the deferred<T>
+/// or task<T> that f returns ends with. Arguments are kept by value, like std::thread's, and may be
+/// move-only. A member function is wrapped with its object by std::bind_front(&type::f, &object).
 ///
 /// It runs on `to`, which must outlive the calls, or on the default bridge, which is made when the
-/// result is first called. `f` is copied for each call, and the copy destroyed as bridge::submit()
-/// says: what the copies share belongs to the loop's thread alone. Several threads may call the
-/// same one at once; it is copyable if the function is. Failures and the watchdog's reports name
-/// the place where it was made, since each call's arguments leave no room for one.
+/// result is first called. `f` is copied for each call, and the copy is destroyed like every
+/// callable: see bridge. So what the copies share belongs to the loop's thread alone. The result is
+/// copyable if `f` is. Failures and the watchdog's reports name the place where wrap() was called,
+/// because the arguments of each call leave no room for one.
+///
+/// Thread: any ordinary thread; several may call the same result at once.
+/// Blocks: the result's call, with a capacity only, for room: see options::patience.
+/// Throws: the result's call throws `bridge_stopped`, `wrong_process`, std::bad_alloc, what copying
+///   `f` or moving an argument throws; with a capacity, `bridge_full` and `would_deadlock`; on the
+///   default bridge, what default_bridge() throws.
 template <class F>
 auto wrap(bridge& to, F&& f, std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, false>(&to, {}, std::forward<F>(f), where);
@@ -69,9 +74,13 @@ auto wrap(F&& f, std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, false>(nullptr, {}, std::forward<F>(f), where);
 }
 
-/// The same, for a function whose result the caller waits for: calling it returns f's result or
-/// throws what f threw; when the time is up it cancels the call and throws `timed_out`, as
-/// bridge::call_for() does. On the loop's own thread it throws `would_deadlock`.
+/// wrap() for a function whose result the caller waits for. Calling the result returns f's result
+/// or throws what f threw. When the time is up, it cancels the call and throws `timed_out`, as
+/// bridge::call_for() does.
+///
+/// Blocks: the result's call, until that call has ended or the time is up.
+/// Throws: the result's call throws `timed_out`; `would_deadlock` on the loop's own thread and
+///   where loops would wait for each other in a cycle; and what the result of wrap() throws.
 template <class Rep, class Period, class F>
 auto wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F&& f,
                    std::source_location where = std::source_location::current()) {
