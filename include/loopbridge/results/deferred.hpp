@@ -19,6 +19,7 @@ struct deferred_access;
 }  // namespace detail
 
 /// A result that comes later on the loop: what a callable returns when it has only begun the work.
+/// Others call a deferred and its completer a promise and its resolver.
 ///
 ///   loopbridge::deferred<int> begin(loopbridge::loop_ref loop) {
 ///     loopbridge::completer<int> done;
@@ -29,7 +30,7 @@ struct deferred_access;
 ///   // in the callback: loopbridge::completer<int>::from(data).resolve(42);
 ///
 /// The call ends when the completer resolves, rejects or is dropped; its waiter sees an ordinary T
-/// or exception. Returning an empty deferred ends it as `broken`.
+/// or exception. Returning an empty deferred ends the call as `broken`.
 template <class T>
 class [[nodiscard("return it from the callable: it is the call's answer")]] deferred {
  public:
@@ -48,7 +49,7 @@ class [[nodiscard("return it from the callable: it is the call's answer")]] defe
 
 namespace detail {
 struct deferred_access {
-  /// For whoever has a hold of `state`, which goes to the deferred.
+  /// The caller's hold of `state` goes to the deferred.
   template <class T>
   static deferred<T> make(deferred_state<T>& state) noexcept {
     return deferred<T>(deferred_ptr<T>::adopt(&state));
@@ -61,18 +62,26 @@ struct deferred_access {
 };
 }  // namespace detail
 
-/// The other end of a deferred: resolves or rejects it, once, from any ordinary thread.
+/// The other end of a deferred (elsewhere a resolver): resolves or rejects it, once.
 ///
-/// Move-only. A completer dropped without resolving ends the call as `broken`, so no waiter hangs
-/// because a callback was lost. Resolving too late (the call was cancelled, its call_for timed out,
-/// the bridge stopped) is safe at any time, also after the bridge is gone: it is refused, and
-/// touches nothing of the caller's.
+/// Move-only. A completer that is dropped without resolving ends the call as `broken`, so no waiter
+/// hangs because a callback was lost.
+///
+/// Thread: any ordinary thread. resolve(), resolve_with() and reject() release the waiter before
+///   they return. The value is destroyed as the call's result: see eventual.
+/// Throws: each function of an empty completer throws `no_state`, except guard(), release() and the
+///   conversion to bool.
+/// After the end: resolving too late (the call was cancelled, its call_for timed out, the bridge
+///   stopped) is safe at any time, also after the bridge is gone. It is refused, and touches
+///   nothing of the caller's.
 template <class T>
 class completer {
  public:
-  /// Makes the pair. Throws std::bad_alloc. It knows no bridge yet, and so not options::memory: who
-  /// needs that (see there) gives it here too. The cancel hook lives there, and the value until the
-  /// call has it. Null: the library's own recycled blocks.
+  /// Makes the pair. It knows no bridge yet, and so not options::memory: a program that needs that
+  /// gives its resource here too. The cancel hook lives there, and the value until the call has it.
+  /// Null: the library's own recycled blocks.
+  ///
+  /// Throws: std::bad_alloc.
   completer() : completer(static_cast<std::pmr::memory_resource*>(nullptr)) {}
   explicit completer(std::pmr::memory_resource* memory)
       : state_(detail::deferred_ptr<T>::adopt(detail::deferred_state<T>::make(memory))) {}
@@ -88,7 +97,9 @@ class completer {
     if (state_) state_->settle([](auto& o) { o.set(detail::failure::broken); });
   }
 
-  /// The deferred to return from the callable. Once; throws `no_state` the second time.
+  /// The deferred to return from the callable. Once.
+  ///
+  /// Throws: `no_state` the second time, and after from().
   deferred<T> get_deferred() {
     detail::deferred_state<T>& s = state();
     if (std::exchange(deferred_taken_, true)) {
@@ -97,12 +108,14 @@ class completer {
     return deferred<T>(detail::deferred_ptr<T>(s));
   }
 
-  /// Ends the call with a T made from `args`; if making it throws, with that exception. Nothing is
-  /// cast: one that is no class takes what converts to it implicitly, or no argument for zero; a
-  /// class what its constructors take, or its braces if it is an aggregate; a reference what it can
-  /// be bound to as it is, and lasts; void nothing. True: this decided the result. False: refused,
-  /// it was decided before (resolved, cancelled, timed out, stopped), and nothing was made of
-  /// `args`. The waiter is released before it returns.
+  /// Ends the call with a T made from `args`; if making it throws, with that exception.
+  ///
+  /// Nothing is cast. A T that is no class takes what converts to it implicitly, or no argument for
+  /// zero. A class takes what its constructors take, or its braces if it is an aggregate. A
+  /// reference takes what it can be bound to as it is, and lasts. void takes nothing.
+  ///
+  /// Returns: true: this decided the result, and the waiter is released. False: it was decided
+  ///   before (resolved, cancelled, timed out, stopped), and nothing was made of `args`.
   template <class... Args>
   bool resolve(Args&&... args) {
     static_assert(detail::can_make<T, Args&&...>,
@@ -113,8 +126,9 @@ class completer {
     });
   }
 
-  /// Runs `make` and ends the call with what it returns or throws. Results as for resolve(): where
-  /// that was decided before, `make` does not run.
+  /// Runs `make` and ends the call with what it returns or throws.
+  ///
+  /// Returns: as resolve(). Where the result was decided before, `make` does not run.
   template <class F>
   bool resolve_with(F&& make) {
     static_assert(detail::makes<F, T>,
@@ -122,8 +136,10 @@ class completer {
     return state().settle([&](detail::outcome<T>& o) { o.capture(std::forward<F>(make)); });
   }
 
-  /// Ends the call with an exception; a null pointer to one, such as std::current_exception() is
-  /// outside of a catch block, as `broken`. Results as for resolve().
+  /// Ends the call with an exception. A null pointer to one, such as std::current_exception() is
+  /// outside of a catch block, ends it as `broken`.
+  ///
+  /// Returns: as resolve().
   bool reject(std::exception_ptr error) {
     return state().settle([&](auto& o) { o.set(std::move(error)); });
   }
@@ -143,22 +159,25 @@ class completer {
     }
   }
 
-  /// Sets what runs when nobody wants the result any more: the call was cancelled, its call_for
-  /// timed out, or the bridge stopped. It runs at most once, on the loop thread, and may close what
-  /// the work uses; it is destroyed there. The callback of the work may come before it or after it,
-  /// so what both touch needs an owner that outlives both (a shared_ptr, say). Call it on the loop
-  /// thread: in the callable, say. If the cancelling is past, `hook` runs at once. What it throws
-  /// goes to the unhandled-error hook.
+  /// Sets what runs when the result is not wanted any more: the call was cancelled, its call_for
+  /// timed out, or the bridge stopped. `hook` runs at most once, and may close what the work uses.
+  /// If the cancelling is past, it runs at once. What it throws goes to
+  /// options::on_unhandled_error.
+  ///
+  /// Thread: the loop's, in the callable, say. `hook` runs and is destroyed there.
+  /// Throws: std::bad_alloc, what moving `hook` throws.
+  /// Order: the work's callback may come before the hook or after it. So what both touch needs an
+  ///   owner that outlives both (a shared_ptr, say).
   template <class F>
   void on_cancel(F&& hook) {
     static_assert(std::is_invocable_v<std::decay_t<F>&>, "a cancel hook is called with nothing");
     state().on_cancel(std::forward<F>(hook));
   }
 
-  /// Has nobody use for the result any more? A hint for long work, from any thread.
+  /// Is the result not wanted any more? A hint for long work, from any thread.
   bool is_cancelled() const { return state().is_cancelled(); }
 
-  /// Does it hold the right to resolve? False when moved from or released.
+  /// Does this hold the right to resolve? False when moved from or released.
   explicit operator bool() const noexcept { return bool(state_); }
 
   /// For `void* data` of a C callback: gives the completer up to the pointer ...

@@ -18,35 +18,39 @@ namespace detail {
 struct eventual_access;
 }
 
-/// The result of a submitted call, which comes later (Crochet's EventualResult).
+/// The result of a submitted call: a future that can be cancelled (Crochet's EventualResult).
 ///
-/// Move-only. Any number of threads may wait on one eventual at once, and each look gives the same
-/// answer; like any object it must not be moved or destroyed meanwhile. It stays good after its
-/// bridge has stopped or is gone: every accepted call ends with an answer, `bridge_stopped` at
-/// least. Dropping it never blocks and cancels nothing; if the call then fails, or has failed and
-/// nobody looked, options::on_unhandled_error hears of it. get() and error() are looks, also those
-/// of others at the same result; waiting and asking whether it is ready are not.
+/// Move-only. Dropping it never blocks and cancels nothing.
 ///
-/// The result is destroyed by the thread that drops the eventual; if that went first, by the one
-/// that ends the call, which is the loop's or a completer's. (get() on an rvalue moves it out, and
-/// what is left is destroyed there.)
+/// Reading: get(), get_for() and error() read the result; wait(), wait_for() and ready() do not.
+/// Each read gives the same answer. If the eventual was dropped, the call has failed, and no thread
+/// has read that, options::on_unhandled_error hears of it.
 ///
-/// All members may be called from any ordinary thread; not from a signal handler. Those that block
-/// throw `would_deadlock` on the loop's own thread, and where a loop would wait for itself through
-/// others, unless the result is there already; `wrong_process` in a forked child.
+/// The thread that drops the eventual destroys the result. If the eventual went first, the thread
+/// that ends the call does so: the loop's or a completer's. (get() on an rvalue moves the result
+/// out, and destroys what is left.)
 ///
-/// Memory ordering: what the loop did before the call completed is visible once a wait or ready()
-/// has reported it.
+/// Thread: any ordinary thread; not a signal handler. Any number of threads may wait on one
+///   eventual, read it and cancel() at once. Like any object, it must not be moved or destroyed
+///   meanwhile.
+/// Throws: what blocks throws `would_deadlock` on the loop's own thread, and where a loop would
+///   wait for itself through others, unless the result is there already; and `wrong_process` in a
+///   forked child. What reads throws what the call ended with. All throw `no_state` if the eventual
+///   is empty. Functions below list what they throw besides.
+/// After the end: it stays good after its bridge has stopped or is gone. Every accepted call ends
+///   with an answer, `bridge_stopped` at least.
+/// Memory order: what the loop did before the call completed is visible once a wait or ready() has
+///   reported it.
 template <class T>
 class [[nodiscard(
     "an unread failure goes to the unhandled-error hook; use post() for no result")]] eventual {
  public:
-  /// What get() gives: `const T&`; for a reference that reference, for void nothing.
+  /// What get() gives: `const T&`; for a reference that reference; for void nothing.
   using view = typename detail::outcome<T>::view;
 
   eventual() noexcept = default;
 
-  /// Does it hold a call? False when default-constructed, moved from, or taken from by get() &&.
+  /// Does this hold a call? False when default-constructed, moved from, or taken from by get() &&.
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
   /// Waits, then returns the value or throws what the call ended with; again at each call. The
@@ -59,8 +63,10 @@ class [[nodiscard(
   /// Waits and takes the value out, as in `bridge.submit(f).get()`. The eventual is empty then.
   T get() && { return std::move(*this).take_within(detail::for_ever); }
 
-  /// As get(), but throws `timed_out` once `timeout` has passed. That cancels nothing: the call
-  /// goes on, and get_for may be called again. (bridge::call_for is the one that cancels.)
+  /// get() with a deadline. When that has passed, the call goes on, and get_for() may be called
+  /// again. (bridge::call_for() is the one that cancels.)
+  ///
+  /// Throws: `timed_out` once `timeout` has passed.
   template <class Rep, class Period>
   view get_for(std::chrono::duration<Rep, Period> timeout) const& {
     state().wait_within(detail::in_nanoseconds(timeout));
@@ -71,9 +77,10 @@ class [[nodiscard(
     return std::move(*this).take_within(detail::in_nanoseconds(timeout));
   }
 
-  /// The same, but an interruption, or a std::stop_token, ends the wait early: throws
-  /// `interrupted`, at once if it is tripped already. That cancels nothing, as with a timeout. A
-  /// result that is there is given all the same.
+  /// get() and get_for() that an interruption or a std::stop_token ends early. That cancels
+  /// nothing, as with a timeout. If the result is there, they give it all the same.
+  ///
+  /// Throws: `interrupted`, at once if it is tripped already; get_for() also `timed_out`.
   view get(const interrupt_token& stop) const& {
     state().wait_within(detail::for_ever, &stop.by());
     return state().look();
@@ -91,8 +98,8 @@ class [[nodiscard(
     return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
   }
 
-  /// Waits without looking: a failure that only this has waited for is still reported. wait_for:
-  /// false when the time was up first.
+  /// Waits without reading: a failure that was only waited for is still reported. wait_for()
+  /// returns false when the time was up first.
   void wait() const { state().wait(detail::no_deadline); }
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> timeout) const {
@@ -102,45 +109,57 @@ class [[nodiscard(
   /// Is the result there? Never blocks.
   bool ready() const { return state().is_ready(); }
 
-  /// What the call failed with; null while there is no result, and if it is a value. Never blocks.
-  /// Once the result is there, this counts as having looked: a failure is then not reported.
+  /// What the call failed with; null while there is no result, and if that is a value. Never
+  /// blocks. Once the result is there, this counts as reading: a failure is then not reported.
   std::exception_ptr error() const { return state().is_ready() ? state().error() : nullptr; }
 
-  /// Asks that the call end as `cancelled`. Never blocks; constant time, and safe under a lock of
-  /// the program's: all that runs here is the destructor of a callable that was still queued.
+  /// Asks that the call end as `cancelled`. By a std::stop_token:
   ///
-  /// True: it has ended so, just now, and get() throws `cancelled` from here. If it was still
-  /// queued, it will not run, and its callable was destroyed here, by the caller's thread; if it
-  /// was waiting for a deferred, the deferred's on_cancel hook runs on the loop, after what runs
-  /// there now. What then(), when_all() or when_any() gave cancels all its parts, in whatever state
-  /// it is itself: here, if it was queued, in a step for each part; else on the loop. False: it is
-  /// done already, or its callable runs at this moment. A function that runs cannot be interrupted;
-  /// but if it returns a deferred or a task, that is cancelled at once.
+  ///   const std::stop_callback on(token, [&] { e.cancel(); });
   ///
-  /// By a std::stop_token: `const std::stop_callback on(token, [&] { e.cancel(); });`
+  /// True: the call has just ended so, and get() throws `cancelled` from here. A call that was
+  /// still queued does not run. If the call waited for a deferred, the deferred's on_cancel hook
+  /// runs on the loop, after what runs there now. What then(), when_all() or when_any() gave
+  /// cancels all its parts, in whatever state it is itself: here, if it was queued, in a step for
+  /// each part; else on the loop.
+  ///
+  /// False: the call is done already, or its callable runs at this moment. A function that runs
+  /// cannot be interrupted; but if it returns a deferred or a task, that is cancelled at once.
+  ///
+  /// Thread: any ordinary thread. The callable of a call that was still queued is destroyed here.
+  /// Blocks: never. It takes constant time, and is safe under a lock of the program's: that
+  ///   destructor is all that runs here.
   bool cancel() const { return state().cancel(); }
 
-  /// Has `f` called with the value, when that is there, on the loop of the call itself, and gives
-  /// an eventual for what f returns. A failure passes f by and ends the new eventual; an `f` that
-  /// takes an `eventual<T>` gets that in either case, ready. Where f returns a deferred, a task or
-  /// an eventual, what that ends with is the result. This eventual is empty then; cancelling the
-  /// new one cancels both. `f` is destroyed on that loop before the new one is ready; if
-  /// that is cancelled while it waits, or its bridge stops, also there, but perhaps after; of a
-  /// call that was cancelled before it began, by the thread that cancels. Throws like
-  /// bridge::submit(), also if the result is there already; this eventual is as it was then, with
-  /// its result.
+  /// Calls `f(value)` on the call's own loop once the value is ready. Returns an eventual for f's
+  /// result, or for what the deferred, task or eventual that f returns ends with. On failure `f` is
+  /// skipped and the failure ends the new eventual; an `f` that takes an `eventual<T>` gets that in
+  /// either case, ready. This eventual is empty then. Cancelling the new one cancels both.
+  ///
+  /// Thread: `f` is destroyed on that loop before the new eventual is ready. If the new one is
+  ///   cancelled while it waits, or its bridge stops: also there, but perhaps after. If it is
+  ///   cancelled while its call is queued: by the thread that cancels.
+  /// Blocks: with a capacity only, for room: see options::patience.
+  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///   capacity, `bridge_full` and `would_deadlock`; also if the result is there already. This
+  ///   eventual is as it was then, with its result.
   template <class F>
   auto then(F&& f, std::source_location where = std::source_location::current()) &&;
-  /// The same on `executor`: anything that has post(callable), which must outlive the call; or a
-  /// bridge, which need not. If post() throws, the new eventual ends so (`bridge_stopped`, say); if
-  /// it loses the callable, as `broken`. `f` is destroyed there, before the new eventual is ready;
-  /// if it was lost, by the thread that loses it.
+  /// then() with `f` called on `executor`: a bridge, or anything that has post(callable). A bridge
+  /// need not outlive the call; anything else must. If post() throws, the new eventual ends so
+  /// (`bridge_stopped`, say). If the executor loses the callable, it ends as `broken`.
+  ///
+  /// Thread: `f` is destroyed on the executor before the new eventual is ready. If the executor
+  ///   loses it: by the thread that does. If the executor never gets it: as without an executor.
+  /// Blocks: with a capacity of the call's own bridge only, for room there.
+  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with that
+  ///   capacity, `bridge_full` and `would_deadlock`. This eventual is as it was then.
   template <class Executor, class F>
     requires(!detail::is_location<F>)
   auto then(Executor& executor, F&& f,
             std::source_location where = std::source_location::current()) &&;
 
-  // Wrong, and says so.
+  // Wrong uses, with an error that names the fix.
   template <class... Any>
   auto then(Any&&...) const& {
     return detail::must_be_moved<T>();

@@ -10,7 +10,7 @@
 namespace loopbridge {
 namespace detail {
 
-/// Moves a result into a promise. Its own, until the result is there.
+/// Moves a result into a promise. It owns itself until the result is there.
 template <class T>
 class fulfiller final : public completion_callback {
  public:
@@ -40,16 +40,16 @@ class fulfiller final : public completion_callback {
 
 }  // namespace detail
 
-/// The result as a `std::future`, for code that wants one.
+/// The result as a `std::future`, for code that wants one. The eventual is empty then.
 ///
-/// Any ordinary thread; never blocks. The eventual is empty then. The thread that ends the call
-/// moves the value, or what was thrown, into the future (a bridge that stops does so too), so the
-/// move constructor runs on the loop. Throws `no_state` if the eventual is empty, and
-/// `std::bad_alloc`; it is untouched then.
-///
-/// What an eventual can and a future cannot: a failure that nobody looks at is lost with the
+/// What an eventual can do and a future cannot: a failure that is never read is lost with the
 /// future; nothing cancels the call; a get() on the loop's own thread deadlocks instead of throwing
 /// `would_deadlock`, and one in a forked child never returns.
+///
+/// Thread: any ordinary thread; never blocks. The thread that ends the call moves the value, or
+///   what was thrown, into the future; the thread that ends a bridge does so too. So the move
+///   constructor runs on the loop, as a rule.
+/// Throws: `no_state` if the eventual is empty, and std::bad_alloc. The eventual is untouched then.
 template <class T>
 std::future<T> to_future(eventual<T>&& e) {
   detail::eventual_access::state(e);  // throws if it is empty

@@ -16,7 +16,7 @@ namespace loopbridge {
 ///   auto page = bridge.submit(fetch);
 ///   page.get(ctrl_c);                                      // throws `interrupted`; fetch goes on
 ///
-/// Any number of waits, in any number of threads, may take the same one; it must outlive them. A
+/// Any number of waits, in any number of threads, may take the same source. It must outlive them. A
 /// std::stop_token does the same where no handler is involved: std::stop_source::request_stop()
 /// takes a lock, which the interrupted thread may hold.
 class interrupt_source {
@@ -25,8 +25,10 @@ class interrupt_source {
   interrupt_source(const interrupt_source&) = delete;
   interrupt_source& operator=(const interrupt_source&) = delete;
 
-  /// Ends all waits that take this, and those to come, until reset(). Never blocks, allocates or
-  /// takes a lock: anywhere, handlers and finalizers too, at any instruction; errno is kept.
+  /// Ends all waits that take this, and those to come, until reset(). Takes no lock and no memory,
+  /// never blocks; errno is kept.
+  ///
+  /// Thread: anywhere, handlers and finalizers too, at any instruction.
   void trip() noexcept { flag_.trip(); }
   /// Later waits are not interrupted any more. Any thread, any handler.
   void reset() noexcept { flag_.reset(); }

@@ -15,7 +15,7 @@
 namespace loopbridge {
 namespace detail {
 
-/// Does `F` take the value, so that failures pass it by? Else it takes the eventual<T>, ready.
+/// Does `F` take the value, so that failures pass it by? Otherwise it takes the eventual<T>, ready.
 template <class F, class T>
 constexpr bool takes_value = std::is_invocable_v<F, T>;
 template <class F>
@@ -34,7 +34,7 @@ struct then_result<F, T, false> : std::invoke_result<F, eventual<T>> {
 template <class F, class T>
 using then_result_t = typename then_result<F, T>::type;
 
-/// Results that come later still are awaited.
+/// Results that come still later are awaited.
 template <class R>
 struct awaited {
   using type = R;
@@ -56,8 +56,8 @@ constexpr bool is_awaited = awaited<R>::is;
 template <class F, class T>
 using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
 
-/// Calls a then()'s function with what it takes, of an eventual that is ready. What that gives is
-/// kept, so that a task which the function returns may refer to it.
+/// Calls the function of a then() with what it takes, of an eventual that is ready. That argument
+/// is kept, so that a task which the function returns may refer to it.
 template <class F, class T>
 class then_call {
   static constexpr bool by_value = takes_value<F, T>;

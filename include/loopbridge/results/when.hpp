@@ -12,16 +12,21 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/detail/results/gathering.hpp"
 
-// Several calls as one: of one bridge or of several. What gathers them runs on the first one's
-// loop, where its own call counts like others; so that bridge must not have stopped. Any ordinary
-// thread; the loop's too, in tasks by `co_await when_all(...)`. They throw like bridge::submit(),
-// `no_state` for empty eventuals, and std::invalid_argument where there is none at all. Those that
-// take no place have the first one's. Where they throw, the eventuals are as they were. What they
+// Several calls as one: of one bridge or of several.
+//
+// The gathering runs on the loop of the first one, where its own call counts like others; so that
+// bridge must not have stopped. Overloads without a place use the first eventual's. What they
 // return owns what it gathers: when it is cancelled, be it queued, waiting or at an end already in
 // part, so are all that are not done.
+//
+// Thread: any ordinary thread; the loop's too, in tasks by `co_await when_all(...)`.
+// Blocks: with a capacity only, for room: see options::patience.
+// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc; with a capacity, `bridge_full` and
+//   `would_deadlock`; `no_state` for an empty eventual; std::invalid_argument where there is none
+//   at all. The eventuals are as they were then.
 namespace loopbridge {
 
-/// What when_any() gives: which of them came first, counted from 0, and its value.
+/// What when_any() gives: which eventual came first, counted from 0, and its value.
 template <class T>
 struct first_result {
   std::size_t index;
@@ -153,8 +158,8 @@ auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
 
 }  // namespace detail
 
-/// All values, in the order of the arguments (std::monostate for a void). If one fails, that is
-/// how the whole ends, as soon as it does, and the others are cancelled.
+/// All values, in the order of the arguments (std::monostate for a void). If one fails, the whole
+/// ends so, as soon as that one does, and the others are cancelled.
 template <class T, class... Ts>
 auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
     -> eventual<std::tuple<detail::member_t<T>, detail::member_t<Ts>...>> {
@@ -173,7 +178,7 @@ auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
   });
 }
 
-/// The same for any number of one type: a std::vector of the values; nothing for void.
+/// when_all() for any number of one type: a std::vector of the values; nothing for void.
 template <class T>
 auto when_all(std::vector<eventual<T>>&& all,
               std::source_location where = std::source_location::current())
@@ -181,7 +186,7 @@ auto when_all(std::vector<eventual<T>>&& all,
   return detail::combine_range<T, detail::round::ends::all_or_failed>(all, where);
 }
 
-// Wrong, and says so.
+// Wrong uses, with an error that names the fix.
 template <class T, class... Any>
 auto when_all(const eventual<T>&, Any&&...) {
   return detail::must_be_moved<T>();
@@ -199,7 +204,7 @@ auto when_any(const std::vector<eventual<T>>&, std::source_location = {}) {
   return detail::must_be_moved<T>();
 }
 
-/// The first that ends, be it in a value or in a failure; the others are cancelled.
+/// The first that ends, in a value or in a failure; the others are cancelled.
 template <class T>
 auto when_any(std::vector<eventual<T>>&& all,
               std::source_location where = std::source_location::current())
