@@ -28,8 +28,8 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 
 /// A libuv loop in a background thread, and the way to it from everywhere else.
 ///
-/// Order: calls run on the loop thread, one after the other, in the order in which they were
-///   submitted. That is one order for all threads.
+/// Calls run on the loop thread, one after the other, in the order in which they were submitted.
+/// That is one order for all threads.
 ///
 /// A callable takes nothing, or a `loop_ref` (or a uv_loop_t*). What else it needs it captures; for
 /// functions with arguments see wrap(). It may be move-only. It is moved into the call, invoked
@@ -62,8 +62,7 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 ///   1. Do not wait while holding what the loop needs for the answer: a lock that an allocator
 ///      holds while it finalizes, CPython's GIL.
 ///   2. A finalizer may find itself on the loop thread, because something there allocated.
-///      Submitting works there; waiting throws `would_deadlock` (a reentrant_call's returns it as a
-///      status).
+///      Submitting works there; waiting throws `would_deadlock` (a reentrant_call returns it).
 ///
 /// Where it is not known what is held or which thread runs, or where no memory may be asked for,
 /// use a reentrant_call.
@@ -78,25 +77,26 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 /// library that is unloaded and has loopbridge linked in statically has ended its bridges before,
 /// on other threads than their loops', and uses no default_bridge().
 ///
-/// After the end: every function throws `bridge_stopped` or returns status::bridge_stopped. In a
-///   forked child all refuse with `wrong_process`, and touch nothing of the parent's. A bridge that
-///   was moved from throws `no_state`; what returns a status returns `bridge_stopped`.
+/// After the end   every function refuses, with `bridge_stopped` or status::bridge_stopped. A
+///          bridge that was moved from: with `no_state` or status::bridge_stopped. In a forked
+///          child: with `wrong_process`, and nothing of the parent's is touched.
 class bridge {
  public:
   /// Starts the loop in a new thread. Returns when the loop runs.
   ///
-  /// Throws: std::system_error if it cannot start (no descriptors, no thread, a failing uv call:
-  ///   with libuv's code and text); what options::on_thread_start throws; std::invalid_argument for
-  ///   an option that makes no sense; std::bad_alloc. Nothing is left behind then.
+  /// Throws   std::system_error (no descriptors, no thread, a failing uv call: with libuv's code
+  ///          and text); what options::on_thread_start throws; std::invalid_argument for options
+  ///          that make no sense; std::bad_alloc. Nothing is left behind then.
   explicit bridge(options opts = {});
 
   /// Bridges to a loop that the application runs itself, on the calling thread or a later one.
   ///
-  /// Thread: where the loop's handles may be touched: on its thread, or before it runs. Until the
-  ///   loop's first turn shows which thread runs it, the calling thread counts as that thread. So a
-  ///   blocking call there throws `would_deadlock`, and does not wait for a loop that nobody runs.
-  /// Throws: std::invalid_argument for a null loop and for options that need a thread of ours or
-  ///   make no sense; std::system_error, std::bad_alloc.
+  /// Thread   where the loop's handles may be touched: on its thread, or before it runs. Until the
+  ///          loop's first turn shows which thread runs it, the calling thread counts as that
+  ///          thread. So a blocking call there throws `would_deadlock`, and does not wait for a
+  ///          loop that nobody runs.
+  /// Throws   std::invalid_argument for a null loop and for options that need a thread of ours or
+  ///          make no sense; std::system_error, std::bad_alloc.
   ///
   /// Calls run while the loop runs; those accepted before its first turn run from that on. Our
   /// handles keep the loop alive only while accepted calls wait to run. A call that the loop's
@@ -119,9 +119,9 @@ class bridge {
   /// Runs `f` on the loop; nobody waits. What `f` throws goes to options::on_unhandled_error, with
   /// the place of this call. Takes one block of memory, recycled.
   ///
-  /// Blocks: with a capacity only, for room: see options::patience.
-  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
-  ///   capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
+  /// Blocks   with a capacity only, for room: see options::patience.
+  /// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///          capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
   template <class F>
   void post(F&& f, std::source_location where = std::source_location::current()) {
     detail::post_to(core(), where, std::forward<F>(f));
@@ -130,8 +130,8 @@ class bridge {
   /// post() for code that must neither throw nor wait: destructors, C callbacks. A full bridge
   /// refuses at once, whatever options::patience is. Moving the callable must not throw.
   ///
-  /// Returns: `accepted`, `bridge_stopped`, `bridge_full`, `exhausted` (no memory) or
-  ///   `wrong_process`.
+  /// Returns  `accepted`, `bridge_stopped`, `bridge_full`, `exhausted` (no memory) or
+  ///          `wrong_process`.
   template <class F>
   status try_post(F&& f, std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::bridge_stopped;
@@ -141,9 +141,9 @@ class bridge {
   /// Runs `f` on the loop. Its result, or what it throws, comes through the eventual. If `f`
   /// returns a deferred<T> or a task<T>, that is an eventual<T>, ready when this has ended.
   ///
-  /// Blocks: with a capacity only, for room: see options::patience.
-  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
-  ///   capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
+  /// Blocks   with a capacity only, for room: see options::patience.
+  /// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///          capacity, `bridge_full` and `would_deadlock`. `f` does not run then.
   template <class F>
   eventual<call_result_t<F>> submit(F&& f,
                                     std::source_location where = std::source_location::current()) {
@@ -153,7 +153,7 @@ class bridge {
   /// submit() for code that must neither throw nor wait. A full bridge refuses at once. Moving the
   /// callable must not throw.
   ///
-  /// Returns: a status as of try_post(), and the eventual where the call was accepted.
+  /// Returns  a status as of try_post(), and the eventual where the call was accepted.
   template <class F>
   submission<call_result_t<F>> try_submit(
       F&& f, std::source_location where = std::source_location::current()) noexcept {
@@ -164,10 +164,10 @@ class bridge {
   /// Runs `f` on the loop, waits, and returns its result or throws what it threw. The whole call
   /// lives on the caller's stack: no allocation.
   ///
-  /// Blocks: until the call has ended; with a capacity, for room too.
-  /// Throws: before anything is submitted, `would_deadlock` on the loop thread and where loops
-  ///   would wait for each other in a cycle; `bridge_stopped`, `wrong_process`, what moving `f`
-  ///   throws; with a capacity, `bridge_full`. Later, what the call ends with.
+  /// Blocks   until the call has ended; with a capacity, for room too.
+  /// Throws   before anything is submitted, `would_deadlock` on the loop thread and where loops
+  ///          would wait for each other in a cycle; `bridge_stopped`, `wrong_process`, what moving
+  ///          `f` throws; with a capacity, `bridge_full`. Later, what the call ends with.
   template <class F>
   call_result_t<F> call(F&& f, std::source_location where = std::source_location::current()) {
     return detail::call_on(core(), where, std::forward<F>(f));
@@ -180,10 +180,10 @@ class bridge {
   /// capture what it uses by value. Its late result is dropped, a late failure reported. A callable
   /// that is still queued then is destroyed by the calling thread.
   ///
-  /// Blocks: until the call has ended or the time is up, the wait for room included.
-  /// Throws: `timed_out`, `would_deadlock` (as of call()), `bridge_stopped`, `wrong_process`,
-  ///   std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full`. Later, what the call
-  ///   ends with.
+  /// Blocks   until the call has ended or the time is up, the wait for room included.
+  /// Throws   `timed_out`, `would_deadlock` (as call()), `bridge_stopped`, `wrong_process`,
+  ///          std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full`. Later, what
+  ///          the call ends with.
   template <class Rep, class Period, class F>
   call_result_t<F> call_for(std::chrono::duration<Rep, Period> timeout, F&& f,
                             std::source_location where = std::source_location::current()) {
@@ -197,8 +197,8 @@ class bridge {
   /// detail::reentrant_post::capacity bytes. Takes no lock and no memory; errno is kept. For a call
   /// that cannot be refused for want of a slot see reentrant_call.
   ///
-  /// Returns: `accepted`, `bridge_stopped`, `exhausted` (all slots are queued:
-  ///   options::reentrant_slots) or `wrong_process`.
+  /// Returns  `accepted`, `bridge_stopped`, `exhausted` (all slots are queued:
+  ///          options::reentrant_slots) or `wrong_process`.
   template <class F, class Value>
   status post_reentrant(F f, Value value,
                         std::source_location where = std::source_location::current()) noexcept {
@@ -218,10 +218,10 @@ class bridge {
   /// (options::on_open_handle). Requests still at work in libuv are waited for. Work submitted by
   /// destructors of queued callables is refused; to include it, make an empty call() before stop().
   ///
-  /// Thread: any ordinary thread; it may be called again, and by several threads.
-  /// Blocks: until the loop's thread has ended. On the loop thread it returns at once, and the rest
-  ///   happens when the current callback has returned.
-  /// Throws: `would_deadlock` on the thread of a loop that this loop waits for; `wrong_process`.
+  /// Thread   any ordinary thread; it may be called again, and by several threads.
+  /// Blocks   until the loop's thread has ended. On the loop thread it returns at once, and the
+  ///          rest happens when the current callback has returned.
+  /// Throws   `would_deadlock` on the thread of a loop that this loop waits for; `wrong_process`.
   ///
   /// Adopted: on the loop's thread it ends everything before it returns; inside a call that the
   /// bridge runs, after that call. Another thread cannot know whether the loop will turn again.
@@ -237,15 +237,16 @@ class bridge {
   void stop();
 
   /// Runs `f` when the bridge stops, on the loop's thread, with a `loop_ref` if it takes one. What
-  /// `f` throws goes to options::on_unhandled_error, and the others run.
+  /// `f` throws goes to options::on_unhandled_error, and the others run. It does not
+  /// count towards options::capacity.
   ///
-  /// Thread: any ordinary thread, the loop's too.
-  /// Throws: `bridge_stopped` once the stop has come that far; `wrong_process`, std::bad_alloc,
-  ///   what moving `f` throws. It does not count towards the capacity.
-  /// Order: after queued calls have run or been refused and all waiters are released, and before
-  ///   handles are closed, so that `f` may close its own. The function registered last runs first.
-  /// After the end: not run, and reported, where another thread stops an adopted loop that never
-  ///   turns again.
+  /// Thread   any ordinary thread, the loop's too.
+  /// Throws   `bridge_stopped` once the stop has come that far; `wrong_process`, std::bad_alloc,
+  ///          what moving `f` throws.
+  /// Order    after queued calls have run or been refused and all waiters are released, and before
+  ///          handles are closed, so that `f` may close its own. The last registered runs first.
+  /// After the end   not run, and reported, where another thread stops an adopted loop that never
+  ///          turns again.
   template <class F>
   void at_stop(F&& f, std::source_location where = std::source_location::current()) {
     detail::at_stop_of(core(), where, std::forward<F>(f));

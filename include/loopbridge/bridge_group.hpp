@@ -16,9 +16,9 @@ namespace loopbridge {
 ///   group.by_key(account).submit(f);   // always the same one for this account
 ///   for (bridge& b : group) b.call(f);
 ///
-/// Order: holds within a loop only. Of two calls on different loops either may run first, or both
-///   at once. Calls that must stay in order, or that use the same libuv handle or the same data,
-///   belong on one loop: see by_key().
+/// Order    holds within a loop only. Of two calls on different loops either may run first, or both
+///          at once. Calls that must stay in order, or that use the same libuv handle or the same
+///          data, belong on one loop: see by_key().
 ///
 /// On a thread of one of the loops submit, and do not wait. next() may be that very loop, and a
 /// loop that waits for its neighbour may itself soon be waited for. Both throw `would_deadlock`.
@@ -31,9 +31,9 @@ class bridge_group {
   /// Starts `loops` bridges (0: as many as the process may use CPUs), each with the options `each`;
   /// their names get a number.
   ///
-  /// Throws: what the constructor of a bridge threw: std::system_error, std::bad_alloc,
-  ///   std::invalid_argument, what options::on_thread_start throws. The bridges before it are
-  ///   stopped and joined then.
+  /// Throws   what the constructor of a bridge threw: std::system_error, std::bad_alloc,
+  ///          std::invalid_argument, what options::on_thread_start throws. The bridges before it
+  ///          are stopped and joined then.
   explicit bridge_group(std::size_t loops = 0, options each = {});
 
   /// Tells all loops to stop, then destroys each bridge, as ~bridge says.
@@ -62,12 +62,12 @@ class bridge_group {
   /// Tells all loops to stop, and only then waits for each to end. What runs while they do finds
   /// every loop of the group refusing.
   ///
-  /// Thread: any ordinary thread. In a handler, and elsewhere to begin it without waiting, call
-  ///   stop_reentrant() on each bridge.
-  /// Blocks: until all loops have ended. On a thread of one of the group's loops it waits for none:
-  ///   all end by themselves.
-  /// Throws: `would_deadlock`, `wrong_process`, as bridge::stop() does for one. The others are
-  ///   waited for nevertheless; the first exception is thrown.
+  /// Thread   any ordinary thread. In a handler, and elsewhere to begin it without waiting, call
+  ///          stop_reentrant() on each bridge.
+  /// Blocks   until all loops have ended. On a thread of one of the group's loops it waits for
+  ///          none: all end by themselves.
+  /// Throws   `would_deadlock`, `wrong_process`, as bridge::stop() does for one. The others are
+  ///          waited for nevertheless; the first exception is thrown.
   void stop();
 
  private:

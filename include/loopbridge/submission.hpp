@@ -17,7 +17,7 @@ namespace loopbridge {
 ///
 /// Move-only. Dropping it drops the eventual, see there.
 ///
-/// Thread: any ordinary thread, one at a time. Nothing of it blocks.
+/// Thread   any ordinary thread, one at a time. Nothing of it blocks.
 template <class T>
 class [[nodiscard("it says whether the call was accepted")]] submission {
  public:
@@ -32,8 +32,8 @@ class [[nodiscard("it says whether the call was accepted")]] submission {
 
   /// The eventual.
   ///
-  /// Throws: where the call was refused, `bridge_stopped`, `bridge_full`, `exhausted` or
-  ///   `wrong_process`, by the status.
+  /// Throws   where the call was refused, `bridge_stopped`, `bridge_full`, `exhausted` or
+  ///          `wrong_process`, by the status.
   eventual<T>& answer() & {
     throw_unless_ok(status_, where_);
     return answer_;

@@ -91,9 +91,9 @@ struct repeated_call_access;
 
 /// What submit_every() gives. Stops the repetition when it is destroyed. Move-only.
 ///
-/// Thread: any ordinary thread, the loop's too, one at a time.
-/// After the end: its functions may be called still. The bridge's end ends the repetition, and
-///   reports nothing.
+/// Thread   any ordinary thread, the loop's too, one at a time.
+/// After the end   its functions may be called still. The bridge's end ends the repetition, and
+///          reports nothing.
 class [[nodiscard("destroying it stops the repetition: keep it, or detach() it")]] repeated_call {
  public:
   repeated_call() noexcept = default;
@@ -152,11 +152,11 @@ struct detail::repeated_call_access {
 /// eventual stops the timer. The callable is then destroyed on the loop, or by the thread that
 /// cancels if the loop has not taken the call yet.
 ///
-/// Thread: any ordinary thread, the loop's too.
-/// Blocks: with a capacity only, for room: see options::patience.
-/// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
-///   capacity, `bridge_full` and `would_deadlock`.
-/// After the end: the wait ends at once in `bridge_stopped`, whatever options::on_stop says.
+/// Thread   any ordinary thread, the loop's too.
+/// Blocks   with a capacity only, for room: see options::patience.
+/// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+///          capacity, `bridge_full` and `would_deadlock`.
+/// After the end   the wait ends at once in `bridge_stopped`, whatever options::on_stop says.
 template <class Rep, class Period, class F>
 eventual<call_result_t<F>> submit_after(
     bridge& b, std::chrono::duration<Rep, Period> delay, F&& f,
@@ -178,10 +178,11 @@ eventual<call_result_t<F>> submit_after(
 /// One `f` is kept for all runs. So it alone among callables is called as an lvalue, and finds next
 /// time what it keeps in itself. It is destroyed on the loop, once no run is to come.
 ///
-/// Thread: any ordinary thread, the loop's too.
-/// Blocks: with a capacity only, for room: see options::patience.
-/// Throws: std::invalid_argument for a period of zero or less; `bridge_stopped`, `wrong_process`,
-///   std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full` and `would_deadlock`.
+/// Thread   any ordinary thread, the loop's too.
+/// Blocks   with a capacity only, for room: see options::patience.
+/// Throws   std::invalid_argument for a period of zero or less; `bridge_stopped`, `wrong_process`,
+///          std::bad_alloc, what moving `f` throws; with a capacity, `bridge_full` and
+///          `would_deadlock`.
 template <class Rep, class Period, class F>
 repeated_call submit_every(bridge& b, std::chrono::duration<Rep, Period> period, F&& f,
                            std::source_location where = std::source_location::current()) {

@@ -60,11 +60,11 @@ class wrapped_function {
 /// copyable if `f` is. Failures and the watchdog's reports name the place where wrap() was called,
 /// because the arguments of each call leave no room for one.
 ///
-/// Thread: any ordinary thread; several may call the same result at once.
-/// Blocks: the result's call, with a capacity only, for room: see options::patience.
-/// Throws: the result's call throws `bridge_stopped`, `wrong_process`, std::bad_alloc, what copying
-///   `f` or moving an argument throws; with a capacity, `bridge_full` and `would_deadlock`; on the
-///   default bridge, what default_bridge() throws.
+/// Thread   any ordinary thread; several may call the same result at once.
+/// Blocks   the result's call, with a capacity only, for room: see options::patience.
+/// Throws   the result's call throws `bridge_stopped`, `wrong_process`, std::bad_alloc, what
+///          copying `f` or moving an argument throws; with a capacity, `bridge_full` and
+///          `would_deadlock`; on the default bridge, what default_bridge() throws.
 template <class F>
 auto wrap(bridge& to, F&& f, std::source_location where = std::source_location::current()) {
   return detail::wrapped_function<std::decay_t<F>, false>(&to, {}, std::forward<F>(f), where);
@@ -78,9 +78,11 @@ auto wrap(F&& f, std::source_location where = std::source_location::current()) {
 /// or throws what f threw. When the time is up, it cancels the call and throws `timed_out`, as
 /// bridge::call_for() does.
 ///
-/// Blocks: the result's call, until that call has ended or the time is up.
-/// Throws: the result's call throws `timed_out`; `would_deadlock` on the loop's own thread and
-///   where loops would wait for each other in a cycle; and what the result of wrap() throws.
+/// Blocks   the result's call, until that call has ended or the time is up.
+/// Throws   the result's call throws `timed_out`; `would_deadlock` on the loop's own thread and
+///          where loops would wait for each other in a cycle; what f threw; `bridge_stopped`,
+///          `wrong_process`, std::bad_alloc, what copying `f` or moving an argument throws; with a
+///          capacity, `bridge_full`; on the default bridge, what default_bridge() throws.
 template <class Rep, class Period, class F>
 auto wrap_blocking(bridge& to, std::chrono::duration<Rep, Period> timeout, F&& f,
                    std::source_location where = std::source_location::current()) {

@@ -67,13 +67,13 @@ struct deferred_access {
 /// Move-only. A completer that is dropped without resolving ends the call as `broken`, so no waiter
 /// hangs because a callback was lost.
 ///
-/// Thread: any ordinary thread. resolve(), resolve_with() and reject() release the waiter before
-///   they return. The value is destroyed as the call's result: see eventual.
-/// Throws: each function of an empty completer throws `no_state`, except guard(), release() and the
-///   conversion to bool.
-/// After the end: resolving too late (the call was cancelled, its call_for timed out, the bridge
-///   stopped) is safe at any time, also after the bridge is gone. It is refused, and touches
-///   nothing of the caller's.
+/// Thread   any ordinary thread. resolve(), resolve_with() and reject() release the waiter before
+///          they return. The value is destroyed as the call's result: see eventual.
+/// Throws   each function of an empty completer throws `no_state`, except guard(), release() and
+///          the conversion to bool.
+/// After the end   resolving too late (the call was cancelled, its call_for timed out, the bridge
+///          stopped) is safe at any time, also after the bridge is gone. It is refused, and touches
+///          nothing of the caller's.
 template <class T>
 class completer {
  public:
@@ -81,7 +81,7 @@ class completer {
   /// gives its resource here too. The cancel hook lives there, and the value until the call has it.
   /// Null: the library's own recycled blocks.
   ///
-  /// Throws: std::bad_alloc.
+  /// Throws   std::bad_alloc.
   completer() : completer(static_cast<std::pmr::memory_resource*>(nullptr)) {}
   explicit completer(std::pmr::memory_resource* memory)
       : state_(detail::deferred_ptr<T>::adopt(detail::deferred_state<T>::make(memory))) {}
@@ -99,7 +99,7 @@ class completer {
 
   /// The deferred to return from the callable. Once.
   ///
-  /// Throws: `no_state` the second time, and after from().
+  /// Throws   `no_state` the second time, and after from().
   deferred<T> get_deferred() {
     detail::deferred_state<T>& s = state();
     if (std::exchange(deferred_taken_, true)) {
@@ -114,8 +114,8 @@ class completer {
   /// zero. A class takes what its constructors take, or its braces if it is an aggregate. A
   /// reference takes what it can be bound to as it is, and lasts. void takes nothing.
   ///
-  /// Returns: true: this decided the result, and the waiter is released. False: it was decided
-  ///   before (resolved, cancelled, timed out, stopped), and nothing was made of `args`.
+  /// Returns  true: this decided the result, and the waiter is released. False: it was decided
+  ///          before (resolved, cancelled, timed out, stopped), and nothing was made of `args`.
   template <class... Args>
   bool resolve(Args&&... args) {
     static_assert(detail::can_make<T, Args&&...>,
@@ -128,7 +128,7 @@ class completer {
 
   /// Runs `make` and ends the call with what it returns or throws.
   ///
-  /// Returns: as resolve(). Where the result was decided before, `make` does not run.
+  /// Returns  as resolve(). Where the result was decided before, `make` does not run.
   template <class F>
   bool resolve_with(F&& make) {
     static_assert(detail::makes<F, T>,
@@ -139,7 +139,7 @@ class completer {
   /// Ends the call with an exception. A null pointer to one, such as std::current_exception() is
   /// outside of a catch block, ends it as `broken`.
   ///
-  /// Returns: as resolve().
+  /// Returns  as resolve().
   bool reject(std::exception_ptr error) {
     return state().settle([&](auto& o) { o.set(std::move(error)); });
   }
@@ -164,10 +164,10 @@ class completer {
   /// If the cancelling is past, it runs at once. What it throws goes to
   /// options::on_unhandled_error.
   ///
-  /// Thread: the loop's, in the callable, say. `hook` runs and is destroyed there.
-  /// Throws: std::bad_alloc, what moving `hook` throws.
-  /// Order: the work's callback may come before the hook or after it. So what both touch needs an
-  ///   owner that outlives both (a shared_ptr, say).
+  /// Thread   the loop's, in the callable, say. `hook` runs and is destroyed there.
+  /// Throws   std::bad_alloc, what moving `hook` throws.
+  /// Order    the work's callback may come before the hook or after it. So what both touch needs an
+  ///          owner that outlives both (a shared_ptr, say).
   template <class F>
   void on_cancel(F&& hook) {
     static_assert(std::is_invocable_v<std::decay_t<F>&>, "a cancel hook is called with nothing");

@@ -30,17 +30,17 @@ struct eventual_access;
 /// that ends the call does so: the loop's or a completer's. (get() on an rvalue moves the result
 /// out, and destroys what is left.)
 ///
-/// Thread: any ordinary thread; not a signal handler. Any number of threads may wait on one
-///   eventual, read it and cancel() at once. Like any object, it must not be moved or destroyed
-///   meanwhile.
-/// Throws: what blocks throws `would_deadlock` on the loop's own thread, and where a loop would
-///   wait for itself through others, unless the result is there already; and `wrong_process` in a
-///   forked child. What reads throws what the call ended with. All throw `no_state` if the eventual
-///   is empty. Functions below list what they throw besides.
-/// After the end: it stays good after its bridge has stopped or is gone. Every accepted call ends
-///   with an answer, `bridge_stopped` at least.
-/// Memory order: what the loop did before the call completed is visible once a wait or ready() has
-///   reported it.
+/// Thread   any ordinary thread; not a signal handler. Any number of threads may wait on one
+///          eventual, read it and cancel() at once. Like any object, it must not be moved or
+///          destroyed meanwhile.
+/// Throws   what blocks throws `would_deadlock` on the loop's own thread, and where a loop would
+///          wait for itself through others, unless the result is there already; and `wrong_process`
+///          in a forked child. What reads throws what the call ended with. All throw `no_state` if
+///          the eventual is empty. Functions below list what they throw besides.
+/// After the end   it stays good after its bridge has stopped or is gone. Every accepted call ends
+///          with an answer, `bridge_stopped` at least.
+/// Memory order   what the loop did before the call completed is visible once a wait or ready() has
+///          reported it.
 template <class T>
 class [[nodiscard(
     "an unread failure goes to the unhandled-error hook; use post() for no result")]] eventual {
@@ -66,7 +66,7 @@ class [[nodiscard(
   /// get() with a deadline. When that has passed, the call goes on, and get_for() may be called
   /// again. (bridge::call_for() is the one that cancels.)
   ///
-  /// Throws: `timed_out` once `timeout` has passed.
+  /// Throws   `timed_out` once `timeout` has passed.
   template <class Rep, class Period>
   view get_for(std::chrono::duration<Rep, Period> timeout) const& {
     state().wait_within(detail::in_nanoseconds(timeout));
@@ -80,7 +80,7 @@ class [[nodiscard(
   /// get() and get_for() that an interruption or a std::stop_token ends early. That cancels
   /// nothing, as with a timeout. If the result is there, they give it all the same.
   ///
-  /// Throws: `interrupted`, at once if it is tripped already; get_for() also `timed_out`.
+  /// Throws   `interrupted`, at once if it is tripped already; get_for() also `timed_out`.
   view get(const interrupt_token& stop) const& {
     state().wait_within(detail::for_ever, &stop.by());
     return state().look();
@@ -126,9 +126,9 @@ class [[nodiscard(
   /// False: the call is done already, or its callable runs at this moment. A function that runs
   /// cannot be interrupted; but if it returns a deferred or a task, that is cancelled at once.
   ///
-  /// Thread: any ordinary thread. The callable of a call that was still queued is destroyed here.
-  /// Blocks: never. It takes constant time, and is safe under a lock of the program's: that
-  ///   destructor is all that runs here.
+  /// Thread   any ordinary thread. The callable of a call that was still queued is destroyed here.
+  /// Blocks   never. It takes constant time, and is safe under a lock of the program's: that
+  ///          destructor is all that runs here.
   bool cancel() const { return state().cancel(); }
 
   /// Calls `f(value)` on the call's own loop once the value is ready. Returns an eventual for f's
@@ -136,24 +136,25 @@ class [[nodiscard(
   /// skipped and the failure ends the new eventual; an `f` that takes an `eventual<T>` gets that in
   /// either case, ready. This eventual is empty then. Cancelling the new one cancels both.
   ///
-  /// Thread: `f` is destroyed on that loop before the new eventual is ready. If the new one is
-  ///   cancelled while it waits, or its bridge stops: also there, but perhaps after. If it is
-  ///   cancelled while its call is queued: by the thread that cancels.
-  /// Blocks: with a capacity only, for room: see options::patience.
-  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
-  ///   capacity, `bridge_full` and `would_deadlock`; also if the result is there already. This
-  ///   eventual is as it was then, with its result.
+  /// Thread   `f` is destroyed on that loop before the new eventual is ready. If the new one is
+  ///          cancelled while it waits, or its bridge stops: also there, but perhaps after. If it
+  ///          is cancelled while its call is queued: by the thread that cancels.
+  /// Blocks   with a capacity only, for room: see options::patience.
+  /// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
+  ///          capacity, `bridge_full` and `would_deadlock`; also if the result is there already.
+  ///          This eventual is as it was then, with its result.
   template <class F>
   auto then(F&& f, std::source_location where = std::source_location::current()) &&;
   /// then() with `f` called on `executor`: a bridge, or anything that has post(callable). A bridge
   /// need not outlive the call; anything else must. If post() throws, the new eventual ends so
   /// (`bridge_stopped`, say). If the executor loses the callable, it ends as `broken`.
   ///
-  /// Thread: `f` is destroyed on the executor before the new eventual is ready. If the executor
-  ///   loses it: by the thread that does. If the executor never gets it: as without an executor.
-  /// Blocks: with a capacity of the call's own bridge only, for room there.
-  /// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with that
-  ///   capacity, `bridge_full` and `would_deadlock`. This eventual is as it was then.
+  /// Thread   `f` is destroyed on the executor before the new eventual is ready. If the executor
+  ///          loses it: by the thread that does. If the executor never gets it: as without an
+  ///          executor.
+  /// Blocks   with a capacity of the call's own bridge only, for room there.
+  /// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with that
+  ///          capacity, `bridge_full` and `would_deadlock`. This eventual is as it was then.
   template <class Executor, class F>
     requires(!detail::is_location<F>)
   auto then(Executor& executor, F&& f,

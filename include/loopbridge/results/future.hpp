@@ -46,10 +46,11 @@ class fulfiller final : public completion_callback {
 /// future; nothing cancels the call; a get() on the loop's own thread deadlocks instead of throwing
 /// `would_deadlock`, and one in a forked child never returns.
 ///
-/// Thread: any ordinary thread; never blocks. The thread that ends the call moves the value, or
-///   what was thrown, into the future; the thread that ends a bridge does so too. So the move
-///   constructor runs on the loop, as a rule.
-/// Throws: `no_state` if the eventual is empty, and std::bad_alloc. The eventual is untouched then.
+/// Thread   any ordinary thread; never blocks. The thread that ends the call moves the value, or
+///          what was thrown, into the future; the thread that ends a bridge does so too. So the
+///          move constructor runs on the loop, as a rule.
+/// Throws   `no_state` if the eventual is empty, and std::bad_alloc. The eventual is untouched
+///          then.
 template <class T>
 std::future<T> to_future(eventual<T>&& e) {
   detail::eventual_access::state(e);  // throws if it is empty

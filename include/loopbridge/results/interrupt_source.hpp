@@ -28,7 +28,7 @@ class interrupt_source {
   /// Ends all waits that take this, and those to come, until reset(). Takes no lock and no memory,
   /// never blocks; errno is kept.
   ///
-  /// Thread: anywhere, handlers and finalizers too, at any instruction.
+  /// Thread   anywhere, handlers and finalizers too, at any instruction.
   void trip() noexcept { flag_.trip(); }
   /// Later waits are not interrupted any more. Any thread, any handler.
   void reset() noexcept { flag_.reset(); }

@@ -30,13 +30,13 @@ int descriptor_of(const descriptor_signal& bell) noexcept;
 /// level takes it out (or destroys this) when it has seen it. This object does not own the eventual
 /// and keeps nothing of it waiting: the eventual may be read, moved or dropped first.
 ///
-/// Thread: any ordinary thread, one at a time. Nothing of it blocks.
+/// Thread   any ordinary thread, one at a time. Nothing of it blocks.
 class ready_descriptor {
  public:
   /// Takes an eventfd on Linux, both ends of a pipe elsewhere.
   ///
-  /// Throws: `no_state` if `e` is empty, std::system_error if there is no descriptor left,
-  ///   std::bad_alloc.
+  /// Throws   `no_state` if `e` is empty, std::system_error if there is no descriptor left,
+  ///          std::bad_alloc.
   template <class T>
   explicit ready_descriptor(const eventual<T>& e)
       : bell_(detail::ring_when_done(detail::eventual_access::state(e))) {}

@@ -49,8 +49,8 @@ call_base& take_from_stash(result_id id, result_type type);
 /// returns. A result that is still kept when the process exits is reported on stderr, with its type
 /// and where it was submitted; if it failed, that goes to options::on_unhandled_error too.
 ///
-/// Throws: `no_state` if `result` is empty; std::bad_alloc. It keeps nothing then, and `result` is
-///   as it was.
+/// Throws   `no_state` if `result` is empty; std::bad_alloc. It keeps nothing then, and `result` is
+///          as it was.
 template <class T>
 result_id stash(eventual<T>&& result) {
   using detail::eventual_access;
@@ -67,8 +67,9 @@ auto stash(const eventual<T>&) {  // wrong, and says so
 /// Gives back what was stashed under `id`, once: then it is the caller's. (Code without RTTI, in
 /// libraries that hide their symbols from each other, finds what its own library stashed.)
 ///
-/// Throws: `not_stashed` if there is no such result (any more), if it was stashed in the process
-///   that forked this one, or if it is not an eventual<T>; in the last case it stays where it is.
+/// Throws   `not_stashed` if there is no such result (any more), if it was stashed in the process
+///          that forked this one, or if it is not an eventual<T>; in the last case it stays where
+///          it is.
 template <class T>
 eventual<T> retrieve(result_id id) {
   detail::call_base& call = detail::take_from_stash(id, detail::type_of_result<T>());

@@ -19,11 +19,11 @@
 // return owns what it gathers: when it is cancelled, be it queued, waiting or at an end already in
 // part, so are all that are not done.
 //
-// Thread: any ordinary thread; the loop's too, in tasks by `co_await when_all(...)`.
-// Blocks: with a capacity only, for room: see options::patience.
-// Throws: `bridge_stopped`, `wrong_process`, std::bad_alloc; with a capacity, `bridge_full` and
-//   `would_deadlock`; `no_state` for an empty eventual; std::invalid_argument where there is none
-//   at all. The eventuals are as they were then.
+// Thread   any ordinary thread; the loop's too, in tasks by `co_await when_all(...)`.
+// Blocks   with a capacity only, for room: see options::patience.
+// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc; with a capacity, `bridge_full` and
+//          `would_deadlock`; `no_state` for an empty eventual; std::invalid_argument where there is
+//          none at all. The eventuals are as they were then.
 namespace loopbridge {
 
 /// What when_any() gives: which eventual came first, counted from 0, and its value.
