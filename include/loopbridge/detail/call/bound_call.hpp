@@ -138,7 +138,7 @@ using bound_call_of = bound_call<std::decay_t<Bound>...>;
 template <class Bound>
 using answer_t = typename answer_of<std::remove_cv_t<typename Bound::result_type>>::type;
 
-/// Holds a T whose end comes before its holder's.
+/// Storage for a T that is destroyed explicitly, before the storage.
 template <class T>
 union manual_lifetime {
   template <class... A>

@@ -55,11 +55,10 @@ class posted_call final : public operation {
   Bound callable_;
 };
 
-/// A call that somebody may wait for, without its value and its callable.
+/// A call that a thread may wait for, without its value and its callable.
 ///
-/// It has two owners, the loop's side and the handle, and completion's word says which of them
-/// lets go last and frees it. So a result is destroyed by the thread that drops the handle, or, if
-/// the handle went first, by the thread that completes the call.
+/// It has two owners, the loop's side and the handle; completion's word says which of them is last
+/// and frees it. So a result is destroyed where the handle is dropped, or where the call completes.
 class call_base : public answered_call {
  public:
   bool is_ready() const noexcept { return completion_.is_done(); }
@@ -89,29 +88,28 @@ class call_base : public answered_call {
     // Done, and its completer may not have seen the mark: then it is for us to notify them all.
     if (callbacks_.add(c) && !completion_.mark_has_callbacks()) callbacks_.notify_all();
   }
-  /// By a task or a combination that is cancelled, and so will not look: cancels it. That its
-  /// bridge has stopped is expected then, and not reported; any other failure is.
+  /// Cancels the call for a task or a combination that is cancelled, and so will not read it. That
+  /// the bridge has stopped is expected then, and not reported; any other failure is.
   void give_up() noexcept;
-  /// give_up(), and lets go of the handle, which the caller hands over. What that gives up in turn
-  /// (a combination's parts, theirs) follows one after the other, in constant stack.
+  /// give_up(), and drops the handle, which the caller hands over. Calls that are given up by that
+  /// (a combination's parts, and their parts) follow one after the other, in constant stack.
   static void give_up_handle(call_base& handle) noexcept;
-  /// Lets go of the handle. A failure that nobody has read reaches the hook.
+  /// Drops the handle. A failure that nobody has read reaches the hook.
   void drop_handle() noexcept {
     if (completion_.release_handle()) retire();
   }
-  /// Somebody has seen how it ended. Relaxed: it orders nothing, and the drop comes after.
+  /// The outcome has been read. Relaxed: it orders nothing, and the drop comes after.
   void mark_read() noexcept { read_.store(true, std::memory_order_relaxed); }
-  /// Once it is done. Counts as no look.
+  /// Once it is done. Does not count as reading.
   virtual bool has_value() const noexcept = 0;
-  /// Once it is done: what it failed with; null if it has a value. Counts as a look.
+  /// Once it is done: what it failed with; null if it has a value. Counts as reading.
   virtual std::exception_ptr error() noexcept = 0;
 
   // The loop's side.
 
-  /// By who has called run() or refuse(), where that has returned this: the callable is gone;
-  /// publishes the outcome, or waits for the deferred that the callable has returned.
-  /// It and the two below are not inline: the last code to touch a call is the library's, and not a
-  /// copy of it in one that may be unloaded as soon as the answer is there.
+  /// Publishes the outcome, or waits for the deferred that the callable has returned. Called when
+  /// run() or refuse() has returned this: the callable is gone. Not inline, like the two below: a
+  /// library of the program's may be unloaded once the answer is there, with its inline copies.
   void finish() noexcept;
   void complete_waiting() noexcept final;
   void fail_waiting(failure f) noexcept final;
@@ -163,8 +161,8 @@ class call_base : public answered_call {
   ref_ptr<deferred_base> answer_;
 };
 
-/// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` is
-/// what it gave. In task.hpp, where all that return a task have that from.
+/// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` has
+/// what it gave. Defined in started_task.hpp, which task.hpp includes.
 template <class T, class Bound>
 deferred_ptr<T> start_task(loop_core& core, std::source_location where, Bound& callable,
                            outcome<T>& result);

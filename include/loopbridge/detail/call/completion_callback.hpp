@@ -4,7 +4,7 @@
 
 namespace loopbridge::detail {
 
-/// Called when a call is done, for those who do not sleep for it.
+/// Called when a call is done, instead of waking a thread.
 class completion_callback {
  public:
   /// Once, on the thread that completes the call (or cancels it, or adds this when it is done

@@ -44,31 +44,32 @@ class cancel_hook {
   ~cancel_hook() = default;
 };
 
-/// The shared state of a deferred and its completer, without the value: who settles it, which call
-/// it answers, and what to run when nobody wants it any more.
+/// The shared state of a deferred and its completer, without the value: which side settles it,
+/// which call it answers, and what to run when nobody wants it any more.
 ///
 /// Home of `claim_`: open -> resolved (the completer, or its end) or open -> cancelled (a
 /// canceller, or stop). One exchange decides, so exactly one of them completes the call. Relaxed:
-/// who completes knows the call by completion's word or by link_, never by the claim.
+/// the completing thread knows the call by completion's word or by link_, never by the claim.
 ///
 /// Home of `link_`: 0 -> the call that is answered (attach, loop) -> settled_mark (the completer,
-/// once the outcome is stored), or 0 -> settled_mark where the completer is first. Whoever comes
-/// second of the two passes the outcome on: by release and acquire, the outcome goes one way, the
-/// call's address and core the other.
+/// once the outcome is stored), or 0 -> settled_mark where the completer is first. The second of
+/// the two passes the outcome on: by release and acquire, the outcome goes one way, the call's
+/// address and core the other.
 ///
 /// Held by: the completer, the deferred or the call that it answers, the core's register, and the
 /// list while it is queued there.
 ///
-/// Nothing here is virtual, and the last hold frees it without a look at its type: the loop may
+/// Nothing here is virtual, and the last hold frees it without a look at its type. For the loop may
 /// still hold it when the library that the type comes from has been unloaded. So the derived class
 /// is emptied while it is certain to be there: before the answer is published. Its destructor does
+/// not run.
 /// not run.
 class deferred_base : public ref_counted<deferred_base> {
  public:
   /// Destroys what the derived class holds, once.
   using empty_function = void(deferred_base&) noexcept;
 
-  /// Asks for the right to complete. False: somebody else has it.
+  /// Asks for the right to complete. False: another thread has it.
   bool claim_as_resolved() noexcept { return claim(claim_state::resolved); }
   bool claim_as_cancelled() noexcept { return claim(claim_state::cancelled); }
   bool is_cancelled() const noexcept {
@@ -93,24 +94,24 @@ class deferred_base : public ref_counted<deferred_base> {
   /// forget_cancel_hook(). Loop thread, once, before the deferred is returned from the callable.
   void set_cancel_hook(cancel_hook& hook) noexcept { hook_.reset(&hook); }
   void forget_cancel_hook() noexcept { (void)hook_.release(); }
-  /// By the core on the loop thread, when this is struck off the register: runs the hook if this
+  /// Called by the core on the loop thread, when this leaves the register: runs the hook if this
   /// was cancelled, and destroys it. A hook that throws is reported like a posted call.
   void finish_cancel_hook() noexcept;
 
-  /// Who has claimed it and stored the outcome: publishes that, if the call that it answers is
-  /// known; else the loop will, when it attaches that call.
+  /// By the claimer, after it has stored the outcome: publishes that, if the call that it answers
+  /// is known; else the loop will, when it attaches that call.
   void deliver() noexcept;
   /// Loop: is the outcome there? Only of use before attach().
   bool is_settled() const noexcept { return link_.load() == settled_mark; }
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
   bool attach(answered_call& call) noexcept;
-  /// After attach(): the call that this answers ends with `f`. Who has claimed it.
+  /// By the claimer, after attach(): the call that this answers ends with `f`.
   void fail(failure f) noexcept;
-  /// The same on the loop's thread for one that is not claimed yet: as if it were cancelled.
+  /// The same on the loop thread for one that is not claimed yet: as if it were cancelled.
   void end_as(failure f) noexcept;
 
-  /// Loop thread: a task, or a then(), that answers by this is suspended until `call` is done; it
-  /// holds that until awaits_no_more(). See wait_chain.
+  /// Loop thread: a task, or a then(), that answers by this is suspended until `call` is done, and
+  /// holds `call` until awaits_no_more(). See wait_chain.
   void awaits(call_base& call) noexcept;
   void awaits_no_more() noexcept;
   /// Ends the call that this answers, if it is part of a circle of endless waits.
@@ -126,7 +127,7 @@ class deferred_base : public ref_counted<deferred_base> {
 
   loop_core& core() const noexcept { return *core_; }
 
-  /// In the submission list: strikes this off the register on the loop. Holds it meanwhile.
+  /// In the submission list: takes this off the register on the loop. Holds it meanwhile.
   class unregistration final : public internal_operation {
    public:
     explicit unregistration(deferred_base& of) noexcept : of_(of) {}
@@ -139,7 +140,7 @@ class deferred_base : public ref_counted<deferred_base> {
   };
   unregistration& unregistering() noexcept { return unregistering_; }
 
-  // The core's register: a list, touched only by who holds the core's turn.
+  // The core's register: a list, touched only by the holder of the drain lock.
   deferred_base* previous = nullptr;
   deferred_base* following = nullptr;
   bool registered = false;
@@ -178,7 +179,7 @@ class deferred_base : public ref_counted<deferred_base> {
   const std::size_t size_;
   empty_function* empty_;
   std::atomic<claim_state> claim_{claim_state::open};
-  bool hook_is_due_ = false;  ///< loop thread: cancelled, and struck off
+  bool hook_is_due_ = false;  ///< loop thread: cancelled, and off the register
   hook_ptr hook_;             ///< loop thread
   unregistration unregistering_{*this};
 };
@@ -205,7 +206,7 @@ class deferred_state : public deferred_base {
     return true;
   }
 
-  /// Who has claimed it: where the outcome goes, before deliver().
+  /// By the claimer: where the outcome goes, before deliver().
   outcome<T>& own_outcome() noexcept { return outcome_; }
 
  protected:

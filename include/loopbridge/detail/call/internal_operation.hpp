@@ -6,8 +6,8 @@ namespace loopbridge::detail {
 
 /// An operation of the library's own, which stats() does not count.
 ///
-/// Its functions, and those of the derived classes, are not inline: what it does may release a
-/// waiter who unloads the library that the operation was made in.
+/// Its functions, and those of the derived classes, are not inline. For what they do may release a
+/// waiter, which may unload the library that the operation was made in.
 class internal_operation : public operation {
  public:
   call_base* run(loop_core& core) noexcept final;

@@ -19,7 +19,7 @@ class operation {
 
   /// Loop thread.
   [[nodiscard]] virtual call_base* run(loop_core& core) noexcept = 0;
-  /// Who ends the bridge: mostly the loop.
+  /// By the thread that ends the bridge: mostly the loop's.
   [[nodiscard]] virtual call_base* refuse(loop_core& core) noexcept = 0;
 
  protected:

@@ -60,8 +60,8 @@ constexpr T make_value(Args&&... args) {
   }
 }
 
-/// What a call ended with: a value (or a reference, or void), what it threw, or a failure that the
-/// library makes an exception of when somebody asks. Plain data; completion says when to look.
+/// What a call ended with: a value (or a reference, or void), what it threw, or a failure of which
+/// the library makes an exception when it is asked for. Plain data; completion says when to look.
 template <class T>
 class outcome {
   static_assert(!std::is_rvalue_reference_v<T>, "return a value or an lvalue reference");
@@ -132,7 +132,7 @@ class outcome {
     }
   }
 
-  /// ... and what the one who takes it gets.
+  /// ... and what the reader gets that takes it.
   T take(std::source_location where) {
     if (!has_value()) std::rethrow_exception(error(where));
     if constexpr (is_reference) {

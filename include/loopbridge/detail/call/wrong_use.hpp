@@ -4,8 +4,8 @@
 #include <source_location>
 #include <type_traits>
 
-// For overloads that are chosen by mistake: who calls one gets an error that says what to do, and
-// not a list of candidates.
+// For overloads that are chosen by mistake: the caller gets an error that says what to do, and not
+// a list of candidates.
 namespace loopbridge::detail {
 
 /// False, but not before a template is instantiated.

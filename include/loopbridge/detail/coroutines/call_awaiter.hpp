@@ -14,8 +14,8 @@
 
 namespace loopbridge::detail {
 
-/// Waits in a task for a call that is done somewhere else. What it holds of it, and what the task
-/// gets, is the derived class's.
+/// Waits in a task for a call that is done somewhere else. The derived class decides how the call
+/// is held, and what the task gets.
 class call_awaiter : public task_awaiter {
  public:
   bool await_ready() {
@@ -92,7 +92,8 @@ class eventual_awaiter final : public call_awaiter {
   held answer_;
 };
 
-/// Of a deferred that a task awaits: its call. Its place is that of the task.
+/// co_await of a deferred in a task: makes the call that the deferred answers. It gets the place of
+/// the task.
 template <class T>
 eventual<T> answer_of_deferred(const task_scope& scope, deferred<T>&& d) {
   if (!d) throw_no_state("this deferred is empty: a task cannot await it");

@@ -67,7 +67,7 @@ class started_task final : public deferred_state<T>, public task_starter {
   struct canceller final : cancel_hook {
     explicit canceller(task_scope& s) noexcept : scope(s) {}
     void operator()() override { scope.cancel(); }
-    void destroy() noexcept override {}  // whoever runs it holds the deferred
+    void destroy() noexcept override {}  // the caller of the hook holds the deferred
     task_scope& scope;
   };
 

@@ -35,7 +35,7 @@ class cancellable_wait {
   ~cancellable_wait() = default;
 };
 
-/// Who has started a task, where that is no other task.
+/// What has started a task, where that is not another task.
 class task_starter {
  public:
   /// The task has ended, having waited: takes its result and destroys it. What is to be delivered;
@@ -111,7 +111,7 @@ class task_scope {
   task_scope(loop_core& core, std::source_location where, task_starter& starter) noexcept
       : core_(core), where_(where), starter_(starter) {}
 
-  /// Which whoever has started the task holds while it waits.
+  /// What has started the task holds this while it waits.
   loop_core& core() const noexcept { return core_; }
   /// Of the call that started it.
   std::source_location where() const noexcept { return where_; }
@@ -136,7 +136,7 @@ class task_scope {
   /// The cancellable_wait has what it waited for: goes on with the line, here. By the library's own
   /// functions that are called by libuv or by the loop, as their last act.
   void resume() noexcept;
-  /// The same from anywhere on the loop's thread: in its turn among the calls.
+  /// The same from anywhere on the loop thread: in the order of submission among the calls.
   void resume_soon() noexcept;
 
   /// From now on what can be cancelled throws `cancelled`, beginning with what is waited for now.
@@ -181,7 +181,7 @@ class task_scope {
   resumption in_list_{*this};
 };
 
-/// An awaitable of the library's own: task promises let it be awaited, and tell it the scope.
+/// An awaitable of the library's own: task promises let it be awaited, and give it the scope.
 class task_awaiter : public cancellable_wait {
  public:
   void enter(task_scope& scope) noexcept { scope_ = &scope; }

@@ -19,7 +19,7 @@ class reentrant_post final : public operation {
  public:
   static constexpr std::size_t capacity = 40;
 
-  /// Copies the closure in. The slot's claimer, which may be a handler.
+  /// Copies the closure in. By the slot's claimer, which may be a handler.
   template <class Closure>
   void fill(slot_pool<reentrant_post>& home, std::source_location where,
             const Closure& closure) noexcept {

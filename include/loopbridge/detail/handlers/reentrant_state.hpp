@@ -44,8 +44,9 @@ class reentrant_state : public operation, public ref_counted<reentrant_state> {
   call_base* run(loop_core& core) noexcept override;
   call_base* refuse(loop_core& core) noexcept override;
 
-  /// By who ends the bridge, when nothing of this is in the list, or by destroy(): refuses all
-  /// later firings. How many are left that were accepted. Relaxed: they are not run.
+  /// Refuses all later firings, and says how many are left that were accepted. By the thread that
+  /// ends the bridge, when nothing of this is in the list, or by destroy(). Relaxed: they are not
+  /// run.
   std::uint64_t end_firings() noexcept {
     return word_.exchange(over_mark, std::memory_order_relaxed) & count_mask;
   }

@@ -8,7 +8,7 @@
 namespace loopbridge {
 
 /// An error number for log(): written as "No such file or directory (errno 2)" with glibc 2.32 and
-/// newer, which tell handlers the text; elsewhere as "(errno 2)".
+/// newer, which give handlers the text; elsewhere as "(errno 2)".
 struct log_errno {
   int number;
 };

@@ -40,11 +40,11 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   /// Is there a capacity, or is the loop adopted? Then what counts towards a capacity goes in by
   /// submit_specially().
   bool is_special() const noexcept { return is_special_; }
-  /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, or what
-  /// blocking_wait throws.
+  /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, would_deadlock or
+  /// wrong_process.
   status submit_specially(operation& n, const submit_options& how, std::source_location where);
 
-  /// For bridge::at_stop(). `accepted`, `stopped` or `wrong_process`. Any thread.
+  /// For bridge::at_stop(). `accepted`, `bridge_stopped` or `wrong_process`. Any thread.
   status push_stop_function(operation& n) noexcept {
     if (!is_this_process()) return status::wrong_process;
     return stop_functions_.push(n) ? status::accepted : status::bridge_stopped;
@@ -132,7 +132,7 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   /// the first call. Relaxed: only the thread itself ever finds its own id here.
   std::atomic<platform::thread_id> loop_thread_{};
   static_assert(std::atomic<platform::thread_id>::is_always_lock_free);
-  /// That thread's place in the graph of waits, or what stands in for it: written along with
+  /// That thread's vertex in the graph of waits, or the bridge's proxy: written along with
   /// loop_thread_; taken away with seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};
   wait_vertex* proxy_ = nullptr;  ///< of an adopted loop: see wait_vertex

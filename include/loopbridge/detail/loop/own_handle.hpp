@@ -10,10 +10,10 @@ namespace loopbridge::detail {
 /// them all is how many programs end a loop. Loop thread, once for each handle.
 ///
 /// `closed` is called when libuv is done with the handle, so that its memory may go: at once, if it
-/// is already. A callback of the program's that is still to come is left in `theirs`, for `closed`
-/// to call, as it takes its place.
+/// is already. It replaces a callback of the program's that is still to come; that one is left in
+/// `theirs`, for `closed` to call.
 ///
-/// (No public function tells whether libuv is done, or gives a closing handle another callback; but
+/// (No public function says whether libuv is done, or gives a closing handle another callback. But
 /// both members are part of libuv's ABI.)
 inline void close_own(uv_handle_t* handle, uv_close_cb& theirs, uv_close_cb closed) noexcept {
   constexpr unsigned is_done = 2;  // UV_HANDLE_CLOSED

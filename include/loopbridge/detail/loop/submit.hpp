@@ -28,7 +28,7 @@ struct submit_options {
 };
 
 /// The way in for what counts towards options::capacity. Ordinary threads. May wait for room, and
-/// then throws bridge_full, timed_out, or what blocking_wait throws.
+/// then throws bridge_full, timed_out, would_deadlock or wrong_process.
 inline status enter(loop_core& c, operation& n, const submit_options& how,
                     std::source_location where) {
   const status s = c.is_special() ? c.submit_specially(n, how, where) : c.submit(n);

@@ -14,14 +14,13 @@
 
 /// What then(), when_all() and when_any() are made of: calls that wait for others.
 ///
-/// A combination is a call like others. Its callable, which the loop runs in its turn, returns a
-/// gathering: a deferred that is settled when the calls that it waits for, its parts, are done. So
-/// a stop and a cancel find it as they find every call. One part's end leads to the next call by
-/// way of the loop's list, and never by nested calls, whatever hangs on what.
+/// A combination is a call like others. The loop runs its callable, which returns a gathering: a
+/// deferred that is settled when the calls that it waits for, its parts, are done. So a stop and a
+/// cancel find it as they find every call. One part's end leads to the next call by way of the
+/// loop's list, never by nested calls, whatever hangs on what.
 namespace loopbridge::detail {
 
-/// An eventual that a combination owns: its destructor gives it up, in whatever state the
-/// combination is.
+/// An eventual that a combination, in whatever state, owns: its destructor gives it up.
 template <class T>
 class part {
  public:
@@ -57,8 +56,8 @@ using round_ptr = std::unique_ptr<round, let_go_of>;
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
 /// its own, since parts that do not matter any more still look for their slots.
 ///
-/// Held by: its gathering, each part until it has been told, and the list. In default orders:
-/// `left` counts the parts that are not done; `over` is set once, by the thread that decides, which
+/// Held by: its gathering, each part until it has notified this, and the list. In default orders:
+/// `left` counts the parts that are not done. `over` is set once, by the thread that decides: it
 /// then writes `decided` and hands this to the loop.
 class round final : public internal_operation, public ref_counted<round> {
  public:
@@ -66,14 +65,14 @@ class round final : public internal_operation, public ref_counted<round> {
 
   /// Throws std::bad_alloc.
   static round_ptr make(loop_core& core, std::size_t parts, ends how);
-  /// In their order, as many as make() was told.
+  /// The parts in their order, as many as make() was given.
   void add(call_base& part) noexcept;
-  /// Is it over before it began? Else it begins, and tells `of`, on the loop.
+  /// Is it over before it began? Else it begins, and notifies `of`, on the loop.
   bool begin(gathering_base& of) noexcept;
   /// The same again, for one part that is another one.
   bool begin_again(call_base& part, gathering_base& of) noexcept;
   std::size_t decided() const noexcept { return decided_; }
-  /// By the gathering, which is not told any more.
+  /// By the gathering, which is not notified any more.
   void let_go() noexcept;
 
  private:
@@ -115,8 +114,7 @@ class gathering_base {
   void go_on() noexcept;
 
  protected:
-  /// What is to be done next: nothing (it was cancelled), to pass the outcome on, or to wait for
-  /// one more part.
+  /// What is next: nothing (it was cancelled), to pass the outcome on, or to wait for `part`.
   struct next {
     bool settled;
     call_base* part;
@@ -129,7 +127,7 @@ class gathering_base {
 
   virtual next when_over(std::size_t decided) noexcept = 0;
 
-  /// It does not wait any more, and is not told.
+  /// It does not wait any more, and is not notified.
   void let_go() noexcept;
 
   round_ptr round_;
@@ -237,7 +235,7 @@ class new_combination {
   }
 
   Body& body() noexcept { return call_->callable().function().body; }
-  /// Throws like bridge::submit(); `take_back` gets the body then.
+  /// Throws bridge_stopped, bridge_full, would_deadlock, wrong_process: `take_back` gets the body.
   template <class TakeBack>
   eventual<T> submit(TakeBack take_back) {
     try {
@@ -255,8 +253,8 @@ class new_combination {
   call_type* call_;
 };
 
-/// A call that has no callable of its own, for the inside of another one: in a block, as submitted
-/// ones are. Loop thread, in a turn.
+/// A call without a callable of its own, inside another one: in a block. Loop thread, in an
+/// iteration.
 template <class T>
 class inner_call final : public result<T> {
  public:

@@ -9,29 +9,28 @@
 
 namespace loopbridge::detail {
 
-/// How far a call has come, and who frees it: one word, so that starting, cancelling, completing,
-/// timing out and stopping are each decided by one atomic operation on it.
+/// How far a call has come, and which side frees it: one word, so that starting, cancelling,
+/// completing, timing out and stopping are each decided by one atomic operation on it.
 ///
 /// Home of `word_`. The low three bits are the phase:
 ///
 ///   queued    in the list. The loop may start it, the holder of the handle may cancel it.
 ///   running   the loop is in the callable. Only the loop goes on from here.
-///   waiting   the callable returned a deferred. Whoever claims the deferred completes.
+///   waiting   the callable returned a deferred. The claimer of the deferred completes.
 ///   settling  the canceller of a queued call is writing its outcome.
 ///   done      the outcome is there, for good.
 ///
 /// and above them stand marks that are only ever set:
 ///
-///   sleeper      somebody sleeps on the word; set by waiters before `done`
+///   sleeper      a thread sleeps on the word; set by waiters before `done`
 ///   cancel       asked while running: a deferred that the callable returns is cancelled at once
 ///   loop_gone    the loop's side has let go of the call
 ///   handle_gone  the handle was dropped; whichever of these two is set second frees the call
-///   callbacks    somebody is notified of `done`, instead of sleeping for it: see
-///   completion_callback
+///   callbacks    there is a callback to notify of `done`: see completion_callback
 ///
-/// The one who completes writes the outcome, then adds `done` with release; readers of `done`
-/// acquire, so they see the outcome and everything done before it on the completing thread. All
-/// writes but reset() are read-modify-writes, so that this holds whatever marks were set since.
+/// The completer writes the outcome, then adds `done` with release; readers of `done` acquire, so
+/// they see the outcome and everything done before it on the completing thread. All writes but
+/// reset() are read-modify-writes, so that this holds whatever marks were set since.
 class completion {
  public:
   enum phase : std::uint32_t { queued = 0, running = 1, waiting = 2, settling = 3, done = 4 };
@@ -50,11 +49,11 @@ class completion {
   /// Canceller: queued -> settling. False: too late, it runs or has run.
   bool try_claim_queued() noexcept { return move_from_queued(settling); }
 
-  /// Loop: running -> waiting. True: somebody asked meanwhile to cancel.
+  /// Loop: running -> waiting. True: it was asked meanwhile to cancel.
   bool start_waiting() noexcept {
     // release: the canceller that reads `waiting` reads where the deferred is; pairs with
-    // request_cancel(). seq_cst: it comes before the loop's look at who waits without end, and they
-    // look at this, by how_far(), after they have said so: see wait_chain.
+    // request_cancel(). seq_cst: it comes before the loop's look for waits without end. A thread
+    // that begins such a wait says so first and then looks at this, by how_far(): see wait_chain.
     return (word_.fetch_add(waiting - running, std::memory_order_seq_cst) & cancel_mark) != 0;
   }
 
@@ -71,8 +70,8 @@ class completion {
     // Additions, because nobody else changes the phase now and the marks must survive.
     // release: publishes the outcome; pairs with is_done() and wait(). acquire: if the handle is
     // gone, what its last user did to the call happens before it is freed here; pairs with
-    // release_handle(). Sleepers are learned from the same operation: afterwards the call may be
-    // gone.
+    // release_handle(). The same operation reads whether there are sleepers: afterwards the call
+    // may be gone.
     const std::uint32_t old = word_.fetch_add((done - from) + (releases_loop ? loop_gone_mark : 0),
                                               std::memory_order_acq_rel);
     wake_sleepers(old);
@@ -98,9 +97,9 @@ class completion {
     return {(old & handle_gone_mark) != 0, (old & callbacks_mark) != 0};
   }
 
-  /// Holder of the handle, after a callback was added: the completer is to look. False: it is done.
+  /// Holder of the handle, after a callback was added: has the completer look. False: it is done.
   bool mark_has_callbacks() noexcept { return phase_of(word_.fetch_or(callbacks_mark)) != done; }
-  /// Holder of the handle, who has completed: was a callback added before that? Relaxed: it is
+  /// Holder of the handle, once it has completed: was a callback added before that? Relaxed: it is
   /// about one word, and sees at least what the caller's own publish() saw.
   bool has_callbacks() const noexcept {
     return (word_.load(std::memory_order_relaxed) & callbacks_mark) != 0;

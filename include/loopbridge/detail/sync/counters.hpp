@@ -24,12 +24,13 @@ class relaxed_value {
 
 class counter : public relaxed_value<std::uint64_t> {
  public:
-  /// Who alone adds, at that time: the loop's thread, or who holds its turn. No locked instruction.
+  /// By the only thread that adds at that time: the loop's, or the holder of the drain lock. No
+  /// locked instruction.
   void add_alone(std::uint64_t n = 1) noexcept { set(get() + n); }
   void set_if_more(std::uint64_t n) noexcept {
     if (n > get()) set(n);
   }
-  /// Anybody.
+  /// Any thread.
   void add(std::uint64_t n = 1) noexcept { word().fetch_add(n, std::memory_order_relaxed); }
 };
 
@@ -40,7 +41,7 @@ struct counters {
   // The loop's.
   alignas(64) counter taken;   ///< off the list
   counter ended;               ///< of those, run or else done with
-  counter turns;               ///< in which there was something to take
+  counter turns;               ///< iterations in which there was something to take
   counter most_taken;          ///< at once
   counter internal;            ///< ended, and the library's own operations
   counter cancelled_in_queue;  ///< ended, and cancelled before
@@ -51,7 +52,7 @@ struct counters {
   counter longest_call;  ///< in nanoseconds, from longest_from
   relaxed_value<std::source_location> longest_from;
 
-  // Anybody's.
+  // Of any thread.
   alignas(64) counter rings;
   counter refused;
   counter cancelled;

@@ -13,9 +13,9 @@ using deadline = std::chrono::steady_clock::time_point;
 inline constexpr deadline no_deadline = (deadline::max)();
 inline constexpr std::chrono::nanoseconds for_ever = (std::chrono::nanoseconds::max)();
 
-/// What a duration means, wherever the library takes one, of any unit and type: what is not more
-/// than nothing (zero, negatives, NaN) is no time at all; what is longer than the clock can tell
-/// (292 years: max, infinity) is for ever; all else is rounded up to a nanosecond.
+/// What a duration means, wherever the library takes one, of any unit and type. One that is not
+/// more than zero (negatives and NaN too) is no time at all. One that is longer than the clock can
+/// count (292 years: max, infinity) is for ever. All others are rounded up to a nanosecond.
 template <class Rep, class Period>
 constexpr std::chrono::nanoseconds in_nanoseconds(
     std::chrono::duration<Rep, Period> duration) noexcept {

@@ -28,7 +28,7 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
 /// it was changed. Some process_mark has been made before.
 void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept;
 
-/// Wakes all who sleep in a parking lot, as futex_wake_all().
+/// Wakes all sleepers of a parking lot, as futex_wake_all() does.
 void futex_wake_lot(std::size_t number) noexcept;
 
 }  // namespace loopbridge::detail

@@ -29,8 +29,8 @@ struct basic_batch {
   }
 };
 
-/// A list that any number of threads and handlers push to, one taker at a time empties, and anyone
-/// closes for good. Entries bring their own `next`.
+/// A list that any number of threads and handlers push to, one taker at a time empties, and any
+/// thread closes for good. Entries bring their own `next`.
 ///
 /// An intrusive Treiber stack. A push is one CAS, so a handler that interrupts a push finds the
 /// list whole at every instruction, and what it pushes is reachable at once; lists that exchange
@@ -71,7 +71,7 @@ class submission_list {
   /// Once this was true, its take() misses nothing that was accepted.
   bool closed() const noexcept { return (head_.load(std::memory_order_seq_cst) & closed_bit) != 0; }
 
-  /// Is there anything for the taker: an entry, or the news that the list was closed?
+  /// Is there anything for the taker: an entry, or the closing of the list?
   bool has_news() const noexcept {
     return head_.load(std::memory_order_seq_cst) != 0;  // (4) of inbox: pairs with push(), close()
   }
@@ -119,7 +119,7 @@ class submission_list {
 ///   odd    the loop sleeps or is about to                    sender: ring, then mark it as rung
 ///
 /// **A sender marks the sleep as rung only after its write to the doorbell has returned.** So a
-/// ring is left out only when somebody's write is complete or the loop is awake: a sender that is
+/// ring is left out only when a sender's write is complete or the loop is awake: a sender that is
 /// interrupted, for however long, owes nobody a wake-up. (Marking first, as "wake if it was
 /// empty" and uv_async_send do, lets a handler that waits hang behind the code it interrupted.)
 ///
@@ -160,7 +160,7 @@ class inbox {
   bool close() noexcept { return list_.close(); }
   bool is_closed() const noexcept { return list_.closed(); }
   bool has_news() const noexcept { return list_.has_news(); }
-  /// Does the loop sleep, or is it about to, with nobody having rung? For tests and for looking in.
+  /// Does the loop sleep, or is it about to, and no sender has rung? For tests and for looking in.
   bool is_asleep() const noexcept { return (episode_.load(std::memory_order_relaxed) & 1) != 0; }
   bool is_this_process() const noexcept { return process_.is_this_process(); }
   const process_mark& process() const noexcept { return process_; }
@@ -188,7 +188,7 @@ class inbox {
   ~inbox() = default;
 
  private:
-  /// After the write to the doorbell has returned: nobody else need ring for this sleep.
+  /// After the write to the doorbell has returned: no other sender need ring for this sleep.
   void mark_rung(std::uint64_t episode) noexcept {
     // Relaxed: the write is a system call that has returned, so the loop wakes whatever anyone
     // reads here; and a sender that reads the even value has pushed before the next arming.

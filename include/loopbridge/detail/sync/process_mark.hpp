@@ -7,15 +7,15 @@
 
 namespace loopbridge::detail {
 
-/// Tells a process from one that it forked, by one load: any thread, any handler, no system call.
+/// Distinguishes a process from its children, by one load: any thread, any handler, no system call.
 ///
 /// The number lives in a page that the kernel wipes in the child (MADV_WIPEONFORK), so a fork by
 /// any means is seen, also one that skips pthread_atfork's handlers; where the kernel does not, or
 /// only says so, a pthread_atfork handler wipes it. A bridge keeps the number it started under.
 ///
-/// Home of the number: set by one CAS, by whoever marks the process first, and by the wiping;
-/// within one process it never changes once it is set. Marking takes no lock, so that a fork while
-/// another thread marks leaves the child whole.
+/// Home of the number: set by one CAS, by the thread that marks the process first, and by the
+/// wiping; within one process it never changes once it is set. Marking takes no lock, so that a
+/// fork while another thread marks leaves the child whole.
 class process_mark {
  public:
   /// Marks the process if it is not marked yet. Ordinary threads. Throws std::system_error.
@@ -26,19 +26,19 @@ class process_mark {
     return page_->number.load(std::memory_order_relaxed) == number_;
   }
 
-  /// A number to sleep on for who waits for a change at `address`: see futex_wait(). Others may
-  /// share it. After some mark was made.
+  /// The parking lot of `address`: the number that a waiter for a change there sleeps on, see
+  /// futex_wait(). Other addresses may share it. After some mark was made.
   ///
-  /// Home of the lots: 0 in a child that has no mark; before the number is set all get a value of
-  /// their process, an odd one that its ancestors have not begun with; then wakers add 2, and so
-  /// never make 0 again.
+  /// Home of the lots: 0 in a child that has no mark. Before the number is set, each lot gets a
+  /// value of the process, an odd one that its ancestors have not begun with. Then wakers add 2, so
+  /// it never becomes 0 again.
   static std::atomic<std::uint32_t>& parking_lot(const void* address) noexcept;
   /// That lot's number, from 0, and a lot by its number.
   static std::size_t number_of(const std::atomic<std::uint32_t>& lot) noexcept;
   static std::atomic<std::uint32_t>& lot_at(std::size_t number) noexcept;
 
-  /// Of this process, for wait_chain: threads that run loops and wait without a deadline, and those
-  /// that look at what others wait for. After some mark was made.
+  /// Of this process, for wait_chain: threads that run loops and wait without a deadline, and
+  /// threads that look at such waits. After some mark was made.
   struct lookers {
     std::atomic<std::uint32_t> waiting{0};
     std::atomic<std::uint32_t> looking{0};

@@ -9,22 +9,22 @@
 
 namespace loopbridge::detail {
 
-/// Whether it pays to wait awake for a moment before sleeping: one side's judgement, of the loop or
-/// of all who wait for it.
+/// Whether it pays to wait awake for a moment before sleeping: the judgement of one side, of the
+/// loop or of all its waiters.
 ///
 /// Falling asleep and being woken costs a microsecond or two on one CPU, and thirty or more where
 /// an idle one must be woken. Spinning avoids it, but only if the other side answers soon; if it
 /// runs on the same CPU, only if it is let in (yield); and not at all if a third thread wants the
 /// CPU. So each side keeps a score, and learns without spinning: a sleep that turned out short
 /// speaks for it, a long one against, a spin that found nothing more so. A spin in which the clock
-/// jumps shows a neighbour who took the CPU, and ends spinning for a while.
+/// jumps shows that a neighbour took the CPU, and ends spinning for a while.
 ///
-/// Any thread; not from a handler. Home of the atomics: all who wait share them, all are relaxed,
-/// for they are advice: who reads an old value sleeps or spins once too often.
+/// Any thread; not from a handler. Home of the atomics: all waiters share them. All are relaxed,
+/// for they are advice: a thread that reads an old value sleeps or spins once too often.
 class spinner {
  public:
   using clock = std::chrono::steady_clock;
-  /// Who had the CPU for longer is no one that we wait for.
+  /// A gap longer than this means that an unrelated thread had the CPU.
   static constexpr std::chrono::microseconds neighbours_turn{500};
 
   /// Shall the caller spin now?
@@ -39,7 +39,7 @@ class spinner {
 
   /// Looks until `ready`, or `until`, or no longer. Does the other side share this CPU?
   ///
-  /// `late`: somebody else had the CPU for long meanwhile. It may be ready by now. If that was a
+  /// `late`: another thread had the CPU for long meanwhile. It may be ready by now. If that was a
   /// neighbour, and no thread that has to do with this bridge, step_back().
   template <class Ready>
   spun spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
@@ -69,7 +69,7 @@ class spinner {
   }
 
   /// A neighbour has the CPU: no spinning for a while, longer each time. (By time, and not by the
-  /// number of waits, so that finding out whether he is gone costs next to nothing.)
+  /// number of waits, so that finding out whether it is gone costs next to nothing.)
   void step_back() noexcept {
     const std::int64_t at = clock::now().time_since_epoch().count();
     const bool again = at - off_until_.load(std::memory_order_relaxed) < 2 * longest_break;

@@ -19,7 +19,8 @@ class uv_request : public users_awaiter {
  protected:
   ~uv_request() = default;
 
-  /// By await_suspend: `error` is what starting it came to. False: it has not started.
+  /// By await_suspend: `error` is what the function that starts it returned. False: it has not
+  /// started.
   bool begun(int error) noexcept {
     status_ = error;
     if (error != 0) return false;
