@@ -82,7 +82,8 @@ inline const std::string works_without_waiting =
     "call_for would_deadlock, post_reentrant accepted, prepaid accepted, "
     "prepaid and wait would_deadlock";
 inline const std::string refused =
-    "post stopped, try_post stopped, submit stopped, call stopped, call_for stopped, "
-    "post_reentrant stopped, prepaid stopped, prepaid and wait stopped";
+    "post bridge_stopped, try_post bridge_stopped, submit bridge_stopped, call bridge_stopped, "
+    "call_for bridge_stopped, "
+    "post_reentrant bridge_stopped, prepaid bridge_stopped, prepaid and wait bridge_stopped";
 
 }  // namespace every_way

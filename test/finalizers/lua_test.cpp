@@ -37,7 +37,7 @@ constexpr int objects = 30000;
 
 /// Defines `object(id)`, whose finalizer calls `function` and counts what that says, by name.
 std::string objects_that(const std::string& function) {
-  return "accepted, answered, exhausted, stopped = 0, 0, 0, 0; kept = {}\n"
+  return "accepted, answered, exhausted, bridge_stopped = 0, 0, 0, 0; kept = {}\n"
          "local finalized = {__gc = function(o)\n"
          "  local s = " +
          function +
@@ -124,7 +124,7 @@ TEST_CASE("once the bridge has stopped, finalizers are refused and nothing runs"
   run(lua, objects_that("post") + "for id = 1, 1000 do alive = {object(id), alive} end");
   s.bridge.stop();
   run(lua, "alive = nil; collectgarbage()");
-  CHECK(number(lua, "stopped") == 1000);
+  CHECK(number(lua, "bridge_stopped") == 1000);
   run(lua, "ok, message = pcall(twice, 1); assert(not ok and message:find('stopped'), message)");
   lua.reset();
   CHECK(s.heard_of(0) == objects);

@@ -35,7 +35,8 @@ ending run(const std::string& way) {
 }
 
 const std::string refused_handles =
-    "prepaid: stopped\nprepaid and wait: stopped\nanswered: 5\nunanswered: stopped\n"
+    "prepaid: bridge_stopped\nprepaid and wait: bridge_stopped\nanswered: 5\nunanswered: "
+    "bridge_stopped\n"
     "cancelled: no\nresolved: no\n";
 
 }  // namespace

@@ -143,7 +143,8 @@ class reporting : public interpreter {
   explicit reporting(subject& s, const std::string& function = "post(self.id)")
       : interpreter(functions_to(s)) {
     run("import gc\n"
-        "said = dict.fromkeys(['accepted', 'answered', 'exhausted', 'stopped'], 0); kept = []\n"
+        "said = dict.fromkeys(['accepted', 'answered', 'exhausted', 'bridge_stopped'], 0); kept = "
+        "[]\n"
         "class Object:\n"
         "  def __init__(self, id): self.id = id\n"
         "  def __del__(self):\n"

@@ -142,7 +142,7 @@ TEST_CASE("a call that is refused, or cancelled, lets go of its Python object") 
                     loopbridge::bridge_stopped);
   }
   CHECK(py.said("accepted") == 1);
-  CHECK(py.said("stopped") == 1);
+  CHECK(py.said("bridge_stopped") == 1);
 }
 
 TEST_CASE("the loop is done with Python before Py_FinalizeEx: stop() without the lock sees to it") {

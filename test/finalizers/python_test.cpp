@@ -92,6 +92,6 @@ TEST_CASE("finalizers submit, and wait, while Py_FinalizeEx runs those that are 
     py.run(all);
     s.bridge.stop();
     py.run("alive.clear()");
-    CHECK(py.said("stopped") == objects);
+    CHECK(py.said("bridge_stopped") == objects);
   }
 }
