@@ -30,7 +30,7 @@ constexpr bool recycle = false;  // so that AddressSanitizer sees a block used a
 constexpr bool recycle = true;
 #endif
 
-constexpr std::size_t smallest = 64;  // a cache line: operation, place and a small closure
+constexpr std::size_t smallest = 64;  // a cache line: operation, location and a small closure
 constexpr std::size_t largest = 8192;
 constexpr std::size_t classes = std::bit_width(largest / smallest);
 
@@ -51,16 +51,16 @@ constexpr std::size_t smallest_slab = std::size_t{65536};
 constexpr std::size_t slab_bytes(std::size_t c) noexcept {
   return std::max(smallest_slab, 8 * size_of_class(c));
 }
-/// One less than there is room for: the first place is the header's.
+/// One less than there is room for: the first block's room is the header's.
 constexpr std::uint32_t blocks_in_slab(std::size_t c) noexcept {
   return static_cast<std::uint32_t>(slab_bytes(c) / size_of_class(c) - 1);
 }
 
 /// The header of a slab.
 ///
-/// Home of `released`, the count of blocks that are back. Added to by whoever releases, with
-/// acq_rel: the one who completes it has seen the last use of every block, and so has whoever
-/// takes the slab from the central_list. Set to 0 by the thread that begins to hand the slab out.
+/// Home of `released`, the count of blocks that are back. Set to 0 by the thread that begins to
+/// hand the slab out. Releasing threads add with acq_rel: the one that completes it has seen the
+/// last use of every block, and so has the thread that takes the slab from the central_list.
 struct slab {
   std::atomic<std::uint32_t> released{0};
   slab* next = nullptr;  ///< in a list of empty slabs
@@ -104,7 +104,7 @@ class central_list {
 
 constinit std::array<central_list, classes> central_lists;
 /// Blocks too large to keep, each under a slab's header. Released ones wait here until the next
-/// such block is asked for, since who releases them, mostly a loop, must not enter free().
+/// such block is asked for: the thread that releases them, mostly a loop's, must not enter free().
 constinit central_list oversized;
 
 void free_oversized() noexcept {
@@ -137,7 +137,7 @@ using thread_caches = std::array<thread_cache, classes>;
 // One word, trivial: reaching it takes no guard and, as initial-exec (see meson.build), no call of
 // the dynamic linker, which costs more than all else here.
 constinit thread_local thread_caches* own = nullptr;
-/// Stands in for those of a thread that has given back what it held: only its address is used.
+/// Replaces the caches of a thread that has given back what it held: only its address is used.
 constinit thread_caches gone{};
 
 /// Empty slabs that a thread keeps for good: about 1 MB.
@@ -182,8 +182,8 @@ struct kept_by_thread : at_thread_end {
 };
 
 /// A burst must not cost its memory for ever: frees what was empty all the time since the last
-/// trimming. Not what is empty just now: while a loop lags behind, all of it is wanted again within
-/// milliseconds, and going through free() and malloc() makes a post twice to four times as dear.
+/// trimming. What is empty just now is not freed: while a loop lags behind, all of it is wanted
+/// again within milliseconds, and free() and malloc() make a post two to four times as expensive.
 void trim(thread_cache& s, std::size_t c) noexcept {
   constexpr std::chrono::milliseconds interval{250};
   const auto now = std::chrono::steady_clock::now();
@@ -258,8 +258,8 @@ void free_empty_slabs() noexcept {
 
 namespace {
 
-// What is rare is kept out of the two functions below, which each post goes through: a compiler
-// that sees it all in one saves six registers before anything else, and that is half of their time.
+// Rare cases are kept out of the two functions below, which each post goes through. A compiler that
+// sees them there saves six registers before anything else: half of the time of these functions.
 
 [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::pmr::memory_resource* memory) {
   if (memory != nullptr) return memory->allocate(size, alignof(std::max_align_t));
@@ -324,8 +324,8 @@ void release_block(void* block, std::size_t size, std::pmr::memory_resource* mem
   thread_cache* const s = usual_cache(size, memory);
   if (s == nullptr) return release_slowly(block, size, memory);
   const std::size_t c = class_of(size);
-  // The one handed out last, by this thread as well: it is the next again, and still in the cache.
-  // Tasks that end without waiting live on this.
+  // The block handed out last, by this thread as well: it is the next again, and still in the
+  // cache. Tasks that end without waiting are fast because of this.
   if (static_cast<std::byte*>(block) + size_of_class(c) == s->at) {
     s->at = static_cast<std::byte*>(block);
     return;

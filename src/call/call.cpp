@@ -4,7 +4,7 @@
 
 namespace loopbridge::detail {
 namespace {
-/// While the calling thread gives up handles: where those go that it gives up by doing so.
+/// While the calling thread gives up handles: the list of handles that are given up by that.
 constinit thread_local call_base** more_to_give_up = nullptr;
 }  // namespace
 
@@ -35,7 +35,7 @@ bool call_base::spin_then_sleep(deadline until, const interrupt_flag* by) noexce
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it()) {
     const auto spun = own.spin(shares_cpu, until, [this] { return completion_.is_done(); });
-    // While others wait for this loop, too, it was most likely one of them.
+    // While others wait for this loop too, one of them most likely had the CPU.
     if (spun == spinner::spun::late && core_.waiting() == 0) own.step_back();
     if (completion_.is_done()) return true;
   }
@@ -49,7 +49,7 @@ bool call_base::cancel() noexcept {
   if (!core_.is_this_process()) return false;
   if (completion_.try_claim_queued()) {
     core_.counts().cancelled.add();
-    // The node is still in the list, where the loop will find it and let go of it.
+    // The operation is still in the list, where the loop will find it and let go of it.
     discard_callable();
     set_failure(failure::cancelled);
     completion_.publish(completion::settling, false);
@@ -93,8 +93,8 @@ void call_base::wait_for_answer() noexcept {
   answer.set_call(core, where_);
   core.register_deferred(answer);
   const bool cancel_asked = completion_.start_waiting();
-  // From here a canceller on another thread may complete this call, and its owner free it; only the
-  // address is used until the deferred says that it is ours. The register holds `answer`.
+  // From here a canceller on another thread may complete this call, and its owner free it. Only the
+  // address is used until attach() says that the call is still ours. The register holds `answer`.
   if (!answer.attach(*this)) {
     core.unregister(answer);  // answer_ still holds it
     take_from(answer);

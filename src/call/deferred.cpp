@@ -6,7 +6,7 @@ namespace loopbridge::detail {
 void deferred_base::deliver() noexcept {
   // Pairs with attach(): release for the outcome, acquire for the call and core_.
   const std::uintptr_t call = link_.exchange(settled_mark, std::memory_order_acq_rel);
-  if (call == 0) return;  // the loop has yet to attach the call, and will pass it on
+  if (call == 0) return;  // the loop will attach the call, and pass the outcome on
   answered_call& answered = *reinterpret_cast<answered_call*>(call);
   loop_core& core = *core_;
   answered.take_from(*this);
@@ -25,7 +25,7 @@ bool deferred_base::attach(answered_call& call) noexcept {
 }
 
 void deferred_base::fail(failure f) noexcept {
-  // Relaxed: attached before, by the thread that has the turn, which is the caller's.
+  // Relaxed: attached before, by the holder of the drain lock, which is the caller.
   reinterpret_cast<answered_call*>(link_.load(std::memory_order_relaxed))->fail_waiting(f);
 }
 

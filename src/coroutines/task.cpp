@@ -4,7 +4,7 @@
 
 namespace loopbridge::detail {
 namespace {
-/// While the calling thread destroys tasks: where those go that it destroys by doing so.
+/// While the calling thread destroys tasks: the list of tasks that are destroyed by that.
 constinit thread_local task_promise_base** more_to_destroy = nullptr;
 /// The same for tasks that go on although their list is closed.
 constinit thread_local batch* more_to_resume = nullptr;
@@ -23,7 +23,7 @@ void task_scope::resume() noexcept {
   go_on(*innermost_);
   if (!is_done_) return;
   deferred_base& answer = starter_.answer();
-  // The last: what comes of it may be out of the library that the task was from.
+  // The last: with the answer the waiter may unload the library that the task was from.
   if (deferred_base* const d = starter_.ended(); d != nullptr) d->deliver();
   answer.release_ref();
 }
@@ -31,7 +31,7 @@ void task_scope::resume() noexcept {
 void task_scope::resume_soon() noexcept {
   wait_ = nullptr;
   if (core_.submit(in_list_) == status::accepted) return;
-  // The bridge stops, and nobody waits for this task any more. It ends here, and after it those
+  // The bridge stops, and nobody waits for this task any more. It ends here, and after it the tasks
   // that it lets go on.
   if (more_to_resume != nullptr) return more_to_resume->append({&in_list_, &in_list_});
   batch list{&in_list_, &in_list_};

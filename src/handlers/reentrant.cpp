@@ -56,8 +56,9 @@ status reentrant_state::fire() noexcept {
       core.counts().refused.add();
       return status::bridge_stopped;
     }
-    // release: the run that counts this firing sees what was done before it. acquire: who finds the
-    // node free has it for itself, the loop having read its `next`; pairs with run_callable().
+    // release: the run that counts this firing sees what was done before it. acquire: the firing
+    // that finds the operation free has it alone, the loop having read its `next`; pairs with
+    // run_callable().
   } while (!word_.compare_exchange_weak(word, (word | queued_mark) + 1, std::memory_order_acq_rel,
                                         std::memory_order_relaxed));
   if ((word & queued_mark) != 0) {
@@ -98,8 +99,8 @@ status reentrant_state::fire_and_wait(deadline until) noexcept {
   core.counts().waits_begun.add();
   slot.state.wait(until, core.process());
   core.counts().waits_ended.add();
-  // Of waiter and loop, the second to let go gives the slot back. What the loop said just after the
-  // time was up is said too, as nobody else hears of it.
+  // The second of waiter and loop to let go gives the slot back. If the loop's answer came just
+  // after the time was up, it is returned all the same: nobody else would get it.
   if (!slot.state.release_handle()) {
     return core.is_this_process() ? status::timed_out : status::wrong_process;
   }
@@ -154,7 +155,7 @@ void reentrant_state::wait_slot::finish() noexcept {
   reentrant_state& state_of_call = *owner;
   const auto index = static_cast<unsigned>(this - state_of_call.waits_);
   if (state.publish(completion::running, true)) {
-    // Its time was up, and it was told that the firing would still run.
+    // The waiter's time was up, and it has returned `timed_out`: the firing would still run.
     if (result == status::bridge_stopped) state_of_call.report_as_stopped();
     state_of_call.waits_in_use_.release(index);
   }

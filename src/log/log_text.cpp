@@ -7,9 +7,9 @@
 #include "log/log_record.hpp"
 #include "platform/platform.hpp"
 
-// How a message becomes a text, in the place where it is logged: perhaps in a handler. No locale,
-// no allocation. (std::to_chars is neither said to be safe there nor has it anything that would
-// make it unsafe: it computes. Not for long double, though, for which libstdc++ uses printf.)
+// How a message becomes a text, where it is logged: perhaps in a handler. No locale, no allocation.
+// (No standard says that std::to_chars is safe there. But it only computes. Not for long double,
+// though, for which libstdc++ uses printf.)
 
 namespace loopbridge::detail {
 namespace {

@@ -35,7 +35,7 @@ bool round::begin(gathering_base& of) noexcept {
   of_ = &of;
   if (size_ == 1) of.awaits(*slots()[0].part);
   left_.store(size_);
-  // One of them may end meanwhile, and be told here: by way of the list, this is there until later.
+  // A part may end meanwhile, and notify this: by way of the list, so this is there until later.
   add_ref(static_cast<std::uint32_t>(size_));
   for (std::size_t n = 0; n < size_; ++n) slots()[n].part->on_completion(slots()[n]);
   return false;
@@ -98,7 +98,7 @@ void gathering_base::go_on() noexcept {
     if (!what.settled) return;
     answer_.forget_cancel_hook();
     answer_.add_ref();
-    answer_.deliver();  // the last: what comes of it may be out of the program's library
+    answer_.deliver();  // the last: with the answer the waiter may unload the program's library
     answer_.release_ref();
     return;
   }

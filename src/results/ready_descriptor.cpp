@@ -8,8 +8,8 @@
 
 namespace loopbridge::detail {
 
-/// Shared by the call, until it has rung, and the ready_descriptor. Whoever is last of the two
-/// frees it; the descriptor closes with the ready_descriptor, because loops poll by its number.
+/// Shared by the call, until it has rung, and the ready_descriptor. The last of the two frees it.
+/// The descriptor closes with the ready_descriptor, because loops poll by its number.
 class descriptor_signal final : public completion_callback {
  public:
   descriptor_signal() {
@@ -50,8 +50,8 @@ class descriptor_signal final : public completion_callback {
  private:
   platform::wakeup_fd fd_;
   /// Home: nobody_yet -> ringing -> rung by the call; closed, from each, by the ready_descriptor.
-  /// Each of the two frees it if the other has come to its end, and who finds the other at work
-  /// leaves it to that. Default orders.
+  /// Each of the two frees it if the other has come to its end. If it finds the other at work, it
+  /// leaves that to the other. Default orders.
   enum state : unsigned char { nobody_yet, ringing, rung, closed };
   std::atomic<state> state_{nobody_yet};
 };

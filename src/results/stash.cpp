@@ -42,7 +42,7 @@ bool operator==(result_type a, result_type b) noexcept {
 void report_what_is_left() {
   kept_results* const s = the_stash.own();
   if (s == nullptr) return;
-  // Not under the lock: see the header. Who asks meanwhile is told that there is no such result.
+  // Not under the lock: see the header. A caller that asks meanwhile finds no such result.
   results left;
   {
     const std::lock_guard lock(s->mutex);
@@ -58,7 +58,7 @@ void report_what_is_left() {
     if (call.is_ready() && !call.has_value()) call.core().unhandled(call.error(), call.where());
   }
   const std::lock_guard lock(s->mutex);
-  s->all.merge(left);  // not lost, to those who look for leaks
+  s->all.merge(left);  // kept reachable, for leak checkers
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ bool completion::wait(deadline until, const process_mark& process,
     if (phase_of(word) == done) return true;
     if (until != no_deadline && std::chrono::steady_clock::now() >= until) return false;
     if (by != nullptr && by->is_tripped()) return false;
-    // Relaxed: the mark tells the completer to wake us, and publish() reads it in the operation
+    // Relaxed: the mark asks the completer to wake us, and publish() reads it in the operation
     // that makes `done`; if that came first, the exchange fails and we look again.
     if ((word & sleeper_mark) == 0 &&
         !word_.compare_exchange_weak(word, word | sleeper_mark, std::memory_order_relaxed)) {

@@ -9,10 +9,11 @@ bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected, 
                 const process_mark& process, const interrupt_flag* by) noexcept {
   const std::atomic<std::uint32_t>& lot = process_mark::parking_lot(&word);
   if (by != nullptr) by->sleeps_in(process_mark::number_of(lot));
-  // Before both looks. Is it the number that a waker has left, or a later one, then we see what it
-  // has changed: acquire, pairs with wake(). Is it an older one, then the kernel, which compares
-  // under a lock that the waker's call takes too, finds it changed, or the waker finds the sleeper.
-  // (It would be the same again after 2^31 wakes.) Is it a child's, we see that we are in one.
+  // Before both looks. If it is the number that a waker has left, or a later one, we see what the
+  // waker has changed: acquire, pairs with wake(). If it is an older one, the kernel, which
+  // compares under a lock that the waker's call takes too, finds it changed, or the waker finds the
+  // sleeper. (It would be the same again after 2^31 wakes.) If it is a child's, we see that we are
+  // in one.
   const std::uint32_t number = lot.load(std::memory_order_acquire);
   if (!process.is_this_process()) return false;
   if (word.load(std::memory_order_relaxed) != expected) return true;

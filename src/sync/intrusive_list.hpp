@@ -4,7 +4,7 @@ namespace loopbridge::detail {
 
 /// A list whose elements bring their own links: `T* previous` and `T* following`, null at first.
 /// Neither operation can fail, so they serve where nothing may be allocated. No thread of its own:
-/// under the owner's lock, or the loop's turn.
+/// under the owner's lock, or the drain lock.
 template <class T>
 void link_first(T*& first, T& t) noexcept {
   t.previous = nullptr;
@@ -13,7 +13,7 @@ void link_first(T*& first, T& t) noexcept {
   first = &t;
 }
 
-/// `t` keeps its own link to the next: who goes through the list may be at it.
+/// `t` keeps its own link to the next: a walk through the list may be at it.
 template <class T>
 void unlink(T*& first, T& t) noexcept {
   (t.previous != nullptr ? t.previous->following : first) = t.following;

@@ -62,7 +62,7 @@ class per_process {
     explicit held(Args&&... args) : value(std::forward<Args>(args)...) {}
     T value;
     const process_mark process;
-    held* parents = nullptr;  ///< kept for those who look for leaks, and for references to it
+    held* parents = nullptr;  ///< kept reachable for leak checkers, and for references to it
   };
 
   void (*const at_exit_)();

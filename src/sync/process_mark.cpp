@@ -55,8 +55,8 @@ process_mark::wiped_page* process_mark::make_page() {
 }
 
 process_mark::process_mark() {
-  // acquire and release: whoever finds the page finds what is in it made. Between threads that come
-  // here: pairs with process_mark(), and so does the number.
+  // acquire and release: a thread that finds the page finds what is in it made. Between threads
+  // that come here: pairs with process_mark(), and so does the number.
   wiped_page* page = the_page_.load(std::memory_order_acquire);
   if (page == nullptr) {
     wiped_page* const made = make_page();
@@ -67,7 +67,7 @@ process_mark::process_mark() {
       platform::unmap(made, sizeof(wiped_page));  // another thread was first
     }
   }
-  // acquire and release: who finds the number finds the lots filled.
+  // acquire and release: a thread that finds the number finds the lots filled.
   std::uint64_t number = page->number.load(std::memory_order_acquire);
   if (number == 0) {
     const std::uint64_t next = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -87,7 +87,7 @@ process_mark::process_mark() {
 std::atomic<std::uint32_t>& process_mark::parking_lot(const void* address) noexcept {
   constexpr auto bits = std::bit_width(std::tuple_size_v<decltype(wiped_page::lots)> - 1);
   const auto place = std::bit_cast<std::uintptr_t>(address);
-  // Relaxed: who sleeps or wakes has a mark, or a core that has one.
+  // Relaxed: a sleeper or waker has a mark, or a core that has one.
   return the_page_.load(std::memory_order_relaxed)->lots[spread(place) >> (32 - bits)];
 }
 

@@ -27,8 +27,8 @@ constexpr std::uint64_t no_more = ~std::uint64_t{0};
 /// `no_more` once the library is unloaded, or the process exits. No lock, for the sake of children.
 std::atomic<std::uint64_t> the_key{0};
 
-/// No thread may call a destructor that is not there any more. Run by dlclose() where the library
-/// is a part of what is unloaded, linked statically, and at exit.
+/// No thread may call a destructor that is not there any more. dlclose() runs this if the library
+/// is linked statically into what is unloaded; exit runs it too.
 void forget_key() {
   const std::uint64_t key = the_key.exchange(no_more);
   if (key == 0 || key == no_more) return;

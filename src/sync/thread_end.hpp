@@ -17,8 +17,8 @@ struct at_thread_end {
 /// want of a key of the system's, or because the library is being unloaded.
 bool run_at_thread_end(at_thread_end& what) noexcept;
 
-/// In each thread of ours, around all that it does: where it goes, the thread ends. Others end with
-/// a key's destructor.
+/// In each thread of ours, around all that it does: when this goes, the thread ends. Other threads
+/// end with a key's destructor.
 class thread_of_ours {
  public:
   thread_of_ours() noexcept;

@@ -48,7 +48,7 @@ class manual_bridge::clock {
       throw std::system_error(-error, std::generic_category(), "loopbridge: uv_loop_init");
     }
     // Started before the bridge's, and so run after them: see core::open_handles(). They also keep
-    // the loop alive, which without anything alive would not turn for a call.
+    // the loop alive: without anything alive it would not turn for a call.
     uv_prepare_init(&loop_, &before_poll_);
     uv_check_init(&loop_, &after_poll_);
     before_poll_.data = after_poll_.data = this;

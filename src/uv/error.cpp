@@ -20,7 +20,7 @@ class libuv_category final : public std::error_category {
 
 }  // namespace
 
-// Here and not in the header: categories are told apart by their addresses. Never destroyed:
+// Here and not in the header: categories differ by their addresses. Never destroyed:
 // errors may outlast main.
 const std::error_category& uv_category() noexcept {
   alignas(libuv_category) static std::byte place[sizeof(libuv_category)];

@@ -22,7 +22,7 @@ void timer_wait::await_suspend(std::coroutine_handle<>) {
   // Not in the task's frame, which need not wait until libuv lets go of the handle.
   timer_ = make_in_block<own_timer>(nullptr);
   uv_timer_init(loop(), timer_);
-  uv_update_time(loop());  // else the time that this turn has taken already counts, too
+  uv_update_time(loop());  // else the time that this iteration has taken already counts, too
   timer_->data = this;
   suspended();
   uv_timer_start(

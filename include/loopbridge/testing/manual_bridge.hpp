@@ -33,7 +33,7 @@ class manual_bridge {
   /// blocked_signals and stack_size, which need a thread of the bridge's own.
   /// Thread   any ordinary thread, which is the loop thread from then on
   /// Throws   std::system_error (no descriptors, a failing uv call), std::bad_alloc, and
-  ///          std::invalid_argument for such options
+  ///          std::invalid_argument for such options and for those that make no sense
   explicit manual_bridge(options opts = {});
 
   /// Stops the bridge, which runs what is queued and ends all waiters, and closes the loop. Handles
