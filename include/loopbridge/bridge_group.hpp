@@ -66,7 +66,7 @@ class bridge_group {
   ///          stop_reentrant() on each bridge.
   /// Blocks   until all loops have ended. On a thread of one of the group's loops it waits for
   ///          none: all end by themselves.
-  /// Throws   `would_deadlock`, `wrong_process`, as bridge::stop() does for one. The others are
+  /// Throws   `would_deadlock`, `wrong_process`, where one bridge's stop() does. The others are
   ///          waited for nevertheless; the first exception is thrown.
   void stop();
 

@@ -180,9 +180,10 @@ class completer {
   /// Does this hold the right to resolve? False when moved from or released.
   explicit operator bool() const noexcept { return bool(state_); }
 
-  /// For `void* data` of a C callback: gives the completer up to the pointer ...
+  /// For `void* data` of a C callback: gives the completer up to the pointer. Each pointer
+  /// must go to from() exactly once.
   void* release() noexcept { return state_.release(); }
-  /// ... and takes it back. Each released pointer must come back exactly once.
+  /// Takes the completer back from a pointer that release() gave.
   static completer from(void* released) noexcept {
     return completer(
         detail::deferred_ptr<T>::adopt(static_cast<detail::deferred_state<T>*>(released)));
