@@ -24,8 +24,8 @@ int wakeup_fd::ring() noexcept {
   // to say that it has rung.
   if (syscall(SYS_write, write_fd_, &one, sizeof(one)) >= 0) return 0;
   if (errno != EAGAIN) return errno;
-  // Full, by somebody else's doing, so this was no edge. What is read away here was an edge that
-  // the poller may not have seen; the next write is one for both.
+  // Full, and not by our doing, so this was no edge. What is read away here was an edge that the
+  // poller may not have seen; the next write is one for both.
   std::uint64_t held;
   (void)!syscall(SYS_read, read_fd_, &held, sizeof(held));
   return EINTR;

@@ -55,7 +55,7 @@ struct signal_mask {
 /// What a thread runs, as a base of all that it needs for that.
 struct thread_body {
   /// All that the thread does. It must return: pthread_exit or a cancellation in there ends the
-  /// process, since whoever waits for the thread would wait for ever.
+  /// process, since a thread that waits for this one would wait for ever.
   void (*run)(thread_body& self) noexcept = nullptr;
   signal_mask blocked{};  ///< by the thread, from its first moment on
 };
@@ -168,15 +168,15 @@ class loop_signals {
 // written to stderr would go there, a program that opens its streams anew would close them, and
 // libuv ends the process where it is to close one of its own with such a number.
 
-/// `fd`, or, where that is 0, 1 or 2, another one in its place. -1 and errno, as from what opened
-/// it: there is none, and `fd` is closed.
+/// `fd`, or, if it is 0, 1 or 2, another descriptor for the same. -1 and errno, as from the
+/// function that opened it: there is none, and `fd` is closed.
 int above_standard_streams(int fd) noexcept;
 
 /// Could `count` more be opened? An even number, at most 8. Another thread may take them meanwhile.
 int try_descriptors(unsigned count) noexcept;
 
-/// While it stands no 0, 1 and 2 are free, so that libuv opens others: those that are closed are as
-/// good as closed, to whoever reads and writes there. Any thread. What cannot be had stays free.
+/// While it stands no 0, 1 and 2 are free, so that libuv opens others. Reading and writing those
+/// that were closed fails as before. Any thread. What cannot be had stays free.
 class standard_streams_taken {
  public:
   standard_streams_taken() noexcept;
@@ -192,8 +192,8 @@ class standard_streams_taken {
 /// uv_loop_init(): see there. Throws std::system_error.
 void take_standard_streams_in_forks();
 
-/// Makes a poll return that looks for what can be read: by libuv's loop, or by anybody's. Its
-/// copies are the same descriptors, which one of them closes.
+/// Makes a poll return that looks for what can be read: libuv's loop's, or any other. Its copies
+/// are the same descriptors, which one of them closes.
 class wakeup_fd {
  public:
   int open() noexcept;
