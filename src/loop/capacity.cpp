@@ -29,9 +29,9 @@ status capacity_gate::claim_or_wait(submission_list<operation>& list, waiter* w)
   if (list.closed()) return status::bridge_stopped;
   if (claim()) return status::accepted;
   if (!list.has_news()) {
-    // Places are in use, and nothing is queued: a thread is between its claim and its push, or a
-    // siglongjmp left a frame that was. To wait for the second would never end, as the loop sleeps;
-    // because of the first there may be one call too many for a moment.
+    // Permits are held, but nothing is queued: either a thread is between its claim and its push,
+    // or siglongjmp left a frame that was. A wait for the second would never end, as the loop
+    // sleeps. Because of the first there may be one call too many for a moment.
     claimed_.store(1, std::memory_order_relaxed);
     return status::accepted;
   }
@@ -48,8 +48,8 @@ void capacity_gate::leave(waiter& w) noexcept {
   unlink(waiters_, w);
 }
 
-/// All of them, not as many as there are places: one that is passed over would depend on others to
-/// go on, who may be cancelled, stopped in a debugger, or have given up.
+/// All of them, not as many as there are permits. The wake-up of a waiter that is passed over would
+/// depend on other waiters, which may be cancelled, stopped in a debugger, or have given up.
 void capacity_gate::let_go_under_lock() noexcept {
   while (waiters_ != nullptr) {
     waiter& w = *waiters_;
@@ -68,8 +68,8 @@ void capacity_gate::let_all_go() noexcept {
 batch capacity_gate::take(submission_list<operation>& list, std::size_t& count) noexcept {
   const platform::signals_blocked while_locked;
   const std::lock_guard lock(mutex_);
-  // Looked at first: who claims from now on has a call in the list after this, or is counted too
-  // long, until the next time.
+  // Read before the list is taken: a claim made after this has a call in the list later, or is
+  // counted too long, until the next time.
   const std::size_t n = claimed();
   const bool was_closed = list.closed();
   const batch taken = list.take(count);
@@ -88,7 +88,7 @@ status loop_core::submit_specially(operation& n, const submit_options& how,
 }
 
 /// A closing callback, and with newer libuv a timer's, may be the last thing that uv_run does: it
-/// returns, unless something is alive by then. The thread of the loop may see to that. (Not for a
+/// returns, unless something is alive by then. The loop thread may see to that. (Not for a
 /// handler's calls, which do not come here: it may have interrupted libuv.)
 void core::keep_alive_from_inside() noexcept {
   if (turned_on_.load(std::memory_order_relaxed) != platform::this_thread()) return;

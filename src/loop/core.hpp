@@ -30,14 +30,14 @@ namespace loopbridge::detail {
 /// A bridge's core: an inbox on a libuv loop, and that loop's life.
 ///
 ///   start.cpp        making it: descriptors, loop, handles, thread
-///   turn.cpp         one turn of the loop: sleep or not, take what is queued, run it
-///   stop.cpp         ending it: who releases whom, in what order
+///   turn.cpp         one iteration of the loop: sleep or not, take what is queued, run it
+///   stop.cpp         ending it: what ends, which releases its waiters, in what order
 ///   capacity.cpp     the way in, where there is a capacity
 ///   loop_core.cpp    the services that calls use
 ///   stats.cpp        what bridge::stats() says
 ///
-/// Who may touch what: members below "loop thread" belong to the thread that runs the loop; those
-/// below "drain lock", to its holder.
+/// Access: members below "loop thread" belong to the thread that runs the loop; those below "drain
+/// lock", to its holder.
 class core final : public loop_core {
  public:
   /// As bridge's constructor and bridge::adopt.
@@ -110,7 +110,7 @@ class core final : public loop_core {
   deadline asleep_since_{};        ///< if it spins
   bool found_nothing_ = false;     ///< it has just spun, and comes round once more before it sleeps
   std::uint64_t awake_since_ = 0;  ///< by libuv's clock, in milliseconds; 0: not known
-  bool has_leftover_ = false;      ///< the last turn's budget did not suffice
+  bool has_leftover_ = false;      ///< the last iteration's budget did not suffice
   turn_budget budget_;             ///< since the last look at I/O
   bool draining_ = false;          ///< in a callable of ours, perhaps in a uv_run that it nested
   bool turns_ended_ = false;
@@ -121,7 +121,7 @@ class core final : public loop_core {
   deferred_register deferreds_;
 
   firing_register firings_;
-  completion ended_;  ///< done when the loop's thread has nothing left to do but to end
+  completion ended_;  ///< done when the loop thread has nothing left to do but to end
   std::unique_ptr<watchdog> watch_;  ///< null: not asked for
   std::mutex joining_;               ///< guards thread_
   own_thread thread_;

@@ -30,7 +30,7 @@ class deferred_register {
   void end_all() noexcept {
     while (first_ != nullptr) {
       deferred_base& d = *first_;
-      // Not ours to claim: somebody resolves or cancels it at this moment, and completes the call.
+      // Not ours to claim: another thread resolves or cancels it now, and completes the call.
       if (d.claim_as_cancelled()) d.fail(failure::stopped);
       remove(d);
     }

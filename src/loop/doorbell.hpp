@@ -19,7 +19,7 @@ class doorbell_base {
   static std::unique_ptr<doorbell_base> make(doorbell kind);
   virtual ~doorbell_base() = default;
 
-  /// Starts the handle. Returns 0 or a uv error; then handle() tells whether it must be closed.
+  /// Starts the handle. Returns 0 or a uv error; then handle() shows whether it must be closed.
   virtual int open(uv_loop_t* loop) noexcept = 0;
   /// The handle, or null if it was not initialized. Its `data` is the doorbell_base.
   virtual uv_handle_t* handle() noexcept = 0;

@@ -9,8 +9,9 @@ namespace loopbridge::detail {
 namespace {
 
 /// The descriptor is not ours any more: the program closed it (closefrom(), say), and its number
-/// may be another file's by now. Whoever relies on this ring would wait for ever, and the next ring
-/// might write into that file, so this is the end, as it is in uv_async_send. Any handler.
+/// may be another file's by now. A thread that relies on this ring would wait for ever, and the
+/// next ring might write into that file. So this ends the process, as uv_async_send does. Any
+/// handler.
 [[noreturn]] void end_as_broken() noexcept {
   (void)platform::write_all(
       platform::standard_error,
@@ -38,8 +39,9 @@ class wakeup_fd_doorbell final : public doorbell_base {
       if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);
       if (status < 0) end_as_broken();
       if (self.wakes_by_edges_) return;  // there is nothing to silence
-      // Before the list is taken: an adopted loop may sleep in another loop right after its turn,
-      // and a ring that is read after the list was taken would be forgotten. (Our own looks again.)
+      // Before the list is taken. An adopted loop may sleep in another loop right after its
+      // iteration, and a ring that is read after the list was taken would be forgotten. (Our own
+      // loop looks again.)
       self.fd_.silence();
       self.wakes_by_edges_ = self.fd_.wake_by_edges(uv_backend_fd(poll->loop));
     });

@@ -15,7 +15,7 @@ namespace loopbridge::detail {
 /// The loop takes it for the draining part of each of its iterations. For an adopted loop, a stop()
 /// on another thread may take it in between, to release the waiters.
 ///
-/// Home of `state_`: 0 free; 1 held; 2 held, and the loop's thread sleeps until it is given back,
+/// Home of `state_`: 0 free; 1 held; 2 held, and the loop thread sleeps until it is given back,
 /// which only take() does. Taken with acquire, given back with release: what it guards goes along
 /// with it. try_take() and give_back() are seq_cst besides: a stop() elsewhere closes the inbox and
 /// then tries to take the lock; the loop gives the lock back and then looks whether the inbox is
@@ -30,8 +30,8 @@ class drain_lock {
                                           std::memory_order_seq_cst);
   }
 
-  /// The loop's thread: sleeps until it has it. False: this is a child, forked by a handler
-  /// meanwhile, and the lock its parent's.
+  /// The loop thread: sleeps until it has the lock. False: this is a child, forked by a handler
+  /// meanwhile, and the lock is its parent's.
   bool take(const process_mark& process) noexcept {
     while (state_.exchange(2, std::memory_order_acquire) != 0) {  // pairs with give_back()
       if (!futex_wait(state_, 2, no_deadline, process)) return false;

@@ -9,7 +9,7 @@
 #include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
 
-// The services of a bridge's core that calls use: each is one of the core's parts'.
+// The services of a bridge's core that calls use. Each belongs to one of the core's parts.
 namespace loopbridge::detail {
 namespace {
 

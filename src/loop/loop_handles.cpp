@@ -5,7 +5,7 @@
 
 namespace loopbridge::detail {
 
-/// libuv is done with `h`. `theirs`: the callback of the program's, where that closed it.
+/// libuv is done with `h`. `theirs`: the callback of the program, if the program closed the handle.
 void loop_handles::is_closed(uv_close_cb theirs, uv_handle_t* h) noexcept {
   if (theirs != nullptr) theirs(h);
   if (--left_ == 0) core_.release_ref();

@@ -26,7 +26,7 @@ class loop_handles {
   /// Once; later calls do nothing.
   void close() noexcept;
   bool are_open() const noexcept { return are_open_; }
-  /// Has a uv_walk() of the program's closed what the bridge turns by? Then that is a stop.
+  /// Has a uv_walk() of the program's closed the handles that the bridge needs? That is a stop.
   bool closed_by_the_program() const noexcept;
 
  private:

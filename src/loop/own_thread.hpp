@@ -9,9 +9,9 @@
 
 namespace loopbridge::detail {
 
-/// A thread of the library's. A std::thread, but that it says how large its stack is, and that its
-/// signals are its own: who starts it keeps blocked what it blocks, the new thread inherits that
-/// and more, and sets its own mask before it does anything else.
+/// A thread of the library's: a std::thread with a stack of a given size and its own signal mask.
+/// The starting thread keeps blocked what it blocks. The new thread inherits that and more, and
+/// sets its own mask before it does anything else.
 class own_thread {
  public:
   /// `stack_size` in bytes; 0: as options::stack_size says. `main` must not throw, and is destroyed

@@ -9,7 +9,7 @@
 
 namespace loopbridge::detail {
 
-/// What a bridge has to tell the program and no caller waits for: to the hooks of its options, or,
+/// What a bridge reports to the program and no caller waits for: to the hooks of its options, or,
 /// where there is none, to stderr. Any ordinary thread.
 class reports {
  public:

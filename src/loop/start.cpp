@@ -101,9 +101,9 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
   core_ptr held = core_ptr::adopt(made);
   made->open_handles();
   made->run_on_any_thread();
-  made->note_loop_thread();  // a guess, put right at the first turn
-  // The first turn runs what is accepted before it, even if nothing else keeps the loop alive; and
-  // until then the loop counts as asleep, see after_poll().
+  made->note_loop_thread();  // a guess, corrected in the first iteration
+  // The first iteration runs what is accepted before it, even if nothing else keeps the loop alive.
+  // Until then the loop counts as asleep, see after_poll().
   made->handles_.keep_awake(true);
   made->arm();
   return held;

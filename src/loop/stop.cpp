@@ -8,7 +8,7 @@
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 
-// How a bridge ends. Whoever stops it closes the list, in one atomic operation: from then on every
+// How a bridge ends. stop() closes the list, in one atomic operation: from then on every
 // submission is refused, and what was accepted is in the list, the running batch or the register
 // of deferreds. The loop then ends all of that (end_on_loop), in this order:
 //
@@ -66,11 +66,11 @@ void core::end() noexcept {
   if (thread_.joinable()) thread_.detach();
 }
 
-/// Ends everything on this thread, which is the loop's, outside a turn. At most once.
+/// Ends everything on this thread, which is the loop's, outside an iteration. At most once.
 void core::end_turns() noexcept {
   close();
   if (!turns_ended_) {
-    // Another thread may be releasing the waiters of an adopted loop: when this returns, that is
+    // Another thread may be releasing the waiters of an adopted loop. When this returns, that is
     // done too, and the handles are closed.
     if (!drain_lock_.take(process())) return;
     draining_ = true;
@@ -124,7 +124,8 @@ void core::refuse(operation& n) noexcept {
 }
 
 /// stop() on another thread than the adopted loop's, which may never turn again: releases all
-/// waiters here. If the loop is in a turn, it sees that the list is closed when that ends.
+/// waiters here. If the loop holds the drain lock, it sees that the list is closed when it gives
+/// the lock back.
 void core::release_waiters_from_elsewhere() noexcept {
   if (!drain_lock_.try_take()) return;
   take_batch();

@@ -12,22 +12,22 @@
 // polls, then calls after_poll (a uv_check_t):
 //
 //   before_poll   perhaps look for work a moment longer, and run it; then arm the inbox, look at it
-//   once more;
-//                 if there is work, do not block
+//                 once more; if there is work, do not block
 //   poll          I/O is served in every turn, however much is queued
 //   after_poll    disarm the inbox, take all that is in it, run it for a while
 //
 // While the loop is busy the inbox counts as awake, and no sender makes a system call.
 namespace loopbridge::detail {
 namespace {
-/// So long may the loop go on with turns that need no poll.
+/// The longest that the loop goes on with iterations that need no poll.
 constexpr std::chrono::microseconds longest_without_poll{50};
-/// Who lets the loop wait for its CPU, and has posted fewer calls by then, was not busy posting.
+/// If the loop waited for its CPU, and fewer calls than this arrived meanwhile, the CPU did not go
+/// to a thread that was busy posting.
 constexpr std::uint64_t fewest_of_a_flood = 64;
 }  // namespace
 
-/// Of uv_spawn's. (`child_watcher` is libuv's own handle, active while uv_process_t handles are. No
-/// public function tells, but its place in uv_loop_t is part of libuv's ABI.)
+/// The children of uv_spawn. (`child_watcher` is libuv's own handle, active while uv_process_t
+/// handles are. No public function gives it, but its place in uv_loop_t is part of libuv's ABI.)
 bool core::has_children() const noexcept {
   return uv_is_active(reinterpret_cast<const uv_handle_t*>(&loop_->child_watcher)) != 0;
 }
@@ -61,16 +61,16 @@ bool core::has_work() const noexcept {
   return has_leftover_ || has_news();
 }
 
-/// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did, so
+/// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did. Then
 /// the loop must come round before it sleeps, for what the calls have started, and for the
-/// program's own prepare and check handles. The inbox is not armed meanwhile: nobody rings.
+/// program's own prepare and check handles. The inbox is not armed meanwhile: no sender rings.
 bool core::stay_awake() noexcept {
   // Not for the owner of an adopted loop, whose time it is; nor inside a callable.
   if (spinning_ == nullptr || adopted_ || draining_) return false;
   spinner& own = spinning_->loop;
   if (std::exchange(found_nothing_, false) || !own.is_worth_it()) return false;
   const deadline begun = spinner::clock::now();
-  // The turn that was just now has used up what may be run before I/O: so that comes first.
+  // The iteration that was just now has used up what may be run before I/O: so that comes first.
   if (budget_.is_spent_at(begun)) return true;
   const deadline until = begun + longest_without_poll;
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
@@ -93,7 +93,7 @@ bool core::stay_awake() noexcept {
   return ran;
 }
 
-/// What the sleep that has just ended says of spinning: did work come soon?
+/// Judges spinning by the sleep that has just ended: did work come soon?
 void core::note_sleep() noexcept {
   if (asleep_since_ == deadline{}) return;
   const deadline since = std::exchange(asleep_since_, deadline{});
@@ -115,9 +115,9 @@ void core::after_poll() noexcept {
   }
   run_turn();
   if (turns_ended_ || !adopted_) return;
-  // Whether an adopted loop turns again at once only its owner knows: it may be embedded in another
-  // loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our hands,
-  // and work that is there already must be visible to such a poll.
+  // Only the owner of an adopted loop knows whether it turns again at once: it may be embedded in
+  // another loop, which sleeps on uv_backend_fd. So it counts as asleep whenever it is not in our
+  // hands, and work that is there already must be visible to such a poll.
   arm();
   if (has_work()) {
     disarm();
@@ -129,8 +129,8 @@ void core::after_poll() noexcept {
 /// Runs one batch, and ends the bridge if it was stopped.
 void core::run_turn() noexcept {
   do {
-    // Held: another thread is ending this bridge. Its news keeps the loop turning until it is
-    // done.
+    // Held: another thread is ending this bridge. The closed list keeps the loop turning until that
+    // is done.
     if (!drain_lock_.try_take()) return;
     draining_ = true;
     run_batch();
@@ -189,7 +189,7 @@ void core::take_batch() noexcept {
 /// How long it was from the last look after I/O to this one. libuv has read the clock, both times.
 void core::note_turn() noexcept {
   const std::uint64_t since = std::exchange(awake_since_, 0);
-  // What the thread of an adopted loop does between its turns is its own affair.
+  // Not for an adopted loop: what its thread does between iterations is the program's.
   if (since != 0 && !adopted_) counts_.longest_turn.set_if_more(uv_now(loop_) - since);
 }
 

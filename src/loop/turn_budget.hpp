@@ -19,11 +19,12 @@ struct turn_clock {
 
 /// How much of what is queued the loop runs between two looks at I/O.
 ///
-/// By time; but looking at the clock costs as much as running two short calls. So nobody looks for
-/// a single call. Where there are more, the time counts from the second on, and is looked at before
-/// the third: long calls end there. While calls are short, the precise clock is looked at once in
-/// sixteen, and the coarse one before every second: that sees one that takes some milliseconds.
-/// Where calls take so long that sixteen would be too many, the precise one is looked at for each.
+/// By time; but looking at the clock costs as much as running two short calls. So there is no look
+/// for a single call. If there are more, the time counts from the second on, and the first look is
+/// before the third: long calls end there. While calls are short, the precise clock is looked at
+/// once in sixteen, and the coarse one before every second: that sees one that takes some
+/// milliseconds. Where calls take so long that sixteen would be too many, the precise one is looked
+/// at for each.
 template <class Clock>
 class basic_turn_budget {
  public:
@@ -41,8 +42,8 @@ class basic_turn_budget {
   /// To be asked before each call. Once true, it stays so.
   bool is_spent() noexcept { return ++calls_ == next_look_ && look(); }
 
-  /// By who looks at the clock anyway, between calls: is it spent by now? Time counts from here at
-  /// the latest.
+  /// For a caller that looks at the clock anyway, between calls: is it spent by now? Time counts
+  /// from here at the latest.
   bool is_spent_at(time_point now) noexcept {
     if (since_ == time_point{}) begin(now);
     return now - since_ >= longest;
@@ -77,7 +78,7 @@ class basic_turn_budget {
   std::uint64_t calls_ = 0;
   std::uint64_t next_look_ = 2;
   std::uint64_t next_precise_look_ = 2;
-  time_point since_{};        ///< unset: nobody has looked yet
+  time_point since_{};        ///< unset: not looked yet
   std::uint64_t seen_ = 0;    ///< how many calls there were at the last precise look,
   time_point seen_at_{};      ///< and when that was
   std::uint64_t coarse_ = 0;  ///< what the coarse clock showed

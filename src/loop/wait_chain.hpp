@@ -15,23 +15,23 @@ namespace loopbridge::detail {
 ///   a call that is queued, or runs        its loop's thread must go on
 ///   one that a suspended task answers     the call that the task awaits
 ///   the same of a then()                  the call before it
-///   a thread that waits without end       the call that it waits for, or the loop's turn
+///   a thread that waits without end       the call that it waits for, or the loop's next iteration
 ///
 /// It ends where something else may bring the answer: a completer; a thread that does not wait, or
 /// only for a time; a when_all() or when_any() of several calls, which another of them may end.
 ///
-/// All that a walk looks at is held by whoever waits for it, and whoever waits no more says so, and
-/// lets go when nobody walks. So during a walk waits may end, but none comes back, and a walk that
-/// finds the same twice, with nothing of it done, has seen a circle that stood whole in between.
-/// Each side says that it waits before it looks: of those who close a circle, the last one finds
-/// it. All that for which the accesses are in the default order: seq_cst.
+/// Each waiter holds what it waits for, and a walk looks at nothing else. A waiter that ends its
+/// wait says so first, and lets go when no thread walks. So during a walk waits may end, but none
+/// comes back: a walk that finds the same twice, with nothing of it done, has seen a circle that
+/// stood whole in between. Each side says that it waits before it looks: of those that close a
+/// circle, the last one finds it. For all of that the accesses are in the default order: seq_cst.
 class wait_chain {
  public:
   /// Throws would_deadlock if the endless wait of `own`, the calling thread's, is part of a circle.
   static void check(wait_vertex& own, std::source_location where);
   /// Is what answers by `d`, suspended on the calling thread, part of a circle?
   static bool leads_back_to(deferred_base& d) noexcept;
-  /// By who has said that it does not wait any more.
+  /// For a waiter that has said that it does not wait any more.
   static void until_nobody_looks() noexcept;
 
  private:

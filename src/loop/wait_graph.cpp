@@ -74,8 +74,9 @@ void wait_vertex::give_back() noexcept {
   in_use_.store(false, std::memory_order_release);  // pairs with claim()
 }
 
-/// seq_cst: pairs with lead_to(). Who begins to run an adopted loop leads its proxy on before
-/// it waits: who looks at itself later than that in the single order sees that thread here.
+/// seq_cst: pairs with lead_to(). A thread that begins to run an adopted loop leads its proxy on
+/// before it waits. A thread that looks at itself later than that in the single order sees the
+/// running thread here.
 wait_vertex* wait_vertex::resolve_proxy(wait_vertex* v) noexcept {
   return v != nullptr ? v->proxy_of_.load(std::memory_order_seq_cst) : nullptr;
 }
@@ -98,9 +99,9 @@ void wait_vertex::get_name(char (&name)[name_words * 8 + 1]) const noexcept {
   name[name_words * 8] = '\0';
 }
 
-/// Does somebody still wait for the thread that had this vertex before? Its bridge has ended, so
-/// not for long; but until then the edge must not seem to lead to the next thread. acquire: pairs
-/// with claim(). seq_cst: pairs with begin_wait().
+/// Does a thread still wait for the one that had this vertex before? Its bridge has ended, so not
+/// for long; but until then the edge must not seem to lead to the next thread. acquire: pairs with
+/// claim(). seq_cst: pairs with begin_wait().
 bool wait_vertex::is_awaited() const noexcept {
   for (const wait_vertex* v = all_vertices.load(std::memory_order_acquire); v != nullptr;
        v = v->next_) {

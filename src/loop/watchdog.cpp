@@ -33,7 +33,7 @@ struct watchdog::thread {
     const std::chrono::nanoseconds limit = owner.opts_.callback;
     std::unique_lock lock(mutex);
     std::uint64_t progress = 0;
-    deadline quiet_since = deadline::max();  // calls are queued, nothing runs, no turn comes
+    deadline quiet_since = deadline::max();  // calls are queued, nothing runs, no iteration comes
     while (!ended) {
       const deadline now = clock::now();
       deadline next = end_of(now, limit);

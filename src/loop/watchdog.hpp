@@ -9,9 +9,9 @@
 
 namespace loopbridge::detail {
 
-/// Notices callables and turns that last too long, while they last: see options::watchdog. By a
-/// thread of its own, since the loop's is stuck, and no other need be there. It shares a lock with
-/// the loop, taken twice for each callable. Reports are made without the lock.
+/// Notices callables and iterations that last too long, while they last: see options::watchdog. It
+/// has a thread of its own, since the loop's is stuck, and no other need be there. It shares a lock
+/// with the loop, taken twice for each callable. Reports are made without the lock.
 class watchdog {
  public:
   /// Starts the thread. Throws what own_thread's constructor throws.
