@@ -229,7 +229,7 @@ MUTATIONS = [
      "src/coroutines/task.cpp", "  scope().answer().awaits(call_);\n", "",
      ["law_05_waiting_for_ever_is_an_error"]),
     ("a then() is in no circle of waits",
-     "src/results/gathering.cpp", "  if (size_ == 1) of.awaits(*slots()[0].part);\n", "",
+     "src/results/gathering.cpp", "  if (size_ == 1) of.awaits(*slot_array()[0].part);\n", "",
      ["law_05_waiting_for_ever_is_an_error"]),
     ("what begins to wait while its first part runs does not look for a circle",
      "src/call/call.cpp", "    answer.end_if_circular();\n", "",

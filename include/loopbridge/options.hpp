@@ -127,7 +127,7 @@ struct options {
   /// bridge's end lets them go in `bridge_stopped`. On the loop's own thread, which alone makes
   /// room, and where loops would wait for each other in a cycle, a call does not wait but throws
   /// `would_deadlock`.
-  std::chrono::nanoseconds patience = std::chrono::nanoseconds::max();
+  std::chrono::nanoseconds patience = (std::chrono::nanoseconds::max)();
 
   /// Where calls live while they are queued or unanswered, with their callables, arguments and
   /// results. Null: blocks of the library's own, recycled, so that the loop never enters malloc.

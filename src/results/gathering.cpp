@@ -13,7 +13,7 @@ round::round(loop_core& core, std::size_t parts, ends how) noexcept
     : core_(core), size_(parts), ends_(how) {}
 
 void round::add(call_base& part) noexcept {
-  slot* const s = ::new (slots() + added_++) slot;
+  slot* const s = ::new (slot_array() + added_++) slot;
   s->of = this;
   s->part = &part;
 }
@@ -21,7 +21,7 @@ void round::add(call_base& part) noexcept {
 bool round::is_over() noexcept {
   std::size_t done = 0;
   for (std::size_t n = 0; n < size_; ++n) {
-    const call_base& part = *slots()[n].part;
+    const call_base& part = *slot_array()[n].part;
     if (!part.is_ready()) continue;
     decided_ = n;
     if (ends_ == ends::one || !part.has_value()) return true;
@@ -33,16 +33,16 @@ bool round::is_over() noexcept {
 bool round::begin(gathering_base& of) noexcept {
   if (is_over()) return true;
   of_ = &of;
-  if (size_ == 1) of.awaits(*slots()[0].part);
+  if (size_ == 1) of.awaits(*slot_array()[0].part);
   left_.store(size_);
   // A part may end meanwhile, and notify this: by way of the list, so this is there until later.
   add_ref(static_cast<std::uint32_t>(size_));
-  for (std::size_t n = 0; n < size_; ++n) slots()[n].part->on_completion(slots()[n]);
+  for (std::size_t n = 0; n < size_; ++n) slot_array()[n].part->on_completion(slot_array()[n]);
   return false;
 }
 
 bool round::begin_again(call_base& part, gathering_base& of) noexcept {
-  slots()[0].part = &part;
+  slot_array()[0].part = &part;
   over_.store(false);
   return begin(of);
 }
@@ -66,7 +66,7 @@ void round::on_done(const slot& s) noexcept {
   const bool decides = ends_ == ends::one || !s.part->has_value();
   const bool is_last = left_.fetch_sub(1) == 1;
   if ((decides || is_last) && !over_.exchange(true)) {
-    decided_ = static_cast<std::size_t>(&s - slots());
+    decided_ = static_cast<std::size_t>(&s - slot_array());
     // The slot's hold is the list's from here. Refused: the bridge stops, and ends the gathering.
     if (core_->submit(*this) == status::accepted) return;
   }

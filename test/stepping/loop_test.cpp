@@ -66,7 +66,9 @@ class own_loop {
  public:
   explicit own_loop(doorbell kind, loopbridge::spinning spin = loopbridge::spinning::off)
       : bridge_(loopbridge::options{
-            .doorbell = kind, .spin = spin, .on_thread_exit = [this] { finish(); }}) {
+            .doorbell = kind, .spin = spin, .on_thread_exit = [this] { finish(); }}),
+        fired_(bridge_, [this](std::uint64_t n) { tally_->nested_ran += static_cast<int>(n); }),
+        own_(bridge_, [this](std::uint64_t n) { tally_->ran += static_cast<int>(n); }) {
     bridge_.call([this] { loop_thread_.emplace(); });
   }
 
@@ -138,10 +140,8 @@ class own_loop {
   std::atomic<bool> finished_{false};
   std::optional<thread_state> loop_thread_;
   bridge bridge_;
-  loopbridge::reentrant_call fired_{
-      bridge_, [this](std::uint64_t n) { tally_->nested_ran += static_cast<int>(n); }};
-  loopbridge::reentrant_call own_{bridge_,
-                                  [this](std::uint64_t n) { tally_->ran += static_cast<int>(n); }};
+  loopbridge::reentrant_call fired_;
+  loopbridge::reentrant_call own_;
 };
 
 }  // namespace

@@ -57,6 +57,9 @@ class reentrant_state : public operation, public ref_counted<reentrant_state> {
   reentrant_state* following = nullptr;
   bool registered = false;
 
+  /// By the last holder: reports firings that were accepted and then not run.
+  void destroy() noexcept;
+
  protected:
   reentrant_state(loop_core& core, std::source_location where) noexcept;
   ~reentrant_state() = default;
@@ -81,9 +84,6 @@ class reentrant_state : public operation, public ref_counted<reentrant_state> {
     void finish() noexcept;
   };
 
-  friend class ref_counted<reentrant_state>;
-  /// Reports firings that were accepted and then not run.
-  void destroy() noexcept;
   void report_as_stopped() noexcept;
   /// Loop: runs the callable for `extra` and all firings counted so far, which it takes off the
   /// word together with marks that are not to be kept.

@@ -90,7 +90,7 @@ class round final : public internal_operation, public ref_counted<round> {
   void go(loop_core& core) noexcept override;
   void end(loop_core& core) noexcept override;
   void destroy() noexcept;
-  slot* slots() noexcept { return reinterpret_cast<slot*>(this + 1); }
+  slot* slot_array() noexcept { return reinterpret_cast<slot*>(this + 1); }
 
   const core_ptr core_;
   const std::size_t size_;
