@@ -53,11 +53,12 @@ void take_off(bridge& b) {
 
 /// A static bridge, destroyed at exit, and what outlives it.
 struct statics {
-  explicit statics(const options& opts) : b(opts) {}
+  explicit statics(const options& opts)
+      : b(opts), prepaid(b, [] {}), unanswered(b.submit([this] { return done.get_deferred(); })) {}
   bridge b;
-  loopbridge::reentrant_call prepaid{b, [] {}};
+  loopbridge::reentrant_call prepaid;
   loopbridge::completer<int> done;
-  loopbridge::eventual<int> unanswered = b.submit([this] { return done.get_deferred(); });
+  loopbridge::eventual<int> unanswered;
 };
 
 }  // namespace

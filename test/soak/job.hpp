@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <loopbridge/coroutines/task.hpp>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
