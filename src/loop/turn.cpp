@@ -154,7 +154,7 @@ void core::run_batch() noexcept {
   const platform::cancellation_disabled while_running;
   signals_.open(uv_now(loop_), has_children());
   const bool closed = is_closed();
-  // What is taken makes room: with a capacity no more is taken before the last of it has run.
+  // Taking gives the permits back: with a capacity no more is taken before all of it has run.
   if (!gate_ || !has_leftover_ || closed) take_batch();
   turn_budget unlimited = turn_budget::unlimited();
   run_queued(closed ? unlimited : budget_);

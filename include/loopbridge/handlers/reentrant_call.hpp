@@ -18,7 +18,7 @@ namespace loopbridge {
 /// fail while the bridge lives. Make one per signal, or per object that is finalized.
 ///
 /// Thread   post, call_for, coalesced: anywhere, in handlers and finalizers too. All others: any
-///          ordinary thread. Do not move or destroy it while another thread may fire it.
+///          ordinary thread. Do not move or destroy it while it may be fired.
 /// Order    Firings that come before the loop gets to the callable are coalesced: one run answers
 ///          them, and gets their number. A run has the position of the first queued firing that it
 ///          answers, in the order of all calls. Later firings come along, ahead of calls that were
@@ -30,7 +30,7 @@ namespace loopbridge {
 ///   another: a call_for(), then two firings by post(), the loop busy: the callable runs once, at
 ///   the position of the call_for, with firings == 3
 ///
-/// The callable   is called with what it accepts of (loop_ref, std::uint64_t firings), on the loop
+/// Callable It is called with what it accepts of (loop_ref, std::uint64_t firings), on the loop
 ///          thread. `firings` is how many firings this run answers, at least 1. The numbers of
 ///          all runs add up to the firings accepted. The callable is kept, and called as an lvalue
 ///          each time. What it throws goes to options::on_unhandled_error. The thread that

@@ -90,7 +90,7 @@ class queue_base {
   const process_mark process_;
   submission_list<queue_node> list_;
   alignas(64) std::atomic<std::uint32_t> word_{0};
-  std::mutex mutex_;               ///< the getters', for a few instructions, undisturbed
+  std::mutex mutex_;               ///< the getters', for a few instructions, signals blocked
   basic_batch<queue_node> taken_;  ///< off the list, and nobody's yet; under the mutex
 };
 
