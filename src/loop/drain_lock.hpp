@@ -17,15 +17,15 @@ namespace loopbridge::detail {
 ///
 /// Home of `state_`: 0 free; 1 held; 2 held, and the loop thread sleeps until it is given back,
 /// which only take() does. Taken with acquire, given back with release: what it guards goes along
-/// with it. try_take() and give_back() are seq_cst besides: a stop() elsewhere closes the inbox and
-/// then tries to take the lock; the loop gives the lock back and then looks whether the inbox is
-/// closed. So a stop() that finds it held may leave the waiters to the loop.
+/// with it. try_take() and give_back_and_look() are seq_cst besides: a stop() elsewhere closes the
+/// inbox and then tries to take the lock; the loop gives the lock back and then looks whether the
+/// inbox is closed. So a stop() that finds it held may leave the waiters to the loop.
 class drain_lock {
  public:
   bool try_take() noexcept {
     std::uint32_t free = 0;
-    // pairs with give_back(). (Success would do with acquire, but compilers warn of a stronger
-    // failure.)
+    // pairs with give_back_and_look(). (Success would do with acquire, but compilers warn of a
+    // stronger failure.)
     return state_.compare_exchange_strong(free, 1, std::memory_order_seq_cst,
                                           std::memory_order_seq_cst);
   }
@@ -41,11 +41,16 @@ class drain_lock {
 
   /// An exchange, since the loop's thread may fall asleep for it at any moment.
   void give_back() noexcept {
-    // pairs with try_take() and take().
-    if (state_.exchange(0, std::memory_order_seq_cst) == 2) futex_wake_all(state_);
+    if (state_.exchange(0, std::memory_order_release) == 2) wake();  // pairs with take()
+  }
+  /// The same by the loop, which then looks whether the inbox is closed.
+  void give_back_and_look() noexcept {
+    if (state_.exchange(0, std::memory_order_seq_cst) == 2) wake();  // pairs with try_take()
   }
 
  private:
+  void wake() noexcept { futex_wake_all(state_); }
+
   std::atomic<std::uint32_t> state_{0};
 };
 

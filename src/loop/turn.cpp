@@ -138,7 +138,7 @@ void core::run_turn() noexcept {
     if (handles_.closed_by_the_program()) close();
     if (is_closed()) end_on_loop();
     draining_ = false;
-    drain_lock_.give_back();
+    drain_lock_.give_back_and_look();
     // A stop() on another thread that found the lock held relies on this second look.
   } while (is_closed() && !turns_ended_);
 }

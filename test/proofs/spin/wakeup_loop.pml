@@ -185,7 +185,7 @@ inline after_poll()
      :: head & CLOSED -> end_on_loop()
      :: else
      fi;
-     give_back();
+     give_back_and_look();
      if
 #ifndef NO_LOOK_AFTER_TURN
      :: (head & CLOSED) && !turns_ended
@@ -216,13 +216,13 @@ inline release_waiters_from_elsewhere()
      :: own_chain != 0 -> end_next(own_chain)
      :: else -> break
      od;
-     give_back()
+     give_back_and_look()
   :: else
   fi
 }
 
-/* drain_lock::give_back */
-inline give_back()
+/* drain_lock::give_back_and_look */
+inline give_back_and_look()
 {
 #ifdef TURN_GIVEN_BACK_UNSEEN
   in_turn = 0
@@ -246,7 +246,7 @@ inline end_turns()
      !sleeps_for_turn
   od;
   end_on_loop();
-  give_back()
+  give_back_and_look()
 }
 
 /* What an application may do with an adopted loop between its turns: go on, sleep in another loop
