@@ -137,6 +137,7 @@ enum class missing : unsigned char { room, turn, callable, answer };
 [[noreturn]] void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited,
                                   missing what);
 [[noreturn]] void throw_interrupted(std::source_location where);
+[[noreturn]] void throw_queue_closed(std::source_location where);
 [[noreturn]] void throw_no_state(const char* what);
 
 /// " (submitted at file:line)", or nothing where the place is not known.

@@ -76,9 +76,7 @@ void queue_base::throw_refused(status s) {
         "loopbridge: this queue belongs to the process that forked this one; make a new queue "
         "after fork()");
   }
-  throw queue_closed(
-      "loopbridge: this queue is closed; put before close(), and let getters that have got all "
-      "take queue_closed for the end");
+  throw_queue_closed({});
 }
 
 }  // namespace loopbridge::detail

@@ -118,8 +118,9 @@ TEST_CASE("every status is turned into its error, but for the two that are none"
   CHECK_THROWS_AS(throw_unless_ok(status::timed_out), loopbridge::timed_out);
   CHECK_THROWS_AS(throw_unless_ok(status::would_deadlock), loopbridge::would_deadlock);
   CHECK_THROWS_AS(throw_unless_ok(status::unsupported), loopbridge::unsupported);
+  CHECK_THROWS_AS(throw_unless_ok(status::queue_closed), loopbridge::queue_closed);
   CHECK_THROWS_AS(throw_unless_ok(static_cast<status>(99)), loopbridge::error);
-  for (int s = 2; s < 10; ++s) {  // one more than there are
+  for (int s = 2; s < 11; ++s) {  // one more than there are
     CHECK_THROWS_WITH_AS(throw_unless_ok(static_cast<status>(s)), Contains("errors_test.cpp"),
                          loopbridge::error);
   }
@@ -135,6 +136,7 @@ TEST_CASE("every status has its name") {
   CHECK(std::strcmp(to_string(status::timed_out), "timed_out") == 0);
   CHECK(std::strcmp(to_string(status::would_deadlock), "would_deadlock") == 0);
   CHECK(std::strcmp(to_string(status::unsupported), "unsupported") == 0);
+  CHECK(std::strcmp(to_string(status::queue_closed), "queue_closed") == 0);
   CHECK(std::strcmp(to_string(static_cast<status>(99)), "unknown") == 0);
 }
 
