@@ -107,31 +107,6 @@ void call_base::wait_for_answer() noexcept {
   }
 }
 
-/// Stands for no callback.
-completion_callback* completion_callbacks::notified() noexcept {
-  static struct sentinel final : completion_callback {
-    void notify() noexcept override {}
-  } none;
-  return &none;
-}
-
-void completion_callbacks::notify_all() noexcept {
-  completion_callback* last = last_.exchange(notified());
-  if (last == notified()) return;
-  completion_callback* first = nullptr;
-  while (last != nullptr) {
-    completion_callback* const before = last->next;
-    last->next = first;
-    first = last;
-    last = before;
-  }
-  while (first != nullptr) {
-    completion_callback* const next = first->next;  // read before: it may be gone afterwards
-    first->notify();
-    first = next;
-  }
-}
-
 void call_base::finish() noexcept {
   answer_ ? wait_for_answer() : complete(completion::running);
 }

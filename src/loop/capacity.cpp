@@ -79,14 +79,6 @@ batch capacity_gate::take(submission_list<operation>& list, std::size_t& count) 
   return taken;
 }
 
-status loop_core::submit_specially(operation& n, const submit_options& how,
-                                   std::source_location where) {
-  core& self = static_cast<core&>(*this);
-  const status s = self.gate_ ? self.submit_if_room(n, how, where) : submit(n);
-  if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
-  return s;
-}
-
 /// A closing callback, and with newer libuv a timer's, may be the last thing that uv_run does: it
 /// returns, unless something is alive by then. The loop thread may see to that. (Not for a
 /// handler's calls, which do not come here: it may have interrupted libuv.)
@@ -98,8 +90,8 @@ void core::keep_alive_from_inside() noexcept {
 status core::submit_if_room(operation& n, const submit_options& how, std::source_location where) {
   if (!is_this_process()) return status::wrong_process;
   if (gate_->claim()) return submit(n);
-  if (is_closed())
-    return status::bridge_stopped;  // without the lock, which is for a full bridge's calls
+  // Without the lock, which is for a full bridge's calls.
+  if (is_closed()) return status::bridge_stopped;
   const bool waits = !how.never_waits && opts_.patience > opts_.patience.zero();
   const deadline patience = deadline_after(opts_.patience);
   for (;;) {

@@ -98,7 +98,6 @@ class core final : public loop_core {
   spinners spinners_;
   const bool adopted_;
   uv_loop_t own_loop_{};
-  uv_loop_t* const loop_;
   const std::unique_ptr<doorbell_base> doorbell_;
   drain_lock drain_lock_;
   /// The thread that an adopted loop has turned on last; unlike loop_thread_ never a guess.

@@ -5,7 +5,6 @@
 
 #include "loop/core.hpp"
 #include "loop/wait_graph.hpp"
-#include "loopbridge/detail/call/internal_operation.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
 
@@ -22,19 +21,6 @@ const core& whole(const loop_core& base) noexcept {
 
 }  // namespace
 
-call_base* internal_operation::run(loop_core& core) noexcept {
-  core.counts().internal.add_alone();
-  go(core);
-  return nullptr;
-}
-
-call_base* internal_operation::refuse(loop_core& core) noexcept {
-  core.counts().internal.add_alone();
-  core.counts().internal_refused.add_alone();
-  end(core);
-  return nullptr;
-}
-
 loop_core::~loop_core() {
   if (proxy_ != nullptr) proxy_->give_back();
 }
@@ -42,6 +28,14 @@ loop_core::~loop_core() {
 void loop_core::destroy() noexcept {
   const platform::cancellation_disabled while_closing_descriptors;
   delete &whole(*this);
+}
+
+status loop_core::submit_specially(operation& n, const submit_options& how,
+                                   std::source_location where) {
+  core& self = whole(*this);
+  const status s = self.gate_ ? self.submit_if_room(n, how, where) : submit(n);
+  if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
+  return s;
 }
 
 void loop_core::ring() noexcept {

@@ -6,7 +6,6 @@
 
 #include "loop/core.hpp"
 #include "loop/wait_graph.hpp"
-#include "loopbridge/coroutines/schedule.hpp"
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
@@ -32,11 +31,9 @@ void require_descriptors() {
   }
 }
 
-}  // namespace
-
-namespace {
 /// Of a loop that has a thread of its own, while that runs.
 constinit thread_local core* of_this_thread = nullptr;
+
 }  // namespace
 
 core_ptr core_of_this_thread() noexcept {
@@ -51,14 +48,12 @@ core::core(options&& opts, uv_loop_t* adopted)
       gate_(opts_.capacity != 0 ? std::make_unique<capacity_gate>(opts_.capacity) : nullptr),
       pool_(opts_.reentrant_slots, opts_.memory),
       adopted_(adopted != nullptr),
-      loop_(adopted_ ? adopted : &own_loop_),
       doorbell_(doorbell_base::make(opts_.doorbell)),
       handles_(*this, *doorbell_) {
   if (opts_.patience < opts_.patience.zero()) {
     throw std::invalid_argument(
         "loopbridge: options::patience is less than nothing; zero refuses the calls of a full "
-        "bridge "
-        "at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
+        "bridge at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
   }
   name_ = opts_.name.c_str();
   is_special_ = gate_ != nullptr || adopted_;
@@ -110,12 +105,12 @@ core_ptr core::adopt(uv_loop_t* loop, options&& opts) {
 }
 
 void core::open_loop() {
-  if (const int error = uv_loop_init(loop_); error != 0) throw_uv(error, "uv_loop_init");
+  if (const int error = uv_loop_init(loop()); error != 0) throw_uv(error, "uv_loop_init");
   try {
     open_handles();
   } catch (...) {
-    uv_run(loop_, UV_RUN_DEFAULT);  // close callbacks
-    uv_loop_close(loop_);
+    uv_run(loop(), UV_RUN_DEFAULT);  // close callbacks
+    uv_loop_close(loop());
     throw;
   }
 }
@@ -124,7 +119,7 @@ void core::open_handles() {
   platform::take_standard_streams_in_forks();
   const auto before = [](loop_core& c) noexcept { static_cast<core&>(c).before_poll(); };
   const auto after = [](loop_core& c) noexcept { static_cast<core&>(c).after_poll(); };
-  if (const int error = handles_.open(loop_, adopted_, before, after); error != 0) {
+  if (const int error = handles_.open(loop(), adopted_, before, after); error != 0) {
     throw_uv(error, "the doorbell");
   }
 }
@@ -175,7 +170,7 @@ void core::thread_main(completion& started, std::exception_ptr& failed) noexcept
     return;
   }
   started.publish(completion::queued, false);
-  uv_run(loop_, UV_RUN_DEFAULT);
+  uv_run(loop(), UV_RUN_DEFAULT);
   end_turns();  // does nothing after stop(); uv_stop() by the program amounts to one
   if (opts_.on_thread_exit) {
     try {

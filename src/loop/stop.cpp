@@ -95,7 +95,7 @@ void core::end_on_loop() noexcept {
   turns_ended_ = true;
   handles_.close();
   if (!adopted_) {
-    uv_stop(loop_);
+    uv_stop(loop());
   } else {
     forget_loop_thread();  // which may end, and this bridge will not hear of it
   }
@@ -140,15 +140,15 @@ void core::close_program_handles() noexcept {
   // left with a loop that is not closed.
   for (int round = 0; round < 100; ++round) {
     uv_walk(
-        loop_,
+        loop(),
         [](uv_handle_t* h, void* self) {
           if (uv_is_closing(h) != 0) return;
           static_cast<core*>(self)->reports_.still_open(h);
           if (uv_is_closing(h) == 0) uv_close(h, nullptr);
         },
         this);
-    uv_run(loop_, UV_RUN_DEFAULT);  // close callbacks, and requests that are still at work
-    if (uv_loop_close(loop_) == 0) return;
+    uv_run(loop(), UV_RUN_DEFAULT);  // close callbacks, and requests that are still at work
+    if (uv_loop_close(loop()) == 0) return;
   }
 }
 

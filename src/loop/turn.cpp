@@ -29,7 +29,7 @@ constexpr std::uint64_t fewest_of_a_flood = 64;
 /// The children of uv_spawn. (`child_watcher` is libuv's own handle, active while uv_process_t
 /// handles are. No public function gives it, but its place in uv_loop_t is part of libuv's ABI.)
 bool core::has_children() const noexcept {
-  return uv_is_active(reinterpret_cast<const uv_handle_t*>(&loop_->child_watcher)) != 0;
+  return uv_is_active(reinterpret_cast<const uv_handle_t*>(&loop().get()->child_watcher)) != 0;
 }
 
 void core::before_poll() noexcept {
@@ -42,7 +42,7 @@ void core::before_poll() noexcept {
   if (draining_ && batch_.oldest != nullptr) return handles_.keep_awake(true);
   note_turn();
   if (has_work() || stay_awake()) {
-    awake_since_ = uv_now(loop_);  // as it was before that: this turn goes on
+    awake_since_ = uv_now(loop());  // as it was before that: this turn goes on
     return handles_.keep_awake(true);
   }
   if (turns_ended_) return;
@@ -106,11 +106,11 @@ void core::after_poll() noexcept {
   disarm();
   budget_ = {};
   if (spinning_ != nullptr) note_sleep();
-  if (awake_since_ == 0) awake_since_ = uv_now(loop_);
+  if (awake_since_ == 0) awake_since_ = uv_now(loop());
   if (draining_) {  // nested
     run_batch();
     // The bridge ends only when the callable that called uv_run returns: help it to.
-    if (is_closed()) uv_stop(loop_);
+    if (is_closed()) uv_stop(loop());
     return;
   }
   run_turn();
@@ -152,7 +152,7 @@ void core::run_turn() noexcept {
 void core::run_batch() noexcept {
   // An adopted loop's thread is the program's, and may be cancelled.
   const platform::cancellation_disabled while_running;
-  signals_.open(uv_now(loop_), has_children());
+  signals_.open(uv_now(loop()), has_children());
   const bool closed = is_closed();
   // Taking gives the permits back: with a capacity no more is taken before all of it has run.
   if (!gate_ || !has_leftover_ || closed) take_batch();
@@ -190,7 +190,7 @@ void core::take_batch() noexcept {
 void core::note_turn() noexcept {
   const std::uint64_t since = std::exchange(awake_since_, 0);
   // Not for an adopted loop: what its thread does between iterations is the program's.
-  if (since != 0 && !adopted_) counts_.longest_turn.set_if_more(uv_now(loop_) - since);
+  if (since != 0 && !adopted_) counts_.longest_turn.set_if_more(uv_now(loop()) - since);
 }
 
 /// A call or a callback of the program's forked, and its child returns to the loop, which is the

@@ -58,9 +58,6 @@ class schedule_awaiter final : public operation {
   bool refused_ = false;
 };
 
-/// The bridge whose own thread this is; empty: none. Any ordinary thread.
-core_ptr core_of_this_thread() noexcept;
-
 /// What an executor is given to run.
 class resumable : public internal_operation {
  public:

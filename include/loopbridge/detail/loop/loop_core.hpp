@@ -148,4 +148,7 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
 
 using core_ptr = ref_ptr<loop_core>;
 
+/// The bridge whose own thread this is; empty: none. Any ordinary thread.
+core_ptr core_of_this_thread() noexcept;
+
 }  // namespace loopbridge::detail
