@@ -39,30 +39,36 @@ bool waits_for(const loop_in_name& target, Over&& over) {
   }
 }
 
+/// Two loops' waits for each other, of which one must be refused. The other stands until it is.
+struct two_waits {
+  int standing = 0;
+  int refused = 0;
+
+  void wait_for(const loop_in_name& other) {
+    const bool waited = waits_for(other, [this] {
+      ++standing;
+      weak::block("a wait that stands for ever", [this] { return standing + refused == 2; });
+    });
+    if (!waited) ++refused;
+  }
+};
+
 WEAK_SCENARIO("of two loops that begin to wait for each other, one is told", {.deviations = 3}) {
   loop_in_name a;
   loop_in_name b;
   a.runs_here();
-  int standing = 0;
-  int told = 0;
-  const auto wait_for = [&](const loop_in_name& other) {
-    const bool waited = waits_for(other, [&] {
-      ++standing;
-      weak::block("a wait that stands for ever", [&] { return standing + told == 2; });
-    });
-    if (!waited) ++told;
-  };
+  two_waits both;
   unsigned b_runs = 0;
   const unsigned other = weak::start([&] {
     b.runs_here();
     b_runs = weak::start([] {});
-    wait_for(a);
+    both.wait_for(a);
   });
   weak::block("the other's start", [&] { return b_runs != 0; });
   weak::join(b_runs);  // as one sees the start of a bridge
-  wait_for(b);
+  both.wait_for(b);
   weak::join(other);
-  require(standing < 2, "both wait for ever");
+  require(both.standing < 2, "both wait for ever");
 }
 
 WEAK_SCENARIO("a loop whose thread shows when another waits for it already: one of them is told",
@@ -72,29 +78,21 @@ WEAK_SCENARIO("a loop whose thread shows when another waits for it already: one 
   adopted.is_adopted();
   adopted.runs_here();  // a guess
   unsigned a_runs = 0;
-  int standing = 0;
-  int told = 0;
-  const auto wait_for = [&](const loop_in_name& other) {
-    const bool waited = waits_for(other, [&] {
-      ++standing;
-      weak::block("a wait that stands for ever", [&] { return standing + told == 2; });
-    });
-    if (!waited) ++told;
-  };
+  two_waits both;
   const unsigned waits = weak::start([&] {
     a.runs_here();
     a_runs = weak::start([] {});
-    wait_for(adopted);
+    both.wait_for(adopted);
   });
   const unsigned runs = weak::start([&] {
     weak::block("the other's start", [&] { return a_runs != 0; });
     weak::join(a_runs);  // as one sees the start of a bridge
     adopted.runs_here();
-    wait_for(a);
+    both.wait_for(a);
   });
   weak::join(waits);
   weak::join(runs);
-  require(standing < 2, "both wait for ever");
+  require(both.standing < 2, "both wait for ever");
 }
 
 WEAK_SCENARIO("a look at another loop's wait is over before that waiter goes on",

@@ -42,6 +42,15 @@ constexpr mask bit(int number) {
 constexpr mask all_opened =
     bit(SIGHUP) | bit(SIGINT) | bit(SIGQUIT) | bit(SIGALRM) | bit(SIGTERM) | bit(SIGCHLD);
 
+/// Is it pending, and left to sigwait? Fetches it.
+bool is_to_be_fetched(int number) {
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, number);
+  const timespec no_time{};
+  return sigtimedwait(&only, nullptr, &no_time) == number;
+}
+
 mask read_mask(std::FILE* from) {
   unsigned long long found = ~0ull;
   char line[200];
@@ -180,11 +189,7 @@ TEST_CASE(
               kill(getpid(), number);
             }
             if ((b.call(of_this_thread) & bit(number)) == 0) return 1;
-            sigset_t only;
-            sigemptyset(&only);
-            sigaddset(&only, number);
-            const timespec no_time{};
-            return sigtimedwait(&only, nullptr, &no_time) == number ? 0 : 2;
+            return is_to_be_fetched(number) ? 0 : 2;
           }) == 0);
   }
 }
@@ -199,11 +204,7 @@ TEST_CASE("while the loop sleeps, so is what was blocked later" *
             if ((asleep(b) & bit(number)) == 0) return 1;
             change_mask(SIG_BLOCK, number);
             kill(getpid(), number);
-            sigset_t only;
-            sigemptyset(&only);
-            sigaddset(&only, number);
-            const timespec no_time{};
-            return sigtimedwait(&only, nullptr, &no_time) == number ? 0 : 2;
+            return is_to_be_fetched(number) ? 0 : 2;
           }) == 0);
   }
 }
