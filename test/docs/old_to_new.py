@@ -42,7 +42,7 @@ struct names {
 def snippets():
     for line in PAGE.read_text().splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if len(cells) < 2 or cells[0] in ("was", "---") or set(cells[0]) <= {"-"}:
+        if len(cells) < 2 or cells[0] == "was" or set(cells[0]) <= {"-"}:
             continue
         yield from re.findall(r"`([^`]+)`", cells[1].replace("\\|", "|"))
 
