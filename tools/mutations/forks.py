@@ -1,0 +1,38 @@
+"""What a child of fork() takes for its own."""
+
+DETAIL = "include/loopbridge/detail/"
+
+MUTATIONS = [
+    ("a child takes itself for its parent",
+     DETAIL + "sync/process_mark.hpp",
+     "page_->number.load(std::memory_order_relaxed) == number_",
+     "(page_->number.load(std::memory_order_relaxed), true)", ["faults_fork"]),
+    ("a wait does not ask whether it is in a child",
+     "src/sync/futex.cpp",
+     "  if (!process.is_this_process()) return false;\n  if (word",
+     "  if (word", ["faults_fork_in_a_handler", "futex"]),
+    ("a child's lots are its parent's",
+     "src/platform/linux.cpp",
+     "MADV_WIPEONFORK)", "MADV_NORMAL)", ["futex"]),
+    ("a fork is not seen where the kernel only says so",
+     "src/sync/process_mark.cpp", "  page->number.store(0, std::memory_order_relaxed);\n", "",
+     ["faults_system_calls"]),
+    ("a fork's handler takes a child's own mark away",
+     "src/sync/process_mark.cpp",
+     "  if (page->number.load(std::memory_order_relaxed) != forking.load()) return;\n", "",
+     ["process_mark"]),
+    ("a child's lots begin as its parent's did",
+     "src/sync/process_mark.cpp", "spread(next) | 1", "1", ["futex"]),
+    ("a child rings the parent's loop",
+     "src/loop/doorbell_wakeup_fd.cpp",
+     "while (error == EINTR && process_.is_this_process())", "while (error == EINTR)",
+     ["faults_fork_in_a_handler"]),
+    ("a child goes on with the parent's calls",
+     "src/loop/turn.cpp",
+     "ended->finish();\n    }\n    if (!is_this_process()) return;\n",
+     "ended->finish();\n    }\n", ["faults_fork"]),
+    ("a child reads the parent's doorbell",
+     "src/loop/doorbell_wakeup_fd.cpp",
+     "      if (!self.process_.is_this_process()) return (void)uv_poll_stop(poll);\n",
+     "", ["faults_fork"]),
+]
