@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <utility>
 
+#include "call/slab.hpp"
 #include "loopbridge/detail/platform/this_thread.hpp"
 #include "sync/thread_end.hpp"
 
@@ -30,79 +30,7 @@ constexpr bool recycle = false;  // so that AddressSanitizer sees a block used a
 constexpr bool recycle = true;
 #endif
 
-constexpr std::size_t smallest = 64;  // a cache line: operation, location and a small closure
-constexpr std::size_t largest = 8192;
-constexpr std::size_t classes = std::bit_width(largest / smallest);
-
-std::size_t class_of(std::size_t size) noexcept {
-  return size <= smallest ? 0 : static_cast<std::size_t>(std::bit_width((size - 1) / smallest));
-}
-constexpr std::size_t size_of_class(std::size_t c) noexcept {
-  return smallest << c;
-}
-
-/// Blocks come from slabs: a piece of memory, aligned to its size, whose blocks are handed out in
-/// order, once each, and which is used again, or freed, when all of them are back.
-///
-/// So calls lie in memory in the order in which they were posted. That is what makes a loop fast
-/// that lags behind, as it does whenever it has lost its CPU: its calls have left the caches by
-/// then, and lists of single free blocks scatter them over all pages that were ever in use.
-constexpr std::size_t smallest_slab = std::size_t{65536};
-constexpr std::size_t slab_bytes(std::size_t c) noexcept {
-  return std::max(smallest_slab, 8 * size_of_class(c));
-}
-/// One less than there is room for: the first block's room is the header's.
-constexpr std::uint32_t blocks_in_slab(std::size_t c) noexcept {
-  return static_cast<std::uint32_t>(slab_bytes(c) / size_of_class(c) - 1);
-}
-
-/// The header of a slab.
-///
-/// Home of `released`, the count of blocks that are back. Set to 0 by the thread that begins to
-/// hand the slab out. Releasing threads add with acq_rel: the one that completes it has seen the
-/// last use of every block, and so has the thread that takes the slab from the central_list.
-struct slab {
-  std::atomic<std::uint32_t> released{0};
-  slab* next = nullptr;  ///< in a list of empty slabs
-};
-static_assert(sizeof(slab) <= smallest);
-
-slab* slab_of(void* block, std::size_t c) noexcept {
-  const auto offset = reinterpret_cast<std::uintptr_t>(block) & (slab_bytes(c) - 1);
-  return reinterpret_cast<slab*>(static_cast<std::byte*>(block) - offset);
-}
-slab* new_slab(std::size_t c) {
-  return ::new (::operator new(slab_bytes(c), std::align_val_t{slab_bytes(c)})) slab;
-}
-void free_slab(slab* s, std::size_t c) noexcept {
-  ::operator delete(s, std::align_val_t{slab_bytes(c)});
-}
-
-/// Empty slabs on their way from the threads that release (the loops) to those that allocate.
-///
-/// Home of `slabs_`: a stack. put() pushes with release; take_all() takes everything with acquire,
-/// so there is no ABA. Never destroyed: threads release blocks while the program exits.
-class central_list {
- public:
-  void put(slab* first, slab* last) noexcept {
-    slab* head = slabs_.load(std::memory_order_relaxed);
-    do {
-      last->next = head;
-      // release: the links; pairs with take_all().
-    } while (!slabs_.compare_exchange_weak(head, first, std::memory_order_release,
-                                           std::memory_order_relaxed));
-  }
-  bool has_any() const noexcept { return slabs_.load(std::memory_order_relaxed) != nullptr; }
-  slab* take_all() noexcept {
-    if (!has_any()) return nullptr;  // relaxed: what it misses is found the next time
-    return slabs_.exchange(nullptr, std::memory_order_acquire);  // pairs with put()
-  }
-
- private:
-  alignas(64) std::atomic<slab*> slabs_{nullptr};
-};
-
-constinit std::array<central_list, classes> central_lists;
+constinit std::array<central_list, block_classes> central_lists;
 /// Blocks too large to keep, each under a slab's header. Released ones wait here until the next
 /// such block is asked for: the thread that releases them, mostly a loop's, must not enter free().
 constinit central_list oversized;
@@ -132,7 +60,7 @@ struct thread_cache {
   std::uint32_t uncounted = 0;
 };
 
-using thread_caches = std::array<thread_cache, classes>;
+using thread_caches = std::array<thread_cache, block_classes>;
 
 // One word, trivial: reaching it takes no guard and, as initial-exec (see meson.build), no call of
 // the dynamic linker, which costs more than all else here.
@@ -160,7 +88,7 @@ struct kept_by_thread : at_thread_end {
 
   void give_back() noexcept {
     own = &gone;
-    for (std::size_t c = 0; c < classes; ++c) {
+    for (std::size_t c = 0; c < block_classes; ++c) {
       const thread_cache s = std::exchange(held[c], {});
       if (s.uncounted != 0) count_released(s.releasing, c, s.uncounted);
       if (s.at != s.end) {
@@ -249,7 +177,7 @@ void prepare_blocks_of_this_thread() noexcept {
 }
 
 void free_empty_slabs() noexcept {
-  for (std::size_t c = 0; c < classes; ++c) {
+  for (std::size_t c = 0; c < block_classes; ++c) {
     for (slab* s = central_lists[c].take_all(); s != nullptr;)
       free_slab(std::exchange(s, s->next), c);
   }
@@ -264,7 +192,7 @@ namespace {
 [[gnu::noinline]] void* allocate_slowly(std::size_t size, std::pmr::memory_resource* memory) {
   if (memory != nullptr) return memory->allocate(size, alignof(std::max_align_t));
   if (!recycle) return ::operator new(size);
-  if (size > largest) {
+  if (size > largest_block) {
     free_oversized();
     return ::operator new(size);
   }
@@ -284,7 +212,7 @@ namespace {
                                       std::pmr::memory_resource* memory) noexcept {
   if (memory != nullptr) return memory->deallocate(block, size, alignof(std::max_align_t));
   if (!recycle) return ::operator delete(block);
-  if (size > largest) {
+  if (size > largest_block) {
     slab* const s = ::new (block) slab;
     return oversized.put(s, s);
   }
@@ -306,7 +234,7 @@ namespace {
 
 /// The calling thread's thread_cache for blocks of that size; null: this is one of the rare cases.
 thread_cache* usual_cache(std::size_t size, std::pmr::memory_resource* memory) noexcept {
-  if (!recycle || memory != nullptr || size > largest || own == nullptr || own == &gone) {
+  if (!recycle || memory != nullptr || size > largest_block || own == nullptr || own == &gone) {
     return nullptr;
   }
   return &(*own)[class_of(size)];
