@@ -1,5 +1,6 @@
 // A log that takes messages from anywhere. That handlers may interrupt it at every instruction is
-// shown by stepping/log_test.cpp; what files look like, by log_file_test.cpp.
+// shown by stepping/log_test.cpp; what writers may do, by log_sink_writer_test.cpp; what files look
+// like, by log_file_test.cpp.
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <signal.h>
@@ -13,12 +14,10 @@
 #include <loopbridge/log/log_sink.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "support/error_log.hpp"
 #include "support/gate.hpp"
 #include "support/in_child.hpp"
 #include "support/log_lines.hpp"
@@ -151,58 +150,6 @@ TEST_CASE("a loop that logs goes on while the disk stands still") {
   CHECK(disk.lines.texts() == texts{"from a loop", "again"});
 }
 
-TEST_CASE("a writer that throws is reported, with the place, and goes on") {
-  const support::error_log errors;
-  const support::log_lines lines;
-  log_options opts;
-  opts.on_unhandled_error = errors.hook();
-  opts.writer.write = [write = lines.writer().write](const log_line& l) {
-    if (l.text == "bad") throw std::domain_error("disk full");
-    write(l);
-  };
-  opts.writer.flush = [] { throw std::domain_error("cannot flush"); };
-  log_sink log(opts);
-  for (const char* text : {"good", "bad", "better"}) {
-    CHECK(log.log(log_level::info, "{}", text) == status::accepted);
-  }
-  CHECK(log.flush(support::generous) == status::answered);
-  CHECK(lines.texts() == texts{"good", "better"});
-  CHECK(errors.size() == 2);
-}
-
-TEST_CASE("a flush has the writer flush too, after all that was logged before") {
-  texts seen;
-  log_options opts;
-  opts.writer.write = [&](const log_line& l) { seen.emplace_back(l.text); };
-  opts.writer.flush = [&] { seen.emplace_back("(flush)"); };
-  log_sink log(opts);
-  (void)log.log(log_level::info, "a");
-  (void)log.log(log_level::info, "b");
-  CHECK(log.flush(support::generous) == status::answered);
-  CHECK(seen == texts{"a", "b", "(flush)"});
-  CHECK(log.flush(std::chrono::hours::max()) == status::answered);
-}
-
-TEST_CASE("a writer may log to its own sink, and cannot flush it") {
-  const support::log_lines lines;
-  log_sink* self = nullptr;
-  std::atomic<status> flushed{status::accepted};
-  log_options opts;
-  opts.writer.write = [&, write = lines.writer().write](const log_line& l) {
-    write(l);
-    if (l.text != "first") return;
-    (void)self->log(log_level::info, "second");
-    flushed.store(self->flush(1h));
-  };
-  log_sink log(opts);
-  self = &log;
-  (void)log.log(log_level::info, "first");
-  CHECK(log.flush(support::generous) == status::answered);
-  CHECK(flushed.load() == status::would_deadlock);
-  CHECK(log.flush(support::generous) == status::answered);
-  CHECK(lines.texts() == texts{"first", "second"});
-}
-
 TEST_CASE("stop writes what was accepted and refuses from then on; so does the destructor") {
   const slow_disk disk;
   std::optional<log_sink> log(disk.options());
@@ -219,24 +166,6 @@ TEST_CASE("stop writes what was accepted and refuses from then on; so does the d
   log.emplace(lines.options());
   for (int n = 0; n < 10; ++n) (void)log->log(log_level::info, "{}", n);
   log.reset();
-  CHECK(lines.texts().size() == 10);
-}
-
-TEST_CASE("a sink that its own writer destroys writes the rest all the same") {
-  const support::log_lines lines;
-  const support::gate gone, all_logged;
-  std::optional<log_sink> log;
-  log_options opts;
-  opts.writer.write = [&, write = lines.writer().write](const log_line& l) {
-    if (!all_logged.wait()) std::abort();
-    log.reset();
-    write(l);
-    if (l.text == "9") gone.open();
-  };
-  log.emplace(opts);
-  for (int n = 0; n < 10; ++n) CHECK(log->log(log_level::info, "{}", n) == status::accepted);
-  all_logged.open();
-  REQUIRE(gone.wait());
   CHECK(lines.texts().size() == 10);
 }
 

@@ -1,11 +1,9 @@
-// A bridge that is turned by hand, with a clock of its own.
+// A bridge that is turned by hand. Its clock is tested by manual_bridge_time_test.cpp.
 #include "loopbridge/testing/manual_bridge.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 #include <uv.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -15,11 +13,10 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "support/gate.hpp"
 #include "support/in_child.hpp"
+#include "support/manual_timer.hpp"
 #include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("manual_bridge");
@@ -28,51 +25,10 @@ using loopbridge::bridge;
 using loopbridge::eventual;
 using loopbridge::manual_bridge;
 using loopbridge::options;
-using std::chrono::milliseconds;
-using namespace std::chrono_literals;
-
-namespace {
-
-/// A timer as users have them. It is closed before its loop is.
-class timer {
- public:
-  timer(manual_bridge& m, std::function<void()> ring) : of_(m), ring_(std::move(ring)) {
-    uv_timer_init(m.loop(), &timer_);
-    timer_.data = this;
-  }
-  ~timer() {
-    uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
-    of_.run_until_idle();
-  }
-  timer(const timer&) = delete;
-  timer& operator=(const timer&) = delete;
-
-  void start(milliseconds timeout, milliseconds repeat = 0ms) {
-    uv_timer_start(
-        &timer_, [](uv_timer_t* t) { static_cast<timer*>(t->data)->ring_(); },
-        static_cast<std::uint64_t>(timeout.count()), static_cast<std::uint64_t>(repeat.count()));
-  }
-  void again() { uv_timer_again(&timer_); }
-  void stop() { uv_timer_stop(&timer_); }
-
- private:
-  manual_bridge& of_;
-  std::function<void()> ring_;
-  uv_timer_t timer_{};
-};
-
-/// What rang, and when.
-struct diary {
-  manual_bridge& m;
-  std::vector<std::string> lines;
-
-  std::function<void()> note(const std::string& what) {
-    return [this, what] { lines.push_back(what + std::to_string(m.now().count())); };
-  }
-};
+using support::diary;
+using support::timer;
 using lines = std::vector<std::string>;
-
-}  // namespace
+using namespace std::chrono_literals;
 
 TEST_CASE("calls run when the test says so, on its thread, in order") {
   manual_bridge m;
@@ -106,159 +62,6 @@ TEST_CASE("a turn at a time: what a call posts runs in the next") {
   CHECK(ran == "ab");
   m.run_until_idle();
   CHECK_FALSE(m.run_once());
-}
-
-TEST_CASE("timers fire when the time has passed that the test lets pass, and no earlier") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer t(m, d.note("rang at "));
-  t.start(1h);
-  m.advance(1h - 1ms);
-  CHECK(d.lines.empty());
-  m.advance(1ms);
-  CHECK(d.lines == lines{"rang at 3600000"});
-  m.advance(24h);
-  CHECK(d.lines.size() == 1);
-  CHECK(m.now() == 25h);
-}
-
-TEST_CASE("real time fires no timer, however much of it passes") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer t(m, d.note("rang at "));
-  const auto real_time_passes = [&] {
-    const auto until = std::chrono::steady_clock::now() + 20ms;
-    while (std::chrono::steady_clock::now() < until) {
-    }
-  };
-  t.start(10ms);
-  SUBCASE("before a turn") {
-    real_time_passes();
-    m.run_until_idle();
-  }
-  SUBCASE("after one") {
-    m.run_until_idle();
-    real_time_passes();
-    m.run_until_idle();
-  }
-  SUBCASE("in a call, after it has started the timer") {
-    m.bridge().post([&] {
-      t.start(10ms);
-      real_time_passes();
-    });
-    m.run_until_idle();
-    m.run_until_idle();
-  }
-  SUBCASE("in a timer's callback, after it has started the timer") {
-    timer starts(m, [&] {
-      t.start(10ms);
-      real_time_passes();
-    });
-    starts.start(0ms);
-    m.run_until_idle();
-  }
-  CHECK(d.lines.empty());
-  m.advance(10ms);
-  CHECK(d.lines == lines{"rang at 10"});
-}
-
-TEST_CASE(
-    "timers fire in the order of their times, each at its own; those of one time as started") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer a(m, d.note("a"));
-  timer b(m, d.note("b"));
-  timer c(m, d.note("c"));
-  timer e(m, d.note("e"));
-  c.start(5ms);
-  e.start(7ms);
-  b.start(5ms);
-  m.run_until_idle();
-  m.advance(2ms);
-  a.start(3ms);
-  m.advance(10ms);
-  CHECK(d.lines == lines{"c5", "b5", "a5", "e7"});
-}
-
-TEST_CASE("a timer that repeats, one that starts others, and calls that do, are on time") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer repeats(m, d.note("r"));
-  timer late(m, d.note("l"));
-  timer starts(m, [&] {
-    late.start(4ms);
-    m.bridge().post([&] { d.note("p")(); });
-  });
-  repeats.start(3ms, 5ms);
-  starts.start(6ms);
-  m.bridge().post(d.note("q"));
-  m.advance(13ms);
-  CHECK(d.lines == lines{"q0", "r3", "p6", "r8", "l10", "r13"});
-  repeats.again();
-  m.advance(5ms);
-  CHECK(d.lines.back() == "r18");
-  repeats.stop();
-  m.advance(1h);
-  CHECK(d.lines.back() == "r18");
-}
-
-TEST_CASE("a timer started by I/O, or by a close callback, counts from that moment") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer by_io(m, d.note("io"));
-  timer by_close(m, d.note("close"));
-  m.advance(100ms);
-  std::array<int, 2> ends{};
-  REQUIRE(pipe(ends.data()) == 0);
-  uv_poll_t watched;
-  std::pair<timer*, timer*> both{&by_io, &by_close};
-  uv_poll_init(m.loop(), &watched, ends[0]);
-  watched.data = &both;
-  uv_poll_start(&watched, UV_READABLE, [](uv_poll_t* p, int, int) {
-    static_cast<std::pair<timer*, timer*>*>(p->data)->first->start(10ms);
-    uv_close(reinterpret_cast<uv_handle_t*>(p), [](uv_handle_t* h) {
-      static_cast<std::pair<timer*, timer*>*>(h->data)->second->start(20ms);
-    });
-  });
-  m.run_until_idle();
-  uv_check_t late;  // makes it readable when the turn has looked at I/O already
-  uv_check_init(m.loop(), &late);
-  late.data = &ends[1];
-  uv_check_start(&late, [](uv_check_t* c) {
-    CHECK(write(*static_cast<int*>(c->data), "x", 1) == 1);
-    uv_check_stop(c);
-  });
-  m.run_until_idle();
-  CHECK(uv_is_closing(reinterpret_cast<uv_handle_t*>(&watched)) != 0);  // so it was served
-  m.advance(20ms);
-  CHECK(d.lines == lines{"io110", "close120"});
-  for (const int end : ends) close(end);
-  uv_close(reinterpret_cast<uv_handle_t*>(&late), nullptr);
-}
-
-TEST_CASE("a timer that stops or closes another which is due at the same time wins") {
-  manual_bridge m;
-  diary d{m, {}};
-  timer second(m, d.note("second"));
-  timer first(m, [&] { second.stop(); });
-  first.start(5ms);
-  second.start(5ms);
-  m.advance(1s);
-  CHECK(d.lines.empty());
-}
-
-TEST_CASE("a deferred answer comes with its time") {
-  manual_bridge m;
-  std::optional<loopbridge::completer<int>> done;
-  timer t(m, [&] { done->resolve(42); });
-  eventual<int> answer = m.bridge().submit([&] {
-    t.start(30s);
-    return done.emplace().get_deferred();
-  });
-  m.advance(29s);
-  CHECK_FALSE(answer.ready());
-  m.advance(1s);
-  CHECK(answer.get() == 42);
 }
 
 TEST_CASE("waiting on its own thread is an error that names the way out, and loses nothing") {
