@@ -83,7 +83,8 @@ TEST_CASE("exit, quick_exit and _exit end a process while calls of all kinds are
   }
 }
 
-TEST_CASE("static bridges and handles are destroyed at exit, whoever calls it") {
+TEST_CASE(
+    "static bridges and handles are destroyed at exit, on whichever thread exit() is called") {
   const options opts = support::with_each_doorbell();
   for (const bool on_the_loop : {false, true}) {
     CAPTURE(on_the_loop);

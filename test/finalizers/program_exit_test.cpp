@@ -67,7 +67,7 @@ TEST_CASE("so do handles in an atexit function that was registered before the br
   CHECK(got.code == 0);
 }
 
-TEST_CASE("a bridge that main has stopped refuses whoever comes later") {
+TEST_CASE("a bridge that main has stopped refuses every later caller") {
   const ending got = run("bridge_is_stopped");
   CHECK(got.said == "static object: " + every_way::refused + "\nruns: 0\n");
   CHECK(got.code == 0);
@@ -85,7 +85,7 @@ TEST_CASE("exit() on the loop's thread ends the program: destructors there must 
   CHECK(got.code == 3);
 }
 
-TEST_CASE("exit() on another thread ends the program, and releases who waits") {
+TEST_CASE("exit() on another thread ends the program, and releases the waiters") {
   const ending got = run("other_thread_exits");
   CHECK(got.said == "static object: " + every_way::works + "\nmain: released\n");
   CHECK(got.code == 3);

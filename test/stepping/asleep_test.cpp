@@ -75,7 +75,7 @@ status submit_and_wait(stepped_bridge& s) {
 
 }  // namespace
 
-TEST_CASE("whoever sleeps in a wait may be interrupted, by one signal after the other" *
+TEST_CASE("a thread that sleeps in a wait may be interrupted, by one signal after the other" *
           doctest::skip(!available)) {
   interrupt_asleep(
       "call", false,

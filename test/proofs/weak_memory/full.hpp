@@ -29,7 +29,7 @@ WEAK_SCENARIO("two producers wait for the one place, and each gets it: no wake-u
   require(runs == 3, "accepted, and not run once");
 }
 
-WEAK_SCENARIO("a stop releases who waits for room: each call is run, or refused") {
+WEAK_SCENARIO("a stop releases the submitters that wait for room: each call is run, or refused") {
   weak_stop::account a;
   {
     bridge b(of_one());
@@ -44,7 +44,8 @@ WEAK_SCENARIO("a stop releases who waits for room: each call is run, or refused"
 }
 
 WEAK_SCENARIO(
-    "an adopted loop that turns no more releases who waits for room, at a stop elsewhere") {
+    "an adopted loop that turns no more: a stop elsewhere releases the submitters that wait for "
+    "room") {
   weak_stop::app_loop app;
   bridge b = bridge::adopt(&app.loop, of_one());
   app.turn();

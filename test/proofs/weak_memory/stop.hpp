@@ -60,7 +60,7 @@ WEAK_SCENARIO("a stop by a handler, at any step of a call") {
   a.expect_all_run();
 }
 
-WEAK_SCENARIO("a stop that refuses releases whoever waits") {
+WEAK_SCENARIO("a stop that refuses releases every waiter") {
   weak::tally ended;
   loopbridge::bridge bridge({.spin = loopbridge::spinning::off,
                              .on_unhandled_error = quiet,
@@ -165,7 +165,7 @@ struct app_loop {
   uv_idle_t own;
 };
 
-WEAK_SCENARIO("an adopted loop runs what is accepted, and its end releases who waits") {
+WEAK_SCENARIO("an adopted loop runs what is accepted, and its end releases the waiters") {
   account a;
   app_loop app;
   {
@@ -182,7 +182,7 @@ WEAK_SCENARIO("an adopted loop runs what is accepted, and its end releases who w
   app.close();
 }
 
-WEAK_SCENARIO("a stop elsewhere against an adopted loop's turn: one of them releases who waits",
+WEAK_SCENARIO("a stop elsewhere against an adopted loop's turn: one of them releases the waiters",
               {.deviations = 3}) {
   app_loop app;
   loopbridge::bridge bridge =
@@ -221,8 +221,9 @@ WEAK_SCENARIO("a stop elsewhere has returned, and the adopted loop's turn is ove
   app.close();
 }
 
-WEAK_SCENARIO("the register of deferreds goes to who stops elsewhere, and back to the loop",
-              {.deviations = 3}) {
+WEAK_SCENARIO(
+    "the register of deferreds goes to the thread that stops elsewhere, and back to the loop",
+    {.deviations = 3}) {
   app_loop app;
   loopbridge::bridge bridge = loopbridge::bridge::adopt(
       &app.loop, {.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});

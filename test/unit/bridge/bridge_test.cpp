@@ -135,7 +135,7 @@ TEST_CASE("a stop in a callback of libuv's ends the bridge") {
   CHECK(exited.wait());
 }
 
-TEST_CASE("a stop by a handler ends the bridge, whoever is awaited") {
+TEST_CASE("a stop by a handler ends the bridge, though no thread waits for its end") {
   const support::watchdog dog;
   const support::gate exited;
   bridge b(telling_end(exited));

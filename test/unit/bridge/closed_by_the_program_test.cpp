@@ -87,7 +87,7 @@ struct scene {
 
 }  // namespace
 
-TEST_CASE("in a callable: who waits is released, and the bridge has stopped") {
+TEST_CASE("in a callable: the waiter is released, and the bridge has stopped") {
   const loopbridge::options opts = support::with_each_doorbell();
   closings c;
   for (closings* const how : {static_cast<closings*>(nullptr), &c}) {

@@ -85,7 +85,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a result is destroyed by who drops the eventual, or, if that went first, ends the call") {
+    "a result is destroyed by the thread that drops the eventual, or, if that went first, ends the "
+    "call") {
   bridge b;
   const std::thread::id loop = loop_thread_of(b);
   support::counts counts;

@@ -54,7 +54,7 @@ bool is_misuse(F&& f, const std::string& hint) {
 
 }  // namespace
 
-TEST_CASE("nothing happens before the first use; who use it at once get the same one") {
+TEST_CASE("nothing happens before the first use; threads that use it at once get the same one") {
   CHECK(in_child([] {
           if (threads_here() != 1) return 1;
           constexpr int users = 8;
@@ -131,7 +131,7 @@ TEST_CASE("a call on its loop may end the process") {
         }) == own_code);
 }
 
-TEST_CASE("a stop is for all who use it, and for good") {
+TEST_CASE("a stop is for all its users, and for good") {
   CHECK(in_child([] {
           default_bridge().stop();
           return default_bridge().try_post([] {}) == status::bridge_stopped ? 0 : 1;

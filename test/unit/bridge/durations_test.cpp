@@ -132,7 +132,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("who waits for room, or for the log, takes them so too") {
+TEST_CASE("a wait for room, or for the log, takes them so too") {
   const support::watchdog no_hang;
   bridge b(support::with_capacity(1));
   {

@@ -191,7 +191,7 @@ TEST_CASE("the queue is seen where it is: in the turn that runs, and, with a cap
   go_on.open();
 }
 
-TEST_CASE("who sleeps for an answer is counted, and no longer when it has come") {
+TEST_CASE("a waiter that sleeps is counted, and no longer when its answer has come") {
   const support::watchdog no_hang;
   bridge b(support::with_each_doorbell());
   loopbridge::reentrant_call prepaid(b, [] {});

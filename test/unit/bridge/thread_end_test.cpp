@@ -63,7 +63,8 @@ int status_of(void* (*forks)(void*)) {
 
 }  // namespace
 
-TEST_CASE("a bridge may stop when the thread ends that made it, and releases who waits elsewhere") {
+TEST_CASE(
+    "a bridge may stop when the thread ends that made it, and releases the waiters elsewhere") {
   const support::gate made;
   const support::gate waits;
   std::unique_ptr<bridge> b;

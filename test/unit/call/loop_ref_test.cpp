@@ -64,7 +64,8 @@ TEST_CASE("it converts to uv_loop_t*, and to nothing else") {
   });
 }
 
-TEST_CASE("who takes something that a pointer or a loop_ref could become gets its own arguments") {
+TEST_CASE(
+    "a callable that takes what a pointer or a loop_ref could become gets its own arguments") {
   bridge b;
   const auto set = [](bool on) { return on; };
   CHECK_FALSE(loopbridge::wrap(b, std::bind(set, _1))(false).get());
@@ -93,7 +94,7 @@ TEST_CASE("who takes something that a pointer or a loop_ref could become gets it
   CHECK(count == 2);
 }
 
-TEST_CASE("who takes a loop_ref, or the pointer, gets it, however it is called") {
+TEST_CASE("a callable that takes a loop_ref, or the pointer, gets it, however it is called") {
   bridge b;
   uv_loop_t* const loop = b.call([](loop_ref l) { return l.get(); });
   CHECK(b.call([](const loop_ref& l) { return l.get(); }) == loop);

@@ -145,7 +145,7 @@ TEST_CASE("an outcome takes over what another one holds") {
   CHECK(also_nothing.has_value());
 }
 
-TEST_CASE("a value is destroyed once, with the outcome or by who takes it") {
+TEST_CASE("a value is destroyed once, with the outcome or by the caller that takes it") {
   support::counts counts;
   {
     outcome<support::token> o;

@@ -54,7 +54,9 @@ TEST_CASE("a post wakes a loop that sleeps, again and again") {
   }
 }
 
-TEST_CASE("what it captures goes along, also what only moves, and who takes the loop gets it") {
+TEST_CASE(
+    "what it captures goes along, also what only moves, and a callable that takes the loop gets "
+    "it") {
   bridge b;
   std::string got;
   uv_loop_s* loop_seen = nullptr;

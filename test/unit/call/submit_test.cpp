@@ -122,7 +122,7 @@ TEST_CASE("a refused callable is destroyed once, by the thread that submits it")
   CHECK(counts.destroyed_on.load() == std::this_thread::get_id());
 }
 
-TEST_CASE("what a submitted call did is seen by who waited for it") {
+TEST_CASE("what a submitted call did is seen by its waiter") {
   bridge b(support::with_each_doorbell());
   std::vector<int> data;
   for (int i = 0; i < 200; ++i) {

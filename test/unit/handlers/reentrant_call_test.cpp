@@ -137,7 +137,9 @@ TEST_CASE("what the callable throws is reported with the place where the call wa
   CHECK(log.entries()[0].line == line);
 }
 
-TEST_CASE("the callable is destroyed by who destroys the call, or on the loop if it is queued") {
+TEST_CASE(
+    "the callable is destroyed by the thread that destroys the call, or on the loop if it is "
+    "queued") {
   bridge b(support::with_each_doorbell());
   const auto loop_thread = b.call_for(generous, [] { return std::this_thread::get_id(); });
   support::counts idle, queued;

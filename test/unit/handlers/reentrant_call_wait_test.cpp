@@ -104,7 +104,9 @@ TEST_CASE("a wait that can never end, or be promised to, is refused and fires no
   CHECK(ran == 1);
 }
 
-TEST_CASE("who waits when a bridge stops that refuses is told so, queued or at the door") {
+TEST_CASE(
+    "a waiter is told when a bridge stops that refuses, whether its call is queued or at the "
+    "door") {
   loopbridge::options opts;
   opts.on_stop = loopbridge::queued_calls::refuse;
   for (int round = 0; round < 50; ++round) {

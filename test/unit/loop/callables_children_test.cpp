@@ -239,7 +239,7 @@ TEST_CASE("a handler of the program's is never called on the loop's thread, when
   }
 }
 
-TEST_CASE("who chooses the loop's signals chooses those of its children" *
+TEST_CASE("a program that chooses the loop's signals chooses those of its children" *
           doctest::skip(!support::children_may_start_threads)) {
   CHECK(support::in_child([] {
           have_no_handlers();

@@ -28,7 +28,7 @@ using support::producers;
 using support::until_blocked;
 using support::with_capacity;
 
-TEST_CASE("all who wait for room go on when it appears, by whatever call") {
+TEST_CASE("all submitters that wait for room go on when it appears, by whatever call") {
   const support::watchdog no_hang;
   bridge b(with_capacity(2));
   std::atomic<int> ran{0};
@@ -106,7 +106,7 @@ TEST_CASE("patience ends: the call is refused as full; call_for's own deadline i
   CHECK(b.stats().blocked == 0);
 }
 
-TEST_CASE("a stop releases all who wait for room, while the loop is still stuck") {
+TEST_CASE("a stop releases all submitters that wait for room, while the loop is still stuck") {
   const support::watchdog no_hang;
   options opts = with_capacity(1);
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
@@ -125,7 +125,7 @@ TEST_CASE("a stop releases all who wait for room, while the loop is still stuck"
   stopper.join();
 }
 
-TEST_CASE("a handler's stop has the loop release all who wait for room") {
+TEST_CASE("a handler's stop has the loop release all submitters that wait for room") {
   const support::watchdog no_hang;
   bridge b(with_capacity(1));
   support::held_loop held(b);

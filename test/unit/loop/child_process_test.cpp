@@ -94,7 +94,7 @@ TEST_CASE("a bridge leaves SIGCHLD to a program that blocks it everywhere and fe
   CHECK(fetches_its_own());
 }
 
-TEST_CASE("whoever chooses the loop's signals answers for SIGCHLD") {
+TEST_CASE("a program that chooses the loop's signals answers for SIGCHLD") {
   const sigchld_as_it_was restored;
   block_in_this_thread();
   child c(4);

@@ -103,7 +103,7 @@ TEST_CASE("nobody looks at a clock for a single call, and rarely while calls are
   CHECK(test_clock::coarse_looks <= many / 2);
 }
 
-TEST_CASE("once spent it stays spent; who looks at the clock anyway is told so too") {
+TEST_CASE("once spent it stays spent, and a caller that has read the clock is told so too") {
   test_clock::start(0us);
   budget b;
   while (!b.is_spent()) test_clock::passed += 1ms;

@@ -217,7 +217,7 @@ TEST_CASE("a loop is not taken for one that has ended, whose thread it may have 
   }
 }
 
-TEST_CASE("a wait that began before an adopted loop's first turn is found, whoever runs that") {
+TEST_CASE("a wait that began before an adopted loop's first turn is found, on any thread") {
   const support::watchdog dog;
   bridge own(named("own"));
   support::app_loop app;

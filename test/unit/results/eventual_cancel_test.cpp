@@ -19,7 +19,8 @@ using loopbridge::bridge;
 using support::generous;
 using support::holds;
 
-TEST_CASE("a queued call that is cancelled never runs, and is destroyed by who cancels") {
+TEST_CASE(
+    "a queued call that is cancelled never runs, and is destroyed by the thread that cancels it") {
   bridge b(support::with_each_doorbell());
   support::counts counts;
   bool ran = false;
@@ -68,7 +69,7 @@ TEST_CASE("a call that runs cannot be cancelled") {
   CHECK_FALSE(answer.cancel());
 }
 
-TEST_CASE("cancelling releases those who wait") {
+TEST_CASE("cancelling releases the waiters") {
   const support::watchdog dog;
   bridge b(support::with_each_doorbell());
   const support::held_loop held(b);

@@ -50,7 +50,7 @@ TEST_CASE("a future throws what the call threw, and no failure is reported besid
   CHECK(log.size() == 0);
 }
 
-TEST_CASE("a future is answered by a bridge that stops, and by whoever cancels") {
+TEST_CASE("a future is answered by a bridge that stops, and by a cancel") {
   completer<int> never;
   std::future<int> stopped;
   {

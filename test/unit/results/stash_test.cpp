@@ -97,7 +97,8 @@ TEST_CASE("a number that was never given, and an eventual that is empty, are err
   CHECK_THROWS_AS((void)stash(eventual<int>()), loopbridge::no_state);
 }
 
-TEST_CASE("a failure arrives with who retrieves it; or, if it is dropped then, at the hook") {
+TEST_CASE(
+    "a failure arrives with the thread that retrieves it; or, if it is dropped then, at the hook") {
   const support::error_log log;
   loopbridge::options opts;
   opts.on_unhandled_error = log.hook();

@@ -130,7 +130,7 @@ TEST_CASE("when the bridge stops on which they are gathered, so do they") {
   CHECK(was_cancelled);
 }
 
-TEST_CASE("a stop that ends the whole and its parts is told once, to who waits for the whole") {
+TEST_CASE("a stop that ends the whole and its parts is told once, to the waiter for the whole") {
   const support::error_log log;
   completer<int> never;
   completer<int> nor_that;

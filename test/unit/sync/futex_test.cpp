@@ -81,7 +81,7 @@ TEST_CASE("a wake reaches all sleepers of the word, and none of another that sha
   CHECK(awake == 3);
 }
 
-TEST_CASE("who wakes while another falls asleep is not missed") {
+TEST_CASE("a wake-up while a thread falls asleep is not missed") {
   constexpr std::uint32_t rounds = 20'000;
   word ping{0};
   word pong{0};

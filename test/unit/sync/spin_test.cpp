@@ -115,7 +115,7 @@ TEST_CASE("a spin during which the CPU was taken for long ends at once, and says
   CHECK(s.is_worth_it());  // it is for the caller to judge who took it
 }
 
-TEST_CASE("who steps back does not spin for a while, whatever it learns") {
+TEST_CASE("a thread that steps back does not spin for a while, whatever it learns") {
   spinner s;
   s.step_back();
   s.trust();
@@ -129,7 +129,7 @@ TEST_CASE("a spin keeps errno, also where it yields") {
   CHECK(errno == 1234);
 }
 
-TEST_CASE("a bridge that is not to spin has nobody who could") {
+TEST_CASE("a bridge that is not to spin has no thread that could") {
   options opts;
   opts.spin = loopbridge::spinning::off;
   const bridge b(opts);
@@ -219,7 +219,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("an adopted loop's thread does not spin, those who wait for it may") {
+TEST_CASE("an adopted loop's thread does not spin, its waiters may") {
   support::app_loop app;
   bridge b = bridge::adopt(&app.loop);
   trust(b);

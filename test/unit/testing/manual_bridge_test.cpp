@@ -136,7 +136,8 @@ TEST_CASE("a loop that is never idle is an error, and what it has done is done")
   m.run_until_idle();
 }
 
-TEST_CASE("its end runs what is queued, ends who waits, and reports and closes what is open") {
+TEST_CASE(
+    "its end runs what is queued, releases the waiters, and reports and closes what is open") {
   std::vector<std::string> open;
   options opts;
   opts.on_open_handle = [&](const loopbridge::open_handle& h) { open.emplace_back(h.type); };
