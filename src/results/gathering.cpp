@@ -18,6 +18,10 @@ void round::add(call_base& part) noexcept {
   s->part = &part;
 }
 
+call_base& round::decided_part() noexcept {
+  return *slot_array()[decided_].part;
+}
+
 bool round::is_over() noexcept {
   std::size_t done = 0;
   for (std::size_t n = 0; n < size_; ++n) {
@@ -89,19 +93,15 @@ void gathering_base::let_go() noexcept {
 
 void gathering_base::go_on() noexcept {
   answer_.awaits_no_more();
-  for (std::size_t decided = round_->decided();; decided = 0) {
-    const next what = when_over(decided);
-    if (what.part != nullptr) {
-      if (!round_->begin_again(*what.part, *this)) return;
-      continue;
-    }
-    if (!what.settled) return;
-    answer_.forget_cancel_hook();
-    answer_.add_ref();
-    answer_.deliver();  // the last: with the answer the waiter may unload the program's library
-    answer_.release_ref();
-    return;
+  next what = when_over();
+  for (; what.part != nullptr; what = when_over()) {
+    if (!round_->begin_again(*what.part, *this)) return;
   }
+  if (!what.settled) return;
+  answer_.forget_cancel_hook();
+  answer_.add_ref();
+  answer_.deliver();  // the last: with the answer the waiter may unload the program's library
+  answer_.release_ref();
 }
 
 }  // namespace loopbridge::detail

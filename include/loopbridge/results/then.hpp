@@ -36,23 +36,11 @@ using then_result_t = typename then_result<F, T>::type;
 
 /// Results that come still later are awaited.
 template <class R>
-struct awaited {
-  using type = R;
-  static constexpr bool is = false;
-};
+struct awaited : answer_of<R> {};
 template <class T>
-struct later {
-  using type = T;
-  static constexpr bool is = true;
-};
-template <class T>
-struct awaited<eventual<T>> : later<T> {};
-template <class T>
-struct awaited<deferred<T>> : later<T> {};
-template <class T>
-struct awaited<task<T>> : later<T> {};
+struct awaited<eventual<T>> : answer_of<deferred<T>> {};
 template <class R>
-constexpr bool is_awaited = awaited<R>::is;
+constexpr bool is_awaited = awaited<R>::is_deferred;
 template <class F, class T>
 using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
 
@@ -60,16 +48,13 @@ using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
 /// is kept, so that a task which the function returns may refer to it.
 template <class F, class T>
 class then_call {
-  static constexpr bool by_value = takes_value<F, T>;
-  using kept =
-      std::conditional_t<!by_value, eventual<T>,
-                         std::conditional_t<std::is_void_v<T>, std::tuple<>, std::tuple<T>>>;
+  using kept = std::conditional_t<std::is_void_v<T>, std::tuple<>, std::tuple<T>>;
 
  public:
   then_call(F&& f, eventual<T>&& before) : f_(std::move(f)), before_(std::move(before)) {}
 
   then_result_t<F, T> operator()() {
-    if constexpr (!by_value) {
+    if constexpr (!takes_value<F, T>) {
       return std::invoke(std::move(f_), std::move(before_));
     } else if constexpr (std::is_void_v<T>) {
       return std::invoke(std::move(f_));
@@ -102,28 +87,25 @@ struct then_body {
     return r;
   }
 
+  /// The first part's, if the function takes the eventual.
+  bool takes_failure() const noexcept { return !takes_value<F, T> && !inner; }
+
   call_base* finish(std::size_t, outcome<type>& out, loop_core& core,
                     std::source_location where) noexcept {
-    if (inner) {
-      take(out, inner.state());
-      return nullptr;
-    }
-    if (takes_value<F, T> && !before.state().has_value()) {
-      out.set(before.state().error());
-      return nullptr;
-    }
     if constexpr (!may_wait_again) {
       out.capture([&]() -> type { return call()(); });
-      return nullptr;
+    } else if (inner) {
+      out.capture([&]() -> type { return inner.state().take(); });
     } else {
       try {
-        inner = part<type>(begin(core, where));
-        return &inner.state();
+        eventual<type> begun = begin(core, where);
+        inner.swap(begun);
+        return &inner.state();  // throws if it is empty
       } catch (...) {
         out.set(std::current_exception());
-        return nullptr;
       }
     }
+    return nullptr;
   }
 
  private:
@@ -131,17 +113,11 @@ struct then_body {
 
   eventual<type> begin(loop_core& core, std::source_location where) {
     if constexpr (std::is_same_v<returned, eventual<type>>) {
-      eventual<type> e = call()();
-      (void)eventual_access::state(e);  // throws if it is empty
-      return e;
+      return call()();
     } else {
       auto* const within = inner_call<type>::make(core, where);
       return within->run_now(bound_call<then_call<F, T>>(call()));
     }
-  }
-  static void take(outcome<type>& out, result<type>& from) noexcept {
-    if (!from.has_value()) return out.set(from.error());
-    out.capture([&]() -> type { return from.take(); });
   }
 };
 
@@ -180,14 +156,11 @@ struct then_elsewhere {
   }
 };
 
-/// Leaves `before` as it was where it throws.
 template <class T, class F>
 auto combine_then(eventual<T>& before, F f, std::source_location where) {
   using body = then_body<T, F>;
-  new_combination<typename body::type, body> made(eventual_access::state(before).core(), where,
-                                                  body{std::move(f)});
-  made.body().before = part<T>(std::move(before));
-  return made.submit([&](body& b) { before = b.before.take(); });
+  return combine(eventual_access::state(before).core(), where, body{std::move(f)},
+                 [&](body& b) { b.before.swap(before); });
 }
 
 }  // namespace detail

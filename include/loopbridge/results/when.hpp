@@ -66,19 +66,10 @@ struct all_of {
     std::apply([&r](const auto&... each) { (r->add(each.state()), ...); }, parts);
     return r;
   }
-  call_base* finish(std::size_t decided, outcome<type>& out, loop_core&,
-                    std::source_location) noexcept {
-    std::size_t n = 0;
-    const auto failed = [&](auto& p) {
-      if (n++ != decided || p.state().has_value()) return false;
-      out.set(p.state().error());
-      return true;
-    };
-    const auto made = [&](auto&... each) {
-      if ((failed(each) || ...)) return;
-      out.capture([&] { return type{take_member(each)...}; });
-    };
-    std::apply(made, parts);
+  bool takes_failure() const noexcept { return false; }
+  call_base* finish(std::size_t, outcome<type>& out, loop_core&, std::source_location) noexcept {
+    const auto take = [](auto&... each) { return type{take_member(each)...}; };
+    out.capture([&] { return std::apply(take, parts); });
     return nullptr;
   }
 };
@@ -95,18 +86,16 @@ struct range_of {
 
   std::vector<part<T>> parts;
 
+  explicit range_of(std::size_t size) : parts(size) {}
   round_ptr make_round(loop_core& core) const {
     round_ptr r = round::make(core, parts.size(), how);
     for (const part<T>& p : parts) r->add(p.state());
     return r;
   }
+  bool takes_failure() const noexcept { return false; }
   call_base* finish(std::size_t decided, outcome<type>& out, loop_core&,
                     std::source_location) noexcept {
-    if (!parts[decided].state().has_value()) {
-      out.set(parts[decided].state().error());
-    } else {
-      out.capture([&]() -> type { return make(decided); });
-    }
+    out.capture([&]() -> type { return make(decided); });
     return nullptr;
   }
 
@@ -128,32 +117,27 @@ struct range_of {
   }
 };
 
-template <class T>
-loop_core& core_of_first(const std::vector<eventual<T>>& all) {
+template <round::ends how, class T>
+auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
   if (all.empty()) {
     throw std::invalid_argument(
         "loopbridge: when_all() and when_any() need at least one eventual; there is nothing to "
         "wait for, and no loop to wait on");
   }
   for (const auto& e : all) (void)eventual_access::state(e);  // throws for an empty one
-  return eventual_access::state(all.front()).core();
+  return combine(eventual_access::state(all.front()).core(), where, range_of<T, how>(all.size()),
+                 [&](range_of<T, how>& b) {
+                   for (std::size_t n = 0; n < all.size(); ++n) b.parts[n].swap(all[n]);
+                 });
 }
 
-/// Leaves `all` as it was where it throws.
-template <class T, round::ends how>
-auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
-  using body = range_of<T, how>;
-  loop_core& core = core_of_first(all);
-  body empty;
-  empty.parts.resize(all.size());
-  new_combination<typename body::type, body> made(core, where, std::move(empty));
-  const auto give = [&](body& b) {
-    for (std::size_t n = 0; n < all.size(); ++n) b.parts[n] = part<T>(std::move(all[n]));
-  };
-  give(made.body());
-  return made.submit([&](body& b) {
-    for (std::size_t n = 0; n < all.size(); ++n) all[n] = b.parts[n].take();
-  });
+/// Of several arguments: to the loop of the first, with its place.
+template <class Body, class T, class... Ts>
+auto combine_arguments(Body&& body, auto swap_parts, const eventual<T>& first,
+                       const eventual<Ts>&... rest) {
+  const result<T>& of_first = eventual_access::state(first);
+  (static_cast<void>(eventual_access::state(rest)), ...);  // throws for an empty one
+  return combine(of_first.core(), of_first.where(), std::forward<Body>(body), swap_parts);
 }
 
 }  // namespace detail
@@ -163,19 +147,11 @@ auto combine_range(std::vector<eventual<T>>& all, std::source_location where) {
 template <class T, class... Ts>
 auto when_all(eventual<T>&& first, eventual<Ts>&&... rest)
     -> eventual<std::tuple<detail::member_t<T>, detail::member_t<Ts>...>> {
-  detail::loop_core& core = detail::eventual_access::state(first).core();
-  (static_cast<void>(detail::eventual_access::state(rest)), ...);
   using body = detail::all_of<T, Ts...>;
-  detail::new_combination<typename body::type, body> made(
-      core, detail::eventual_access::state(first).where(), body{});
-  made.body().parts = {detail::part<T>(std::move(first)), detail::part<Ts>(std::move(rest))...};
-  return made.submit([&](body& b) {
-    const auto take_back = [&](detail::part<T>& p, detail::part<Ts>&... ps) {
-      first = p.take();
-      ((rest = ps.take()), ...);
-    };
-    std::apply(take_back, b.parts);
-  });
+  const auto swap_parts = [&](body& b) {
+    std::apply([&](auto& p, auto&... ps) { p.swap(first), (ps.swap(rest), ...); }, b.parts);
+  };
+  return detail::combine_arguments(body{}, swap_parts, first, rest...);
 }
 
 /// when_all() for any number of one type: a std::vector of the values; nothing for void.
@@ -183,7 +159,7 @@ template <class T>
 auto when_all(std::vector<eventual<T>>&& all,
               std::source_location where = std::source_location::current())
     -> eventual<detail::members_t<T>> {
-  return detail::combine_range<T, detail::round::ends::all_or_failed>(all, where);
+  return detail::combine_range<detail::round::ends::all_or_failed>(all, where);
 }
 
 // Wrong uses, with an error that names the fix.
@@ -209,25 +185,19 @@ template <class T>
 auto when_any(std::vector<eventual<T>>&& all,
               std::source_location where = std::source_location::current())
     -> eventual<first_result<T>> {
-  return detail::combine_range<T, detail::round::ends::one>(all, where);
+  return detail::combine_range<detail::round::ends::one>(all, where);
 }
 template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
   static_assert((std::is_same_v<Ts, eventual<T>> && ...),
                 "when_any() takes eventuals of one type, each for good: std::move it");
-  const std::source_location where = detail::eventual_access::state(first).where();
-  std::vector<eventual<T>> all;
-  all.reserve(1 + sizeof...(rest));
-  all.push_back(std::move(first));
-  (all.push_back(std::forward<Ts>(rest)), ...);
-  try {
-    return when_any(std::move(all), where);
-  } catch (...) {  // they are as they were
+  using body = detail::range_of<T, detail::round::ends::one>;
+  const auto swap_parts = [&](body& b) {
     std::size_t n = 0;
-    first = std::move(all[n]);
-    ((rest = std::move(all[++n])), ...);
-    throw;
-  }
+    b.parts[n].swap(first);
+    (b.parts[++n].swap(rest), ...);
+  };
+  return detail::combine_arguments(body(1 + sizeof...(rest)), swap_parts, first, rest...);
 }
 
 }  // namespace loopbridge

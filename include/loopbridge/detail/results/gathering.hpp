@@ -25,19 +25,14 @@ template <class T>
 class part {
  public:
   part() noexcept = default;
-  explicit part(eventual<T>&& e) noexcept : e_(std::move(e)) {}
   part(part&&) noexcept = default;
-  part& operator=(part&& other) noexcept {
-    part given_up(std::move(*this));
-    e_ = std::move(other.e_);
-    return *this;
-  }
   ~part() {
     if (e_) call_base::give_up_handle(*eventual_access::release(e_));
   }
 
   explicit operator bool() const noexcept { return static_cast<bool>(e_); }
   result<T>& state() const { return eventual_access::state(e_); }
+  void swap(eventual<T>& other) noexcept { std::swap(e_, other); }
   /// It is the caller's own from here.
   eventual<T> take() noexcept { return std::move(e_); }
 
@@ -71,7 +66,9 @@ class round final : public internal_operation, public ref_counted<round> {
   bool begin(gathering_base& of) noexcept;
   /// The same again, for one part that is another one.
   bool begin_again(call_base& part, gathering_base& of) noexcept;
+  /// The part that has ended it, by its number.
   std::size_t decided() const noexcept { return decided_; }
+  call_base& decided_part() noexcept;
   /// By the gathering, which is not notified any more.
   void let_go() noexcept;
 
@@ -125,7 +122,7 @@ class gathering_base {
   gathering_base& operator=(const gathering_base&) = delete;
   ~gathering_base() = default;
 
-  virtual next when_over(std::size_t decided) noexcept = 0;
+  virtual next when_over() noexcept = 0;
 
   /// It does not wait any more, and is not notified.
   void let_go() noexcept;
@@ -136,13 +133,29 @@ class gathering_base {
   deferred_base& answer_;
 };
 
+/// Passes on what has ended without having claimed `answer` before. False: that was cancelled
+/// meanwhile, so nobody hears of a failure but options::on_unhandled_error.
+template <class T>
+bool settle_or_report(deferred_state<T>& answer, outcome<T>& result, loop_core& core,
+                      std::source_location where) noexcept {
+  if (answer.claim_as_resolved()) {
+    answer.own_outcome().take_over(std::move(result));
+    return true;
+  }
+  if (auto error = result.error(where); error != nullptr && !is_cancellation_or_stop(error)) {
+    core.unhandled(std::move(error), where);
+  }
+  return false;
+}
+
 /// What `Body` gathers: parts, and what is to be made of them.
 ///
 ///   round_ptr Body::make_round(core)           with its parts
-///   call_base* Body::finish(decided, o, ...) fills the outcome, or gives a part to wait for yet
+///   bool Body::takes_failure()                 else the failure of a part passes it by
+///   call_base* Body::finish(decided, o, ...)   fills the outcome, or gives a part to wait for yet
 ///   Body::may_wait_again                       whether that may be
-template <class T, class Body>
-class gathering final : public deferred_state<T>, public gathering_base {
+template <class Body, class T = typename Body::type>
+class gathering final : public deferred_state<T>, public gathering_base, private cancel_hook {
  public:
   gathering(loop_core& core, std::source_location where, Body&& body)
       : deferred_state<T>(
@@ -155,33 +168,28 @@ class gathering final : public deferred_state<T>, public gathering_base {
 
   void start() {
     round_ = body_->make_round(core_);
-    this->set_cancel_hook(canceller_);
+    this->set_cancel_hook(*this);
     if (round_->begin(*this)) go_on();
   }
 
  private:
-  struct canceller final : cancel_hook {
-    explicit canceller(gathering& g) noexcept : of(g) {}
-    void operator()() override { of.give_up(); }
-    void destroy() noexcept override {}
-    gathering& of;
-  };
+  void operator()() override { give_up(); }
+  void destroy() noexcept override {}
 
-  next when_over(std::size_t decided) noexcept override {
+  next when_over() noexcept override {
     // Once the function runs it is too late to cancel, unless what it returns may be cancelled.
     if (Body::may_wait_again ? this->is_cancelled() : !this->claim_as_resolved()) {
       return {false, nullptr};
     }
     outcome<T> result;
-    if (call_base* const part = body_->finish(decided, result, core_, where_); part != nullptr) {
-      return {false, part};
+    if (call_base& part = round_->decided_part(); !part.has_value() && !body_->takes_failure()) {
+      result.set(part.error());
+    } else if (call_base* const more = body_->finish(round_->decided(), result, core_, where_)) {
+      return {false, more};
     }
     give_up();  // what has not ended, and the function: before the answer is announced
-    if (Body::may_wait_again && !this->claim_as_resolved()) {
-      if (auto error = result.error(where_); error != nullptr && !is_cancellation_or_stop(error)) {
-        core_.unhandled(std::move(error), where_);
-      }
-      return {false, nullptr};
+    if constexpr (Body::may_wait_again) {
+      return {settle_or_report(*this, result, core_, where_), nullptr};
     }
     this->own_outcome().take_over(std::move(result));
     return {true, nullptr};
@@ -198,60 +206,43 @@ class gathering final : public deferred_state<T>, public gathering_base {
   loop_core& core_;  ///< held by the call that this answers
   const std::source_location where_;
   std::optional<Body> body_;
-  canceller canceller_{*this};
 };
 
 /// The callable of a combination's call.
-template <class T, class Body>
+template <class Body>
 struct combining {
   loop_core& core;
   std::source_location where;
   Body body;
 
-  deferred<T> operator()() {
-    auto* const g = make_in_block<gathering<T, Body>>(core.memory(), core, where, std::move(body));
-    deferred<T> answer = deferred_access::make<T>(*g);
+  deferred<typename Body::type> operator()() {
+    auto* const g = make_in_block<gathering<Body>>(core.memory(), core, where, std::move(body));
+    auto answer = deferred_access::make<typename Body::type>(*g);
     g->start();
     return answer;
   }
 };
 
-/// A combination's call, before it is submitted: made without its parts, which it gets when nothing
-/// but the submission can fail any more.
-template <class T, class Body>
-class new_combination {
-  using call_type = submitted_call<bound_call<combining<T, Body>>>;
-
- public:
-  new_combination(loop_core& core, std::source_location where, Body&& body)
-      : core_(core),
-        where_(where),
-        call_(make_in_block<call_type>(core.memory(), core, where,
-                                       combining<T, Body>{core, where, std::move(body)})) {}
-  new_combination(const new_combination&) = delete;
-  new_combination& operator=(const new_combination&) = delete;
-  ~new_combination() {
-    if (call_ != nullptr) call_->undo();
+/// Submits a combination. `swap_parts` gives the body its parts, when nothing but the submission
+/// can fail any more, and takes them back if it does.
+///
+/// Throws bridge_stopped, bridge_full, would_deadlock, wrong_process, std::bad_alloc.
+template <class Body, class SwapParts>
+auto combine(loop_core& core, std::source_location where, Body&& body, SwapParts swap_parts) {
+  using call_type = submitted_call<bound_call<combining<Body>>>;
+  auto* const call = make_in_block<call_type>(core.memory(), core, where,
+                                              combining<Body>{core, where, std::move(body)});
+  Body& in_call = call->callable().function().body;
+  swap_parts(in_call);
+  try {
+    throw_unless_ok(enter(core, *call, {}, where), where);
+  } catch (...) {
+    swap_parts(in_call);
+    call->undo();
+    throw;
   }
-
-  Body& body() noexcept { return call_->callable().function().body; }
-  /// Throws bridge_stopped, bridge_full, would_deadlock, wrong_process: `take_back` gets the body.
-  template <class TakeBack>
-  eventual<T> submit(TakeBack take_back) {
-    try {
-      throw_unless_ok(enter(core_, *call_, {}, where_), where_);
-    } catch (...) {
-      take_back(body());
-      throw;
-    }
-    return eventual_access::make<T>(*std::exchange(call_, nullptr));
-  }
-
- private:
-  loop_core& core_;
-  const std::source_location where_;
-  call_type* call_;
-};
+  return eventual_access::make<typename Body::type>(*call);
+}
 
 /// A call without a callable of its own, inside another one: in a block. Loop thread, in an
 /// iteration.
