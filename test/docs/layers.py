@@ -9,11 +9,6 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = "docs/internals/design.md"
-# Arrows that are still to be cut. To be emptied: nothing is to be added.
-TO_BE_CUT = {
-    # A task starts itself.
-    ("loopbridge/coroutines/task.hpp", "loopbridge/detail/coroutines/started_task.hpp"),
-}
 
 
 def table_of(page):
@@ -56,9 +51,9 @@ def cycle_in(arrows):
     return next((found for file in sorted(arrows) if (found := visit(file, []))), [])
 
 
-def complaints(texts, layers, to_be_cut):
+def complaints(texts, layers):
     """`texts`: by the name under which a file is included, or its path in src/."""
-    wrong, arrows, cut = [], {}, set()
+    wrong, arrows = [], {}
     for file, text in texts.items():
         of_file = layer_of(file, layers)
         if of_file is None:
@@ -73,9 +68,6 @@ def complaints(texts, layers, to_be_cut):
                 if kind == '"':
                     wrong.append(f"{file} includes {wanted}, which is no file of include/ and src/")
                 continue
-            if (file, to) in to_be_cut:
-                cut.add((file, to))
-                continue
             arrows.setdefault(file, set()).add(to)
             of_wanted = layer_of(to, layers)
             if of_wanted is not None and of_wanted > of_file:
@@ -83,8 +75,6 @@ def complaints(texts, layers, to_be_cut):
                              "which is above")
     if cycle := cycle_in(arrows):
         wrong.append("includes itself: " + " > ".join([*cycle, cycle[0]]))
-    wrong += [f"no longer there, so cut it from the list: {file} > {to}"
-              for file, to in sorted(to_be_cut - cut)]
     return wrong
 
 
@@ -93,7 +83,7 @@ def controls():
     layers = [("low", ["a", "low/"], False), ("high", ["b", "src/a"], True)]
     well = {"a.hpp": "", "b.hpp": '#include "a.hpp"\n#include <uv.h>', "src/a.cpp": '#include "b.hpp"',
             "low/x.hpp": '#include "y.hpp"', "low/y.hpp": '#include "a.hpp"'}
-    if found := complaints(well, layers, set()):
+    if found := complaints(well, layers):
         return [f"found without cause: {found}"]
     broken = {
         "which is above": {"a.hpp": '#include "b.hpp"', "b.hpp": ""},
@@ -103,9 +93,7 @@ def controls():
         "is no file": {"b.hpp": '#include "gone.hpp"'},
     }
     wrong = [f"not found: {what}" for what, files in broken.items()
-             if sum(what in c for c in complaints(well | files, layers, set())) != 1]
-    if not any("cut it" in c for c in complaints(well, layers, {("a.hpp", "b.hpp")})):
-        wrong.append("not found: an arrow that is cut already")
+             if sum(what in c for c in complaints(well | files, layers)) != 1]
     return wrong
 
 
@@ -113,14 +101,14 @@ def main():
     texts = {str(path.relative_to(root)).removeprefix("include/"): path.read_text()
              for folder in ("include", "src") for path in sorted((root / folder).rglob("*.[hc]pp"))}
     layers = table_of((root / PAGE).read_text().split("## Layers")[1].split("\n## ")[0])
-    wrong = controls() + complaints(texts, layers, TO_BE_CUT)
+    wrong = controls() + complaints(texts, layers)
     wrong += [f"{PAGE}: {name} is no file" for _, names, _ in layers for name in names
               if not any(stands_for(name, file) for file in texts)]
     if len(layers) < 5 or not texts:
         wrong.append("no layers, or no sources, were found")
     if wrong:
         sys.exit("\n".join(wrong))
-    print(f"{len(texts)} files in {len(layers)} layers, {len(TO_BE_CUT)} arrows to be cut")
+    print(f"{len(texts)} files in {len(layers)} layers")
 
 
 main()

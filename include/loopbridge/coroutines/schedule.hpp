@@ -58,21 +58,10 @@ class schedule_awaiter final : public operation {
   bool refused_ = false;
 };
 
-/// What an executor is given to run.
-class resumable : public internal_operation {
- public:
-  virtual void go_on() noexcept = 0;
-
- protected:
-  ~resumable() = default;
-  void go(loop_core&) noexcept override { go_on(); }
-  void end(loop_core&) noexcept override { go_on(); }
-};
-
 /// The coroutine goes on on the loop that it was on.
 class same_loop {
  public:
-  bool submit(resumable& r) const noexcept { return core_ && core_->submit(r) == status::accepted; }
+  bool submit(operation& n) const noexcept { return core_ && core_->submit(n) == status::accepted; }
 
  private:
   core_ptr core_ = core_of_this_thread();
@@ -83,12 +72,13 @@ template <class Executor>
 class named_executor {
  public:
   explicit named_executor(Executor& to) : to_(to) {}
-  bool submit(resumable& r) const noexcept {
+  template <class Awaiter>
+  bool submit(Awaiter& awaiter) const noexcept {
     if constexpr (std::is_same_v<Executor, bridge>) {
-      return to_.submit(r);
+      return to_.submit(awaiter);
     } else {
       try {
-        to_.post([&r] { r.go_on(); }, {});
+        to_.post([&awaiter] { awaiter.go_on(); }, {});
         return true;
       } catch (...) {
         return false;
@@ -100,14 +90,13 @@ class named_executor {
   executor_ref<Executor> to_;
 };
 
-/// co_await of an eventual in a coroutine that is not a task.
-template <class T, bool owns, class Where>
-class foreign_awaiter final : public completion_callback, public resumable {
-  using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
-
+/// co_await of an eventual in a coroutine that is not a task. `Held` is an eventual<T>, or a const
+/// eventual<T>&.
+template <class Held, class Where>
+class foreign_awaiter final : public completion_callback, public internal_operation {
  public:
-  explicit foreign_awaiter(held&& e, Where where = {})
-      : answer_(std::forward<held>(e)), where_(std::move(where)) {}
+  explicit foreign_awaiter(Held&& e, Where where = {})
+      : answer_(std::forward<Held>(e)), where_(std::move(where)) {}
 
   /// A coroutine that names an executor goes there in any case.
   bool await_ready() const { return std::is_same_v<Where, same_loop> && answer_.ready(); }
@@ -115,13 +104,7 @@ class foreign_awaiter final : public completion_callback, public resumable {
     coroutine_ = h;
     eventual_access::state(answer_).on_completion(*this);  // this may be gone by now
   }
-  decltype(auto) await_resume() {
-    if constexpr (owns) {
-      return std::move(answer_).get();
-    } else {
-      return answer_.get();
-    }
-  }
+  decltype(auto) await_resume() { return std::forward<Held>(answer_).get(); }
 
   void notify() noexcept override {
     loop_core& of_call = eventual_access::state(answer_).core();
@@ -129,7 +112,7 @@ class foreign_awaiter final : public completion_callback, public resumable {
     if (where_.submit(*this) || of_call.submit(*this) == status::accepted) return;
     go_on();
   }
-  void go_on() noexcept override {
+  void go_on() noexcept {
     const call_base& call = eventual_access::state(answer_);
     const core_ptr core(call.core());  // this is gone when the coroutine has gone on
     const std::source_location where = call.where();
@@ -141,7 +124,10 @@ class foreign_awaiter final : public completion_callback, public resumable {
   }
 
  private:
-  held answer_;
+  void go(loop_core&) noexcept override { go_on(); }
+  void end(loop_core&) noexcept override { go_on(); }
+
+  Held answer_;
   Where where_;
   std::coroutine_handle<> coroutine_;
 };
@@ -162,11 +148,11 @@ class foreign_awaiter final : public completion_callback, public resumable {
 /// The frame must not be destroyed while it waits.
 template <class T>
 auto operator co_await(eventual<T>&& e) {
-  return detail::foreign_awaiter<T, true, detail::same_loop>(std::move(e));
+  return detail::foreign_awaiter<eventual<T>, detail::same_loop>(std::move(e));
 }
 template <class T>
 auto operator co_await(const eventual<T>& e) {
-  return detail::foreign_awaiter<T, false, detail::same_loop>(e);
+  return detail::foreign_awaiter<const eventual<T>&, detail::same_loop>(e);
 }
 
 /// `co_await resume_on(executor, eventual)`: the same, but the coroutine goes on on `executor`: a
@@ -180,12 +166,12 @@ auto operator co_await(const eventual<T>& e) {
 template <class Executor, class T>
 auto resume_on(Executor& executor, eventual<T>&& e) {
   using where = detail::named_executor<Executor>;
-  return detail::foreign_awaiter<T, true, where>(std::move(e), where(executor));
+  return detail::foreign_awaiter<eventual<T>, where>(std::move(e), where(executor));
 }
 template <class Executor, class T>
 auto resume_on(Executor& executor, const eventual<T>& e) {
   using where = detail::named_executor<Executor>;
-  return detail::foreign_awaiter<T, false, where>(e, where(executor));
+  return detail::foreign_awaiter<const eventual<T>&, where>(e, where(executor));
 }
 
 /// `co_await schedule(b)`: the coroutine goes on on the loop thread of `b`. For coroutines of any

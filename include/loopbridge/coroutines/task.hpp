@@ -9,6 +9,7 @@
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/coroutines/call_awaiter.hpp"
+#include "loopbridge/detail/coroutines/started_task.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 #include "loopbridge/results/eventual.hpp"
 
@@ -22,23 +23,33 @@ namespace detail {
 /// What stop_token_of_task() gives to co_await.
 struct stop_token_request {};
 
-template <class T, class Bound>
-class started_task;
-
 /// What a task's promise lets a task await.
 class awaiting_promise : public task_promise_base {
  public:
   using task_promise_base::task_promise_base;
 
   template <class T>
-  auto await_transform(task<T>&& t) noexcept;
+  auto await_transform(task<T>&& t) noexcept {
+    struct awaiter {
+      task<T> awaited;
+      task_promise_base& awaiting;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<>) {
+        auto& promise = awaited.promise();
+        promise.awaited_by(awaiting, awaited);
+        awaiting.scope().next_is(&promise);
+      }
+      T await_resume() const { return awaited.promise().result().take(awaiting.scope().where()); }
+    };
+    return awaiter{std::move(t), *this};
+  }
   template <class T>
   auto await_transform(eventual<T>&& e) {
-    return eventual_awaiter<T, true>(*scope_, std::move(e));
+    return eventual_awaiter<eventual<T>>(*scope_, std::move(e));
   }
   template <class T>
   auto await_transform(const eventual<T>& e) {
-    return eventual_awaiter<T, false>(*scope_, e);
+    return eventual_awaiter<const eventual<T>&>(*scope_, e);
   }
   template <class T>
   auto await_transform(eventual<T>& e) {
@@ -46,7 +57,7 @@ class awaiting_promise : public task_promise_base {
   }
   template <class T>
   auto await_transform(deferred<T>&& d) {
-    return eventual_awaiter<T, true>(*scope_, answer_of_deferred(*scope_, std::move(d)));
+    return await_transform(answer_of_deferred(*scope_, std::move(d)));
   }
   template <std::derived_from<task_awaiter> Awaiter>
   auto await_transform(Awaiter&& awaiter) noexcept {
@@ -90,42 +101,37 @@ class awaiting_promise : public task_promise_base {
   }
 };
 
+/// A task's outcome, and the function that stores it: for void that has another name.
 template <class T>
-class task_promise_of : public awaiting_promise {
+class task_outcome {
  public:
-  using awaiting_promise::awaiting_promise;
-  void unhandled_exception() noexcept { outcome_.set(std::current_exception()); }
-  outcome<T>& result() noexcept { return outcome_; }
+  template <std::convertible_to<T> U>
+  void return_value(U&& value) noexcept {
+    outcome_.capture([&]() -> T { return std::forward<U>(value); });
+  }
 
  protected:
   outcome<T> outcome_;
 };
-
-/// The outcome, and the function that stores it: for void that has another name.
-template <class T>
-class promise_with_outcome : public task_promise_of<T> {
- public:
-  using task_promise_of<T>::task_promise_of;
-  template <std::convertible_to<T> U>
-  void return_value(U&& value) noexcept {
-    this->outcome_.capture([&]() -> T { return std::forward<U>(value); });
-  }
-};
 template <>
-class promise_with_outcome<void> : public task_promise_of<void> {
+class task_outcome<void> {
  public:
-  using task_promise_of<void>::task_promise_of;
   void return_void() noexcept {
     outcome_.capture([] {});
   }
+
+ protected:
+  outcome<void> outcome_;
 };
 
 template <class T>
-class task_promise final : public promise_with_outcome<T> {
+class task_promise final : public awaiting_promise, public task_outcome<T> {
  public:
   task_promise() noexcept
-      : promise_with_outcome<T>(std::coroutine_handle<task_promise>::from_promise(*this)) {}
-  task<T> get_return_object() noexcept;
+      : awaiting_promise(std::coroutine_handle<task_promise>::from_promise(*this)) {}
+  task<T> get_return_object() noexcept { return task<T>(*this); }
+  void unhandled_exception() noexcept { this->outcome_.set(std::current_exception()); }
+  outcome<T>& result() noexcept { return this->outcome_; }
 
   auto final_suspend() const noexcept {
     struct awaiter {
@@ -215,30 +221,4 @@ inline detail::stop_token_request stop_token_of_task() noexcept {
   return {};
 }
 
-namespace detail {
-
-template <class T>
-task<T> task_promise<T>::get_return_object() noexcept {
-  return task<T>(*this);
-}
-
-template <class T>
-auto awaiting_promise::await_transform(task<T>&& t) noexcept {
-  struct awaiter {
-    task<T> awaited;
-    task_promise_base& awaiting;
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<>) {
-      task_promise<T>& promise = awaited.promise();
-      promise.awaited_by(awaiting, awaited);
-      awaiting.scope().next_is(&promise);
-    }
-    T await_resume() const { return awaited.promise().result().take(awaiting.scope().where()); }
-  };
-  return awaiter{std::move(t), *this};
-}
-
-}  // namespace detail
 }  // namespace loopbridge
-
-#include "loopbridge/detail/coroutines/started_task.hpp"  // IWYU pragma: export

@@ -63,33 +63,27 @@ class call_awaiter : public task_awaiter {
   bool given_up_ = false;
 };
 
-/// co_await of an eventual in a task. One that is awaited as an rvalue is the task's own, and is
-/// cancelled along with it.
-template <class T, bool owns>
+/// co_await of an eventual in a task. `Held` is an eventual<T>, the task's own, which is cancelled
+/// along with it; or a const eventual<T>&.
+template <class Held>
 class eventual_awaiter final : public call_awaiter {
-  using held = std::conditional_t<owns, eventual<T>, const eventual<T>&>;
-
  public:
   /// Throws `no_state` if `e` is empty.
-  eventual_awaiter(task_scope& scope, held&& e)
-      : call_awaiter(eventual_access::state(e)), answer_(std::forward<held>(e)) {
+  eventual_awaiter(task_scope& scope, Held&& e)
+      : call_awaiter(eventual_access::state(e)), answer_(std::forward<Held>(e)) {
     enter(scope);
   }
 
   decltype(auto) await_resume() {
     if (is_given_up()) {
-      if constexpr (owns) eventual_access::state(answer_).give_up();
+      if constexpr (!std::is_reference_v<Held>) eventual_access::state(answer_).give_up();
       scope().throw_if_cancelled();
     }
-    if constexpr (owns) {
-      return std::move(answer_).get();
-    } else {
-      return answer_.get();
-    }
+    return std::forward<Held>(answer_).get();
   }
 
  private:
-  held answer_;
+  Held answer_;
 };
 
 /// co_await of a deferred in a task: makes the call that the deferred answers. It gets the place of

@@ -5,10 +5,10 @@
 #include <source_location>
 #include <utility>
 
-#include "loopbridge/coroutines/task.hpp"
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
+#include "loopbridge/detail/results/gathering.hpp"
 
 /// What a call makes of a callable that returns a task.
 namespace loopbridge::detail {
@@ -16,7 +16,7 @@ namespace loopbridge::detail {
 /// A task that a call has started, and the call's deferred, which it settles and which cancels it.
 /// It has the callable, so that what that has captured is good for the whole of the task.
 template <class T, class Bound>
-class started_task final : public deferred_state<T>, public task_starter {
+class started_task final : public deferred_state<T>, public task_starter, private cancel_hook {
  public:
   started_task(loop_core& core, std::source_location where, Bound&& callable)
       : deferred_state<T>(
@@ -30,7 +30,7 @@ class started_task final : public deferred_state<T>, public task_starter {
   bool start(outcome<T>& result) noexcept {
     try {
       task_.emplace((*callable_)(scope_->core().loop()));
-      task_promise<T>& promise = task_->promise();
+      auto& promise = task_->promise();
       if (!scope_->start(promise)) return false;
       result.take_over(std::move(promise.result()));
     } catch (...) {
@@ -42,7 +42,7 @@ class started_task final : public deferred_state<T>, public task_starter {
   /// It waits: its own hold of itself, and of the core by that.
   void wait() noexcept {
     this->add_ref();
-    this->set_cancel_hook(canceller_);
+    this->set_cancel_hook(*this);
   }
 
   deferred_base& answer() noexcept override { return *this; }
@@ -52,24 +52,12 @@ class started_task final : public deferred_state<T>, public task_starter {
     this->forget_cancel_hook();
     // The captures end before the answer is announced, like those of every call.
     destroy_task();
-    if (this->claim_as_resolved()) {
-      this->own_outcome().take_over(std::move(result));
-      return this;
-    }
-    if (auto error = result.error(scope_->where());
-        error != nullptr && !is_cancellation_or_stop(error)) {
-      scope_->core().unhandled(std::move(error), scope_->where());
-    }
-    return nullptr;
+    return settle_or_report(*this, result, scope_->core(), scope_->where()) ? this : nullptr;
   }
 
  private:
-  struct canceller final : cancel_hook {
-    explicit canceller(task_scope& s) noexcept : scope(s) {}
-    void operator()() override { scope.cancel(); }
-    void destroy() noexcept override {}  // the caller of the hook holds the deferred
-    task_scope& scope;
-  };
+  void operator()() override { scope_->cancel(); }
+  void destroy() noexcept override {}  // the caller of the hook holds the deferred
 
   void destroy_task() noexcept {
     task_.reset();
@@ -82,7 +70,6 @@ class started_task final : public deferred_state<T>, public task_starter {
   }
 
   std::optional<task_scope> scope_;
-  canceller canceller_{*scope_};
   std::optional<Bound> callable_;
   std::optional<task<T>> task_;
 };
