@@ -58,13 +58,11 @@ class resolve final : public detail::uv_request<uv_getaddrinfo_t> {
   bool await_suspend(std::coroutine_handle<>) noexcept {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
-    request_.data = this;
     return begun(uv_getaddrinfo(
         loop(), &request_,
         [](uv_getaddrinfo_t* r, int status, addrinfo* found) {
-          auto& own = *static_cast<resolve*>(r->data);
-          own.found_ = found;
-          own.ended(status);
+          static_cast<resolve&>(of(r)).found_ = found;
+          done(r, status);
         },
         host_.c_str(), service_.empty() ? nullptr : service_.c_str(), &hints));
   }
@@ -73,9 +71,7 @@ class resolve final : public detail::uv_request<uv_getaddrinfo_t> {
       addrinfo* list;
       ~freed() { uv_freeaddrinfo(list); }
     } found{std::exchange(found_, nullptr)};
-    if (const int error = status(); error != 0) {
-      detail::throw_uv_error(error, "cannot resolve '" + host_ + "'");
-    }
+    throw_if_failed("cannot resolve '" + host_ + "'");
     std::vector<address> all;
     for (const addrinfo* a = found.list; a != nullptr; a = a->ai_next) all.emplace_back(*a);
     return all;

@@ -10,7 +10,6 @@
 
 #include "loopbridge/coroutines/task.hpp"
 #include "loopbridge/detail/uv/uv_request.hpp"
-#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 
@@ -35,18 +34,16 @@ class fs final : public detail::uv_request<uv_fs_t> {
   ~fs() { uv_fs_req_cleanup(&request_); }
 
   bool await_suspend(std::coroutine_handle<>) {
-    request_.data = this;
-    return begun(
-        begin_(loop(), &request_, [](uv_fs_t* r) { static_cast<fs*>(r->data)->ended(0); }));
+    return begun(begin_(loop(), &request_, [](uv_fs_t* r) {
+      fs::done(r, r->result < 0 ? static_cast<int>(r->result) : 0);
+    }));
   }
   std::size_t await_resume() {
     if (undo_ != nullptr && scope().is_cancelled() && request_.loop != nullptr &&
         request_.result >= 0) {
       undo_(loop(), static_cast<std::size_t>(request_.result));
     }
-    int error = status();
-    if (error == 0 && request_.result < 0) error = static_cast<int>(request_.result);
-    if (error != 0) detail::throw_uv_error(error, what_);
+    throw_if_failed(what_);
     return static_cast<std::size_t>(request_.result);
   }
 

@@ -7,7 +7,6 @@
 
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/uv/uv_request.hpp"
-#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge {
 
@@ -29,17 +28,16 @@ class queue_work final : public detail::uv_request<uv_work_t> {
   explicit queue_work(F f) : f_(std::move(f)) {}
 
   bool await_suspend(std::coroutine_handle<>) noexcept {
-    request_.data = this;
     return begun(uv_queue_work(
         loop(), &request_,
         [](uv_work_t* w) {
-          auto& own = *static_cast<queue_work*>(w->data);
+          auto& own = static_cast<queue_work&>(queue_work::of(w));
           own.outcome_.capture([&]() -> result { return std::move(own.f_)(); });
         },
-        [](uv_work_t* w, int status) { static_cast<queue_work*>(w->data)->ended(status); }));
+        &queue_work::done));
   }
   result await_resume() {
-    if (const int error = status(); error != 0) detail::throw_uv_error(error, "queue_work");
+    throw_if_failed("queue_work");
     return outcome_.take({});
   }
 

@@ -35,22 +35,13 @@ struct stream_handle {
   uv_close_cb theirs = nullptr;  ///< see close_own
 };
 
-/// A read that waits for bytes. When the handle is closed, libuv says nothing to it.
-class stream_reader {
- public:
-  virtual void closed() noexcept = 0;
-
- protected:
-  ~stream_reader() = default;
-};
-
 /// Where a stream's functions and awaiters find the handle. Null once it is closed.
 struct stream_state {
   stream_handle* handle;
-  stream_reader* reader = nullptr;
+  cancellable_wait* reader = nullptr;  ///< to which libuv says nothing when the handle is closed
   void close() noexcept {
     if (stream_handle* const h = std::exchange(handle, nullptr); h != nullptr) h->close();
-    if (stream_reader* const r = std::exchange(reader, nullptr); r != nullptr) r->closed();
+    if (reader != nullptr) reader->cancel();
   }
 };
 
@@ -115,35 +106,22 @@ class stream {
   }
 
   /// A request that ends early only by closing the handle.
-  template <class Request>
-  class request_base : public detail::uv_request<Request> {
-   public:
-    static void done(Request* r, int status) { static_cast<request_base*>(r->data)->ended(status); }
-    void cancel() noexcept override { state_->close(); }
-
-   protected:
-    ~request_base() = default;
-    explicit request_base(detail::stream_state& state) noexcept : state_(&state) {}
-    detail::stream_state* state_;
-  };
   template <class Request, class Begin>
-  class request final : public request_base<Request> {
+  class request final : public detail::uv_request<Request> {
    public:
     request(stream& s, std::string what, Begin b)
-        : request_base<Request>(s.state_), what_(std::move(what)), begin_(std::move(b)) {}
+        : state_(s.state_), what_(std::move(what)), begin_(std::move(b)) {}
 
     bool await_suspend(std::coroutine_handle<>) {
-      this->request_.data = static_cast<request_base<Request>*>(this);
-      const int error = this->state_->handle == nullptr
-                            ? UV_EBADF
-                            : begin_(&this->request_, *this->state_->handle);
-      return this->begun(error);
+      return this->begun(state_.handle == nullptr
+                             ? UV_EBADF
+                             : begin_(&this->request_, *state_.handle, &request::done));
     }
-    void await_resume() const {
-      if (const int error = this->status(); error != 0) detail::throw_uv_error(error, what_);
-    }
+    void await_resume() const { this->throw_if_failed(what_); }
+    void cancel() noexcept override { state_.close(); }
 
    private:
+    detail::stream_state& state_;
     const std::string what_;
     Begin begin_;
   };
@@ -159,9 +137,8 @@ inline task<stream> stream::connect(address to) {
   stream s =
       co_await make([](uv_loop_t* l, detail::stream_handle& h) { return uv_tcp_init(l, &h.tcp); });
   co_await begin<uv_connect_t>(s, "cannot connect to " + to.ip() + ":" + std::to_string(to.port()),
-                               [&](uv_connect_t* r, detail::stream_handle& h) {
-                                 return uv_tcp_connect(r, &h.tcp, to.get(),
-                                                       &request_base<uv_connect_t>::done);
+                               [&](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
+                                 return uv_tcp_connect(r, &h.tcp, to.get(), done);
                                });
   co_return s;
 }
@@ -169,22 +146,23 @@ inline task<stream> stream::connect(address to) {
 inline task<stream> stream::connect_unix(std::string path) {
   stream s = co_await make(
       [](uv_loop_t* l, detail::stream_handle& h) { return uv_pipe_init(l, &h.pipe, 0); });
-  co_await begin<uv_connect_t>(
-      s, "cannot connect to '" + path + "'", [&](uv_connect_t* r, detail::stream_handle& h) {
-        uv_pipe_connect(r, &h.pipe, path.c_str(), &request_base<uv_connect_t>::done);
-        return 0;
-      });
+  co_await begin<uv_connect_t>(s, "cannot connect to '" + path + "'",
+                               [&](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
+                                 uv_pipe_connect(r, &h.pipe, path.c_str(), done);
+                                 return 0;
+                               });
   co_return s;
 }
 
 inline task<> stream::write(std::string_view bytes) {
   uv_buf_t b = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
-  co_await begin<uv_write_t>(*this, "cannot write", [&](uv_write_t* r, detail::stream_handle& h) {
-    return uv_write(r, &h.stream, &b, 1, &request_base<uv_write_t>::done);
-  });
+  co_await begin<uv_write_t>(*this, "cannot write",
+                             [&](uv_write_t* r, detail::stream_handle& h, uv_write_cb done) {
+                               return uv_write(r, &h.stream, &b, 1, done);
+                             });
 }
 
-class stream::read_some final : public detail::users_awaiter, private detail::stream_reader {
+class stream::read_some final : public detail::users_awaiter {
  public:
   read_some(stream& from, char* buffer, std::size_t size) noexcept
       : state_(from.state_), buffer_(uv_buf_init(buffer, static_cast<unsigned>(size))) {}
@@ -225,12 +203,8 @@ class stream::read_some final : public detail::users_awaiter, private detail::st
   }
   void ended(ssize_t n) noexcept {
     state_.reader = nullptr;
-    uv_read_stop(&state_.handle->stream);
+    if (state_.handle != nullptr) uv_read_stop(&state_.handle->stream);
     result_ = n;
-    resume();
-  }
-  void closed() noexcept override {
-    result_ = UV_ECANCELED;
     resume();
   }
 

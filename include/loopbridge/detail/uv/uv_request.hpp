@@ -2,7 +2,10 @@
 
 #include <uv.h>
 
+#include <string>
+
 #include "loopbridge/detail/coroutines/task_scope.hpp"
+#include "loopbridge/uv/error.hpp"
 
 namespace loopbridge::detail {
 
@@ -16,9 +19,14 @@ class uv_request : public users_awaiter {
   /// What is at work already goes on; what it comes to is then dropped.
   void cancel() noexcept override { uv_cancel(reinterpret_cast<uv_req_t*>(&request_)); }
 
+  /// The callback of those that are given a status.
+  static void done(Request* r, int status) noexcept { of(r).ended(status); }
+
  protected:
+  uv_request() noexcept { request_.data = this; }
   ~uv_request() = default;
 
+  static uv_request& of(Request* r) noexcept { return *static_cast<uv_request*>(r->data); }
   /// By await_suspend: `error` is what the function that starts it returned. False: it has not
   /// started.
   bool begun(int error) noexcept {
@@ -32,10 +40,10 @@ class uv_request : public users_awaiter {
     status_ = status;
     resume();
   }
-  /// By await_resume, first.
-  int status() const {
+  /// By await_resume, first. `what` starts the message of an error of libuv's.
+  void throw_if_failed(const std::string& what) const {
     scope().throw_if_cancelled();
-    return status_;
+    if (status_ != 0) throw_uv_error(status_, what);
   }
 
   Request request_{};
