@@ -11,12 +11,13 @@
 /// of them, and how it hands them out, is in blocks.cpp.
 namespace loopbridge::detail {
 
-/// A cache line: operation, location and a small closure.
+/// A cache line: a posted call whose closure has up to 40 bytes. (A submitted call, which also has
+/// a result and a waiter, needs two.)
 inline constexpr std::size_t smallest_block = 64;
 inline constexpr std::size_t largest_block = 8192;
 inline constexpr std::size_t block_classes = std::bit_width(largest_block / smallest_block);
 
-inline std::size_t class_of(std::size_t size) noexcept {
+constexpr std::size_t class_of(std::size_t size) noexcept {
   return size <= smallest_block
              ? 0
              : static_cast<std::size_t>(std::bit_width((size - 1) / smallest_block));

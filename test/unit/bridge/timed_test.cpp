@@ -14,6 +14,7 @@
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -71,8 +72,9 @@ TEST_CASE("calls for later run in the order of their times") {
   CHECK(order == "123");
 }
 
-TEST_CASE("one that is cancelled never runs, and its callable goes") {
+TEST_CASE("one that is cancelled never runs, and its callable is destroyed on the loop") {
   bridge b;
+  const auto loop_thread = b.call([] { return std::this_thread::get_id(); });
   support::counts counts;
   auto answer = submit_after(b, 1h, [t = support::token(counts)] {});
   b.call([] {});
@@ -80,6 +82,27 @@ TEST_CASE("one that is cancelled never runs, and its callable goes") {
   CHECK_THROWS_AS(answer.get_for(generous), loopbridge::cancelled);
   b.call([] {});
   CHECK(counts.alive() == 0);
+  CHECK(counts.destroyed_on.load() == loop_thread);
+}
+
+TEST_CASE(
+    "if it is cancelled before the loop takes it, the cancelling thread destroys its callable") {
+  bridge b;
+  const support::held_loop held(b);
+  support::counts once;
+  auto answer = submit_after(b, 1h, [t = support::token(once)] {});
+  CHECK(once.alive() == 1);
+  CHECK(answer.cancel());
+  CHECK(once.alive() == 0);
+  CHECK(once.destroyed_on.load() == std::this_thread::get_id());
+  CHECK_THROWS_AS(answer.get(), loopbridge::cancelled);
+
+  support::counts again;
+  auto repeated = submit_every(b, 1h, [t = support::token(again)] {});
+  CHECK(again.alive() == 1);
+  repeated.stop();
+  CHECK(again.alive() == 0);
+  CHECK(again.destroyed_on.load() == std::this_thread::get_id());
 }
 
 TEST_CASE("a stop ends it at once, and times beyond the clock are no trouble") {

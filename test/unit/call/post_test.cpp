@@ -1,6 +1,8 @@
 // bridge::post and try_post.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <stdexcept>
@@ -8,10 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "call/slab.hpp"
 #include "support/counted.hpp"
 #include "support/doorbells.hpp"
 #include "support/error_log.hpp"
 #include "support/held_loop.hpp"
+#include "support/memory.hpp"
 
 TEST_SUITE_BEGIN("post");
 
@@ -165,4 +169,31 @@ TEST_CASE("callables of any size are taken") {
   b.post([&seen, l = *big] { seen = l.bytes[99999]; });
   support::catch_up(b);
   CHECK(seen == 'x');
+}
+
+namespace {
+
+template <std::size_t bytes>
+struct captures {
+  std::array<std::byte, bytes> captured;
+  void operator()() const {}
+};
+
+}  // namespace
+
+TEST_CASE("a posted call whose closure has up to 40 bytes takes one block of 64") {
+  support::counting_memory memory;
+  loopbridge::options opts;
+  opts.memory = &memory;
+  bridge b(opts);
+  const support::held_loop held(b);  // so that what is posted stays
+  const auto block_for = [&](auto closure) {
+    const long before = memory.bytes_in_use();
+    b.post(closure);
+    const auto size = static_cast<std::size_t>(memory.bytes_in_use() - before);
+    return loopbridge::detail::size_of_class(loopbridge::detail::class_of(size));
+  };
+  CHECK(block_for(captures<8>{}) == 64);
+  CHECK(block_for(captures<40>{}) == 64);
+  CHECK(block_for(captures<100>{}) == 128);  // what is larger is seen to be so
 }

@@ -232,6 +232,61 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "a function that its executor never gets is destroyed on the call's loop, before the answer") {
+  bridge b;
+  const auto loop_thread = b.call([] { return std::this_thread::get_id(); });
+  support::counts counts;
+  const auto is_destroyed_there = [&] {
+    return counts.alive() == 0 && counts.destroyed_on.exchange({}) == loop_thread;
+  };
+  struct refuses {
+    void post(std::function<void()>) { throw std::runtime_error("refused"); }
+  } ex;
+  auto refused = b.submit([] {}).then(ex, [t = support::token(counts)] {});
+  CHECK_THROWS_WITH_AS(refused.get_for(generous), "refused", std::runtime_error);
+  CHECK(is_destroyed_there());
+
+  bridge stopped;
+  stopped.stop();
+  auto late = b.submit([] {}).then(stopped, [t = support::token(counts)] {});
+  CHECK_THROWS_AS(late.get_for(generous), loopbridge::bridge_stopped);
+  CHECK(is_destroyed_there());
+
+  auto passed_by = b.submit(throws).then(ex, [t = support::token(counts)](int) {});
+  CHECK_THROWS_WITH_AS(passed_by.get_for(generous), "first", std::runtime_error);
+  CHECK(is_destroyed_there());
+
+  auto waits = b.submit([] {
+                  return completer<void>().get_deferred();
+                }).then(ex, [t = support::token(counts)] {});
+  CHECK_THROWS_AS(waits.get_for(generous), loopbridge::broken);
+  CHECK(is_destroyed_there());
+}
+
+TEST_CASE(
+    "a cancel has the function destroyed on the loop, or, if its call is queued, destroys it "
+    "here") {
+  bridge b;
+  const auto loop_thread = b.call([] { return std::this_thread::get_id(); });
+  support::counts counts;
+  executor ex;
+  completer<void> done;
+  auto waits =
+      b.submit([&] { return done.get_deferred(); }).then(ex, [t = support::token(counts)] {});
+  support::catch_up(b);
+  CHECK(waits.cancel());
+  support::catch_up(b);
+  CHECK(counts.alive() == 0);
+  CHECK(counts.destroyed_on.load() == loop_thread);
+
+  const support::held_loop held(b);
+  auto queued = b.submit([] {}).then(ex, [t = support::token(counts)] {});
+  CHECK(queued.cancel());
+  CHECK(counts.alive() == 0);
+  CHECK(counts.destroyed_on.load() == std::this_thread::get_id());
+}
+
 TEST_CASE("then() on a bridge that is gone by then ends as on a stopped one") {
   bridge b;
   completer<int> done;
