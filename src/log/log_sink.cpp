@@ -18,11 +18,9 @@ namespace detail {
 
 /// What a sink consists of. The exit of the process may hold it, too.
 struct log_state {
-  explicit log_state(log_options&& opts)
-      : log_state(std::make_shared<log_records>(opts), std::move(opts)) {}
-  log_state(const std::shared_ptr<log_records>& shared, log_options&& opts);
+  explicit log_state(log_options&& opts);
 
-  log_records& records;
+  const std::shared_ptr<log_records> records;  ///< the loop holds them, too
   bridge loop;
   loop_core& core;
   /// Fired once for each message for which there was no record; cannot fail, and counts by itself.
@@ -59,6 +57,16 @@ struct open_sinks {
   states open;
 };
 
+/// Ends it here, or, where this thread cannot wait for that, later by itself.
+void end(bridge& loop) noexcept {
+  try {
+    loop.stop();
+  } catch (...) {
+    // would_deadlock: the writer waits for the loop of this thread.
+    loop.stop_reentrant();
+  }
+}
+
 void stop_open_sinks();
 constinit per_process<open_sinks> the_sinks(stop_open_sinks);
 
@@ -70,22 +78,14 @@ void stop_open_sinks() {
     const std::lock_guard lock(s->mutex);
     left.swap(s->open);
   }
-  for (const auto& [at, state] : left) {
-    try {
-      state->loop.stop();
-    } catch (...) {
-      // would_deadlock: exit was called on a loop that the writer waits for.
-      state->loop.stop_reentrant();
-    }
-  }
+  for (const auto& [at, state] : left) end(state->loop);
 }
 
 std::shared_ptr<log_state> make_state(log_options&& opts) {
   if (!opts.writer.write) opts.writer = log_to_stderr();
   open_sinks& s = the_sinks.get();
   const auto state = std::make_shared<log_state>(std::move(opts));
-  open_sinks::states entry;
-  entry.emplace(state.get(), state);
+  open_sinks::states entry{{state.get(), state}};
   const std::lock_guard lock(s.mutex);
   s.open.merge(entry);
   return state;
@@ -93,13 +93,13 @@ std::shared_ptr<log_state> make_state(log_options&& opts) {
 
 }  // namespace
 
-log_state::log_state(const std::shared_ptr<log_records>& shared, log_options&& opts)
-    : records(*shared),
-      loop(options_for(shared, std::move(opts))),
+log_state::log_state(log_options&& opts)
+    : records(std::make_shared<log_records>(opts)),
+      loop(options_for(records, std::move(opts))),
       core(bridge_access::core(loop)),
       // Both are called on the loop only, which has the records.
-      say_dropped(loop, [r = &records](std::uint64_t count) { write_dropped(*r, count); }),
-      flush(loop, [r = &records] {
+      say_dropped(loop, [r = records.get()](std::uint64_t count) { write_dropped(*r, count); }),
+      flush(loop, [r = records.get()] {
         if (r->writer.flush) r->writer.flush();
       }) {}
 
@@ -139,13 +139,7 @@ log_sink::log_sink(log_options opts) : state_(detail::make_state(std::move(opts)
 
 log_sink::~log_sink() {
   if (!state_->core.is_this_process()) return;  // the parent's list of sinks is left alone, too
-  // The last hold on the state, unless the process exits just now, destroys the bridge: before the
-  // loop's records, which only the loop holds then.
-  try {
-    state_->loop.stop();
-  } catch (...) {
-    state_->loop.stop_reentrant();
-  }
+  detail::end(state_->loop);
   detail::open_sinks::states::node_type entry;
   detail::open_sinks& s = *detail::the_sinks.own();
   const std::lock_guard lock(s.mutex);
@@ -156,19 +150,19 @@ status log_sink::take(log_level level, const detail::log_message& message,
                       const detail::log_argument* args) noexcept {
   detail::log_state& s = *state_;
   const auto drop = [&](status why) {
-    s.records.dropped.fetch_add(1);
+    s.records->dropped.fetch_add(1);
     return why;
   };
   if (!s.core.is_this_process()) return drop(status::wrong_process);
-  detail::log_record* const record = s.records.slots.claim();
+  detail::log_record* const record = s.records->slots.claim();
   if (record == nullptr) {
     return drop(s.say_dropped.post() == status::accepted ? status::exhausted
                                                          : status::bridge_stopped);
   }
-  record->fill(s.records, level, message, args);
+  record->fill(*s.records, level, message, args);
   const status done = s.core.submit(*record);
   if (done == status::accepted) return done;
-  s.records.slots.release(*record);
+  s.records->slots.release(*record);
   return drop(done);
 }
 
@@ -179,7 +173,7 @@ status log_sink::flush_until(detail::deadline until) noexcept {
 }
 
 std::uint64_t log_sink::dropped() const noexcept {
-  return state_->records.dropped.load();
+  return state_->records->dropped.load();
 }
 
 void log_sink::stop() {

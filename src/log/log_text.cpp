@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <variant>
 
 #include "log/log_record.hpp"
 #include "platform/platform.hpp"
@@ -25,24 +27,12 @@ class output {
     at_ += fits;
     is_cut_ = is_cut_ || fits < text.size();
   }
-  void put_natural(std::uint64_t n, unsigned base = 10) noexcept {
-    char digits[20];  // of 2^64 - 1
-    char* first = digits + sizeof(digits);
-    do {
-      *--first = "0123456789abcdef"[n % base];
-    } while ((n /= base) != 0);
-    put({first, static_cast<std::size_t>(digits + sizeof(digits) - first)});
-  }
-  void put_integer(std::int64_t n) noexcept {
-    if (n < 0) put("-");
-    put_natural(n < 0 ? 0 - static_cast<std::uint64_t>(n) : static_cast<std::uint64_t>(n));
-  }
-  /// The shortest text that is read back as the same number.
-  template <class Floating>
-  void put_floating(Floating n) noexcept {
+  /// Floating point: the shortest text that is read back as the same number.
+  template <class Number, class... Base>
+  void put_number(Number n, Base... base) noexcept {
     char digits[32];
-    put({digits,
-         static_cast<std::size_t>(std::to_chars(digits, digits + sizeof(digits), n).ptr - digits)});
+    const auto written = std::to_chars(digits, std::end(digits), n, base...);
+    put({digits, static_cast<std::size_t>(written.ptr - digits)});
   }
   char* finish() noexcept {
     if (is_cut_) {
@@ -59,52 +49,39 @@ class output {
   bool is_cut_ = false;
 };
 
-void put_c_text(output& to, log_argument::characters text) noexcept {
-  if (text.begin == nullptr) return to.put("(null)");
-  // Not further than there is room, and one more, so that it is seen to be cut.
-  const std::size_t most = std::min(text.size, to.room() + 1);
-  const void* const end = most != 0 ? std::memchr(text.begin, '\0', most) : text.begin;
-  to.put({text.begin, end == nullptr
-                          ? most
-                          : static_cast<std::size_t>(static_cast<const char*>(end) - text.begin)});
-}
+struct argument_writer {
+  output& to;
 
-void put_error(output& to, int number) noexcept {
-  if (const char* const text = platform::error_text(number); text != nullptr) {
-    put_c_text(to, {text, PTRDIFF_MAX});
-    to.put(" ");
+  void operator()(bool b) const noexcept { to.put(b ? "true" : "false"); }
+  void operator()(char c) const noexcept { to.put({&c, 1}); }
+  void operator()(std::string_view text) const noexcept { to.put(text); }
+  void operator()(log_c_text text) const noexcept {
+    if (text.begin == nullptr) return to.put("(null)");
+    // Not further than there is room, and one more, so that it is seen to be cut.
+    const std::size_t most = std::min(text.most, to.room() + 1);
+    const void* const end = most != 0 ? std::memchr(text.begin, '\0', most) : text.begin;
+    to.put({text.begin,
+            end == nullptr ? most
+                           : static_cast<std::size_t>(static_cast<const char*>(end) - text.begin)});
   }
-  to.put("(errno ");
-  to.put_integer(number);
-  to.put(")");
-}
-
-void put_argument(output& to, const log_argument& a) noexcept {
-  using kind = log_argument::kind;
-  switch (a.what) {
-    case kind::boolean:
-      return to.put(a.boolean ? "true" : "false");
-    case kind::character:
-      return to.put({&a.character, 1});
-    case kind::integer:
-      return to.put_integer(a.integer);
-    case kind::natural:
-      return to.put_natural(a.natural);
-    case kind::single:
-      return to.put_floating(a.single);
-    case kind::floating:
-      return to.put_floating(a.floating);
-    case kind::pointer:
-      to.put("0x");
-      return to.put_natural(reinterpret_cast<std::uintptr_t>(a.pointer), 16);
-    case kind::text:
-      return to.put({a.text.begin, a.text.size});
-    case kind::c_text:
-      return put_c_text(to, a.text);
-    case kind::error_number:
-      return put_error(to, a.error_number);
+  void operator()(const volatile void* pointer) const noexcept {
+    to.put("0x");
+    to.put_number(reinterpret_cast<std::uintptr_t>(pointer), 16);
   }
-}
+  void operator()(log_errno error) const noexcept {
+    if (const char* const text = platform::error_text(error.number); text != nullptr) {
+      (*this)(log_c_text{text, SIZE_MAX});
+      to.put(" ");
+    }
+    to.put("(errno ");
+    to.put_number(error.number);
+    to.put(")");
+  }
+  template <class Number>
+  void operator()(Number n) const noexcept {
+    to.put_number(n);
+  }
+};
 
 }  // namespace
 
@@ -121,7 +98,7 @@ char* write_log_text(char* begin, char* end, std::string_view format,
     if (format[plain] == format[plain + 1]) {
       to.put({format.data() + plain, 1});
     } else {
-      put_argument(to, *args++);
+      std::visit(argument_writer{to}, *args++);
     }
   }
   return to.finish();

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -39,13 +40,6 @@ class log_file {
   const int fd_;
 };
 
-/// `value` in decimal, with leading zeros.
-void append_digits(std::string& to, long value, std::size_t width) {
-  const std::string digits = std::to_string(value);
-  if (digits.size() < width) to.append(width - digits.size(), '0');
-  to += digits;
-}
-
 }  // namespace
 
 std::string to_string(const log_line& line) {
@@ -54,22 +48,14 @@ std::string to_string(const log_line& line) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(time - day);
-  std::string s;
-  s.reserve(line.text.size() + 64);
-  append_digits(s, int{date.year()}, 4);
-  append_digits(s += '-', static_cast<long>(unsigned{date.month()}), 2);
-  append_digits(s += '-', static_cast<long>(unsigned{date.day()}), 2);
-  append_digits(s += 'T', clock.hours().count(), 2);
-  append_digits(s += ':', clock.minutes().count(), 2);
-  append_digits(s += ':', clock.seconds().count(), 2);
-  append_digits(s += '.', clock.subseconds().count(), 6);
-  s += "Z ";
-  s += std::to_string(line.thread);
-  s += ' ';
-  s += to_string(line.level);
-  s += ": ";
-  s += line.text;
-  return s;
+  char head[96];
+  const int size = std::snprintf(
+      head, sizeof(head), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ %llu %s: ", int{date.year()},
+      unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(clock.hours().count()),
+      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+      static_cast<int>(clock.subseconds().count()), static_cast<unsigned long long>(line.thread),
+      to_string(line.level));
+  return std::string(head, static_cast<std::size_t>(size)).append(line.text);
 }
 
 log_writer log_to_stderr() {

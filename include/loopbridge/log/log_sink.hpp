@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -26,21 +27,9 @@ enum class log_level : unsigned char { trace, debug, info, warning, error, criti
 /// The enumerator's name.
 /// Thread   anywhere, at any instruction
 constexpr const char* to_string(log_level l) noexcept {
-  switch (l) {
-    case log_level::trace:
-      return "trace";
-    case log_level::debug:
-      return "debug";
-    case log_level::info:
-      return "info";
-    case log_level::warning:
-      return "warning";
-    case log_level::error:
-      return "error";
-    case log_level::critical:
-      return "critical";
-  }
-  return "unknown";
+  const char* const names[] = {"trace", "debug", "info", "warning", "error", "critical"};
+  const auto n = static_cast<std::size_t>(l);
+  return n < std::size(names) ? names[n] : "unknown";
 }
 
 /// One message, as its writer gets it: the time and the thread are those of log().

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <variant>
 
 namespace loopbridge {
 
@@ -15,40 +16,16 @@ struct log_errno {
 
 namespace detail {
 
+/// A text up to its first NUL, or its `most` characters.
+struct log_c_text {
+  const char* begin;
+  std::size_t most;
+};
+
 /// One argument of log(), whatever its type: by value, but for texts, which log() copies before it
 /// returns.
-struct log_argument {
-  enum class kind : unsigned char {
-    boolean,
-    character,
-    integer,
-    natural,
-    single,
-    floating,
-    pointer,
-    text,
-    c_text,  ///< up to its first NUL, or `size`
-    error_number,
-  };
-
-  struct characters {
-    const char* begin;
-    std::size_t size;
-  };
-
-  kind what;
-  union {
-    bool boolean;
-    char character;
-    std::int64_t integer;
-    std::uint64_t natural;
-    float single;
-    double floating;
-    const volatile void* pointer;
-    characters text;
-    int error_number;
-  };
-};
+using log_argument = std::variant<bool, char, std::int64_t, std::uint64_t, float, double,
+                                  const volatile void*, std::string_view, log_c_text, log_errno>;
 
 template <class T>
 inline constexpr bool is_char = std::is_same_v<std::remove_const_t<T>, char>;
@@ -79,50 +56,28 @@ namespace detail {
 /// Any thread, any handler.
 template <class T>
 log_argument make_log_argument(const T& value) noexcept {
-  using kind = log_argument::kind;
   static_assert(is_loggable<T>,
                 "log() takes bool, char, integers, floating point, texts, pointers and log_errno, "
                 "because it may be called in a signal handler: turn anything else into these");
-  log_argument a{};
-  if constexpr (std::is_same_v<T, bool>) {
-    a.what = kind::boolean;
-    a.boolean = value;
-  } else if constexpr (is_char<T>) {
-    a.what = kind::character;
-    a.character = value;
+  if constexpr (std::is_same_v<T, bool> || is_char<T> || std::is_same_v<T, float> ||
+                std::is_same_v<T, log_errno>) {
+    return value;
   } else if constexpr (is_number<T> && std::is_signed_v<T>) {
-    a.what = kind::integer;
-    a.integer = value;
+    return std::int64_t{value};
   } else if constexpr (is_number<T>) {
-    a.what = kind::natural;
-    a.natural = value;
-  } else if constexpr (std::is_same_v<T, float>) {
-    a.what = kind::single;
-    a.single = value;
+    return std::uint64_t{value};
   } else if constexpr (std::is_floating_point_v<T>) {
-    a.what = kind::floating;
-    a.floating = static_cast<double>(value);
-  } else if constexpr (std::is_same_v<T, log_errno>) {
-    a.what = kind::error_number;
-    a.error_number = value.number;
-  } else if constexpr (std::is_null_pointer_v<T>) {
-    a.what = kind::pointer;
-    a.pointer = nullptr;
+    return static_cast<double>(value);
   } else if constexpr (is_text_array<T>) {
-    a.what = kind::c_text;
-    a.text = {value, std::extent_v<T>};
+    return log_c_text{value, std::extent_v<T>};
   } else if constexpr (std::is_pointer_v<T> && is_char<std::remove_pointer_t<T>>) {
-    a.what = kind::c_text;
-    a.text = {value, SIZE_MAX};
-  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
-    const std::string_view text = value;
-    a.what = kind::text;
-    a.text = {text.data(), text.size()};
-  } else if constexpr (is_data_pointer<T>) {
-    a.what = kind::pointer;
-    a.pointer = value;
+    return log_c_text{value, SIZE_MAX};
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view> &&
+                       !std::is_null_pointer_v<T>) {
+    return std::string_view(value);
+  } else {
+    return static_cast<const volatile void*>(value);
   }
-  return a;
 }
 
 }  // namespace detail
