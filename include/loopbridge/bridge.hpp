@@ -11,13 +11,13 @@
 #include "loopbridge/detail/loop/submit.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/results/eventual.hpp"
-#include "loopbridge/stats.hpp"
 #include "loopbridge/submission.hpp"
 
 struct uv_loop_s;
 
 namespace loopbridge {
 
+struct statistics;
 namespace detail {
 struct bridge_access;
 }
@@ -194,8 +194,8 @@ class bridge {
 
   /// For handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable and
   /// value are copied as bytes into a slot of a fixed pool: trivially copyable, together at most
-  /// detail::reentrant_post::capacity bytes. Takes no lock and no memory; errno is kept. For a call
-  /// that cannot be refused for want of a slot see reentrant_call.
+  /// detail::reentrant_closure::capacity bytes. Takes no lock and no memory; errno is kept. For a
+  /// call that cannot be refused for want of a slot see reentrant_call.
   ///
   /// Returns  `accepted`, `bridge_stopped`, `exhausted` (all slots are queued:
   ///          options::reentrant_slots) or `wrong_process`.
@@ -203,13 +203,13 @@ class bridge {
   status post_reentrant(F f, Value value,
                         std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::bridge_stopped;
-    return detail::post_closure(*core_, where, detail::reentrant_closure<F, Value>{f, value});
+    return detail::post_reentrant_to(*core_, where, f, value);
   }
   template <class F>
   status post_reentrant(F f,
                         std::source_location where = std::source_location::current()) noexcept {
     if (!core_) return status::bridge_stopped;
-    return detail::post_closure(*core_, where, detail::reentrant_closure<F>{f});
+    return detail::post_reentrant_to(*core_, where, f);
   }
 
   /// Ends the bridge. New work is refused from now on. What is queued runs or is refused
@@ -256,8 +256,9 @@ class bridge {
   /// the rest by itself. Never blocks; anywhere, at any instruction; errno is kept.
   void stop_reentrant() noexcept;
 
-  /// A reading of the bridge's counters. Any thread, also when the bridge has stopped; a handler
-  /// too, unless the bridge is empty (which throws `no_state`). In a child, the counts at the fork.
+  /// The bridge's counters: include stats.hpp. Any thread, also when the bridge has stopped; a
+  /// handler too, unless the bridge is empty (that throws `no_state`). In a child, those of the
+  /// fork.
   statistics stats() const;
 
   /// Has the bridge been stopped, or is it stopping? Any thread, any handler.
@@ -281,7 +282,6 @@ class bridge {
 
  private:
   friend struct detail::bridge_access;
-
   explicit bridge(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 
   detail::loop_core& core() const {

@@ -108,20 +108,15 @@ class queue_closed : public error {
 
 namespace detail {
 
-/// A failure that is not an exception yet. Results keep this one byte and build the exception on
-/// the thread that asks, so that ending a call in failure neither allocates nor throws, on the
-/// loop or while a bridge stops.
-enum class failure : unsigned char {
-  stopped,
-  cancelled,
-  broken,
-  rejected_with_null,
-  circular,
-};
+/// Throws the error that `s` names, for a call that was refused so. The message names the fix.
+/// `where`, here and below, is the place of submission.
+[[noreturn]] void throw_error(status s, std::source_location where = {});
 
-/// Builds the exception for `f`; `where` is the place of submission. Without the memory for its
-/// message that is std::bad_alloc.
-std::exception_ptr make_error(failure f, std::source_location where) noexcept;
+/// The error that `s` names, for a call that was accepted and has ended so. Without the memory for
+/// its message that is std::bad_alloc. Results keep a status, and build the exception on the thread
+/// that asks, so that ending a call in failure neither allocates nor throws, on the loop or while a
+/// bridge stops.
+std::exception_ptr make_error(status s, std::source_location where) noexcept;
 
 /// Is it bridge_stopped or cancelled? Where a task was given up, its waiter has been told.
 bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept;
@@ -129,15 +124,12 @@ bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept;
 /// What a call waited for when its time was up.
 enum class missing : unsigned char { room, turn, callable, answer };
 
-/// Throws the error named, with a message that names the fix. `where` is the place of submission;
-/// `waited` is how long; zero: it did not wait.
-[[noreturn]] void throw_stopped(std::source_location where);
+/// Throws the error named, where more is known than its status. `waited` is how long; zero: it did
+/// not wait.
 [[noreturn]] void throw_full(std::source_location where, std::chrono::nanoseconds waited = {});
-[[noreturn]] void throw_wrong_process(std::source_location where = {});
 [[noreturn]] void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited,
                                   missing what);
 [[noreturn]] void throw_interrupted(std::source_location where);
-[[noreturn]] void throw_queue_closed(std::source_location where);
 [[noreturn]] void throw_no_state(const char* what);
 
 /// " (submitted at file:line)", or nothing where the place is not known.
@@ -157,6 +149,9 @@ class where_text {
 
 /// Turns a status into its error. Returns for `accepted` and `answered`. For every other status it
 /// throws the error of the same name, whose message names `where`. Any ordinary thread.
-void throw_unless_ok(status s, std::source_location where = std::source_location::current());
+inline void throw_unless_ok(status s,
+                            std::source_location where = std::source_location::current()) {
+  if (s != status::accepted && s != status::answered) detail::throw_error(s, where);
+}
 
 }  // namespace loopbridge

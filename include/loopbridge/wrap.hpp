@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <source_location>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -30,12 +31,22 @@ class wrapped_function {
 
   template <class... Args>
   decltype(auto) operator()(Args&&... args) const {
+    static_assert(
+        takes_loop<F, std::decay_t<Args>...>() || std::is_invocable_v<F, std::decay_t<Args>...>,
+        "the wrapped function takes these arguments, with or without a loop_ref ahead");
     bridge& to = to_ != nullptr ? *to_ : default_bridge();
+    auto call = [f = f_, kept = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)](
+                    loop_ref loop) mutable -> decltype(auto) {
+      const auto with = [&](auto&... kept_args) -> decltype(auto) {
+        return invoke_with_loop(std::move(f), loop, std::move(kept_args)...);
+      };
+      return std::apply(with, kept);
+    };
+    loop_core& core = bridge_access::core(to);
     if constexpr (Blocks) {
-      return call_on_until(bridge_access::core(to), submit_options::within(timeout_), where_, f_,
-                           std::forward<Args>(args)...);
+      return call_on_until(core, submit_options::within(timeout_), where_, std::move(call));
     } else {
-      return submit_to(bridge_access::core(to), {}, where_, f_, std::forward<Args>(args)...);
+      return submit_to(core, {}, where_, std::move(call));
     }
   }
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "call/slab.hpp"
-#include "loopbridge/detail/platform/this_thread.hpp"
+#include "platform/platform.hpp"
 #include "sync/thread_end.hpp"
 
 namespace loopbridge::detail {

@@ -1,6 +1,7 @@
 #include "loopbridge/detail/call/call.hpp"
 
 #include "loopbridge/detail/sync/interrupt_flag.hpp"
+#include "sync/spin.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -20,16 +21,14 @@ missing call_base::what_is_missing() const noexcept {
   }
 }
 
-void call_base::wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by) {
-  if (wait(deadline_after(timeout), by)) return;
+void call_base::end_wait(std::chrono::nanoseconds timeout, const interrupt_flag* by) {
   if (by != nullptr && by->is_tripped()) throw_interrupted(where_);
   const missing what = what_is_missing();
   if (!completion_.is_done()) throw_timed_out(where_, timeout, what);
 }
 
-/// Awake for a moment, if that pays, then asleep.
 bool call_base::spin_then_sleep(deadline until, const interrupt_flag* by) noexcept {
-  loop_core::spinners* const spinning = core_.spinning();
+  spinners* const spinning = core_.spinning();
   if (spinning == nullptr) return core_.wait_for(completion_, until, by);
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
@@ -51,7 +50,7 @@ bool call_base::cancel() noexcept {
     core_.counts().cancelled.add();
     // The operation is still in the list, where the loop will find it and let go of it.
     discard_callable();
-    set_failure(failure::cancelled);
+    set_failure(status::cancelled);
     completion_.publish(completion::settling, false);
     if (completion_.has_callbacks()) callbacks_.notify_all();
     return true;
@@ -60,7 +59,7 @@ bool call_base::cancel() noexcept {
   if (!answer_->claim_as_cancelled()) return false;  // it is being resolved at this moment
   core_.counts().cancelled.add();
   deferred_base& source = *answer_;
-  set_failure(failure::cancelled);
+  set_failure(status::cancelled);
   completion_.publish(completion::waiting, true);
   if (completion_.has_callbacks()) callbacks_.notify_all();
   core_.unregister_later(source);  // held by answer_, as the caller holds the handle
@@ -101,28 +100,18 @@ void call_base::wait_for_answer() noexcept {
     answer.empty();
     complete(completion::waiting);
   } else if (cancel_asked) {
-    answer.end_as(failure::cancelled);
+    answer.end_as(status::cancelled);
   } else {
     answer.end_if_circular();
   }
-}
-
-void call_base::finish() noexcept {
-  answer_ ? wait_for_answer() : complete(completion::running);
-}
-
-void call_base::complete(completion::phase from) noexcept {
-  const completion::published p = completion_.publish_or_hold(from);
-  if (p.has_callbacks) callbacks_.notify_all();
-  if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
 }
 
 void call_base::complete_waiting() noexcept {
   complete(completion::waiting);
 }
 
-void call_base::fail_waiting(failure f) noexcept {
-  set_failure(f);
+void call_base::fail_waiting(status s) noexcept {
+  set_failure(s);
   complete(completion::waiting);
 }
 

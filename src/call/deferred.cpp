@@ -24,15 +24,15 @@ bool deferred_base::attach(answered_call& call) noexcept {
                                        std::memory_order_release, std::memory_order_acquire);
 }
 
-void deferred_base::fail(failure f) noexcept {
+void deferred_base::fail(status s) noexcept {
   // Relaxed: attached before, by the holder of the drain lock, which is the caller.
-  reinterpret_cast<answered_call*>(link_.load(std::memory_order_relaxed))->fail_waiting(f);
+  reinterpret_cast<answered_call*>(link_.load(std::memory_order_relaxed))->fail_waiting(s);
 }
 
-void deferred_base::end_as(failure f) noexcept {
+void deferred_base::end_as(status s) noexcept {
   if (!claim_as_cancelled()) return;
   core_->unregister_later(*this);
-  fail(f);
+  fail(s);
 }
 
 void deferred_base::awaits(call_base& call) noexcept {
@@ -48,7 +48,7 @@ void deferred_base::awaits_no_more() noexcept {
 }
 
 void deferred_base::end_if_circular() noexcept {
-  if (awaits_.load() != nullptr && wait_chain::leads_back_to(*this)) end_as(failure::circular);
+  if (awaits_.load() != nullptr && wait_chain::leads_back_to(*this)) end_as(status::would_deadlock);
 }
 
 void deferred_base::finish_cancel_hook() noexcept {

@@ -1,6 +1,7 @@
 #include "loopbridge/handlers/reentrant_queue.hpp"
 
 #include "platform/platform.hpp"
+#include "sync/futex.hpp"
 
 namespace loopbridge::detail {
 
@@ -76,7 +77,7 @@ void queue_base::throw_refused(status s) {
         "loopbridge: this queue belongs to the process that forked this one; make a new queue "
         "after fork()");
   }
-  throw_queue_closed({});
+  throw_error(status::queue_closed);
 }
 
 }  // namespace loopbridge::detail

@@ -127,7 +127,7 @@ call_base* log_record::run(loop_core& core) noexcept {
 }
 
 call_base* log_record::refuse(loop_core& core) noexcept {
-  core.unhandled(make_error(failure::stopped, where_), where_);
+  core.unhandled(make_error(status::bridge_stopped, where_), where_);
   home_->dropped.fetch_add(1);
   home_->slots.release(*this);
   return nullptr;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <source_location>
 
+#include "handlers/reentrant_post.hpp"
 #include "loop/capacity.hpp"
 #include "loop/deferred_register.hpp"
 #include "loop/doorbell.hpp"
@@ -18,12 +19,12 @@
 #include "loop/reports.hpp"
 #include "loop/turn_budget.hpp"
 #include "loop/watchdog.hpp"
-#include "loopbridge/detail/handlers/reentrant_post.hpp"
 #include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 #include "platform/platform.hpp"
+#include "sync/spin.hpp"
 
 namespace loopbridge::detail {
 

@@ -31,7 +31,7 @@ class deferred_register {
     while (first_ != nullptr) {
       deferred_base& d = *first_;
       // Not ours to claim: another thread resolves or cancels it now, and completes the call.
-      if (d.claim_as_cancelled()) d.fail(failure::stopped);
+      if (d.claim_as_cancelled()) d.fail(status::bridge_stopped);
       remove(d);
     }
   }
@@ -39,7 +39,7 @@ class deferred_register {
   /// The same on another thread than the loop's: the hooks are left to end_all().
   void fail_all() noexcept {
     for (deferred_base* d = first_; d != nullptr; d = d->following) {
-      if (d->claim_as_cancelled()) d->fail(failure::stopped);
+      if (d->claim_as_cancelled()) d->fail(status::bridge_stopped);
     }
   }
 

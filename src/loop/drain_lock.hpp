@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "loopbridge/detail/sync/deadline.hpp"
-#include "loopbridge/detail/sync/futex.hpp"
 #include "loopbridge/detail/sync/process_mark.hpp"
+#include "sync/futex.hpp"
 
 namespace loopbridge::detail {
 

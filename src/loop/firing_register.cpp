@@ -39,7 +39,7 @@ void firing_register::end_all(loop_core& core) noexcept {
       if (!any_left) return;
     }
     // The hook may do anything: not under the lock. The call itself may be gone from here.
-    core.unhandled(make_error(failure::stopped, where), where);
+    core.unhandled(make_error(status::bridge_stopped, where), where);
   }
 }
 

@@ -147,8 +147,9 @@ void core::start_thread() {
     release_ref();
     throw;
   }
-  if (!started.wait(no_deadline, process())) throw_wrong_process();  // forked by a handler
-  if (failed != nullptr) {  // on_thread_start threw, and the thread has ended its loop
+  if (!started.wait(no_deadline, process()))
+    throw_error(status::wrong_process);  // forked by a handler
+  if (failed != nullptr) {               // on_thread_start threw, and the thread has ended its loop
     thread_.join();
     std::rethrow_exception(failed);
   }

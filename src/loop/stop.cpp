@@ -21,7 +21,7 @@
 namespace loopbridge::detail {
 
 void core::stop() {
-  if (!is_this_process()) throw_wrong_process();
+  if (!is_this_process()) throw_error(status::wrong_process);
   close();
   if (on_loop_thread()) {
     if (adopted_ && !draining_) {
@@ -35,7 +35,8 @@ void core::stop() {
   if (gate_) gate_->let_all_go();
   if (adopted_) return release_waiters_from_elsewhere();
   const blocking_wait waiting(*this, {}, blocking_wait::how::endless, &ended_);
-  if (!ended_.wait(no_deadline, process())) throw_wrong_process();  // forked by a handler
+  if (!ended_.wait(no_deadline, process()))
+    throw_error(status::wrong_process);  // forked by a handler
   const platform::cancellation_disabled while_joining;
   const std::lock_guard lock(joining_);
   if (thread_.joinable()) thread_.join();

@@ -207,7 +207,7 @@ void wait_vertex::check_cycle(std::source_location where) {
 blocking_wait::blocking_wait(const loop_core& target, std::source_location where, how lasts,
                              const completion* answer, call_base* call)
     : lasts_(lasts) {
-  if (!target.is_this_process()) throw_wrong_process(where);
+  if (!target.is_this_process()) throw_error(status::wrong_process, where);
   if (target.on_loop_thread()) {
     throw would_deadlock(std::string("loopbridge: waiting for bridge '") + target.name() +
                          "' on its own loop thread would never end" + submitted_at(where) +

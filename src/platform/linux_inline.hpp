@@ -6,8 +6,6 @@
 #include <bit>
 #include <cstdint>
 
-#include "loopbridge/detail/platform/this_thread.hpp"
-
 // Included by platform.hpp, which says what these do. They are asked so often that a call more is
 // felt: the clock before every second callable, where it was 5 % of what running one costs.
 namespace loopbridge::detail::platform {

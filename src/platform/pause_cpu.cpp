@@ -1,4 +1,4 @@
-#include "loopbridge/detail/platform/this_thread.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail::platform {
 

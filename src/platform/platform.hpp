@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "loopbridge/detail/platform/this_thread.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
 
 /// All that the library asks of an operating system, beyond libuv and the C++ library. No other
@@ -44,8 +43,17 @@ int at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept;
 
 // ---- Threads. Each is named by a number as long as it runs; later another one may have the same.
 
-/// Any thread, any handler.
+using thread_id = std::uintptr_t;  ///< 0: none
+
+// Any thread, any handler; errno is kept.
+
 inline thread_id this_thread() noexcept;
+/// The CPU that the caller runs on, or ran on a moment ago; -1: unknown.
+int current_cpu() noexcept;
+/// Lets another thread have this CPU.
+void yield_cpu() noexcept;
+/// For a loop that looks at memory again and again: makes it easier for the CPU's other half.
+void pause_cpu() noexcept;
 
 /// Signals, as the system keeps a set of them: on Linux a sigset_t, by std::bit_cast.
 struct signal_mask {

@@ -1,6 +1,7 @@
 #include "loopbridge/detail/sync/completion.hpp"
 
 #include "loopbridge/detail/sync/interrupt_flag.hpp"
+#include "sync/futex.hpp"
 
 namespace loopbridge::detail {
 
@@ -19,6 +20,10 @@ bool completion::wait(deadline until, const process_mark& process,
     }
     if (!futex_wait(word_, word | sleeper_mark, until, process, by)) return false;
   }
+}
+
+void completion::wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+  futex_wake_all(word);
 }
 
 }  // namespace loopbridge::detail

@@ -1,4 +1,4 @@
-#include "loopbridge/detail/sync/futex.hpp"
+#include "sync/futex.hpp"
 
 #include "loopbridge/detail/sync/interrupt_flag.hpp"
 #include "platform/platform.hpp"

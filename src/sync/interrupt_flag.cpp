@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "loopbridge/detail/sync/futex.hpp"
+#include "sync/futex.hpp"
 
 namespace loopbridge::detail {
 

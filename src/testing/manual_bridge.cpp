@@ -100,7 +100,7 @@ class manual_bridge::clock {
   }
 
   void check_caller() const {
-    if (!process_.is_this_process()) detail::throw_wrong_process();
+    if (!process_.is_this_process()) detail::throw_error(status::wrong_process);
     if (thread_ != std::this_thread::get_id()) {
       throw std::logic_error("loopbridge: a manual_bridge is turned by the thread that made it");
     }

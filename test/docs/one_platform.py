@@ -3,8 +3,7 @@
 
 Elsewhere in include/ and src/ no condition of the preprocessor asks for more than the language, the
 compiler and its options, and no system's header is included: what is without a namespace of its own
-is the C++ library's, libuv's or spdlog's. include/loopbridge/detail/platform/ declares what
-src/platform/ defines, and includes no header of the system's either.
+is the C++ library's, libuv's or spdlog's.
 """
 import pathlib
 import re

@@ -15,6 +15,7 @@
 #include "stepping/support/stepped_bridge.hpp"
 #include "stepping/support/sweep.hpp"
 #include "support/patience.hpp"
+#include "sync/spin.hpp"
 
 TEST_SUITE_BEGIN("stepping: the loop's thread");
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
-#include "loopbridge/detail/call/internal_operation.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/results/executor_ref.hpp"
 
 // For coroutines of other libraries, which are not tasks: onto a loop, and back from a call.
@@ -31,7 +31,7 @@ class schedule_awaiter final : public operation {
     throw_unless_ok(s, where);
   }
   void await_resume() const {
-    if (refused_) std::rethrow_exception(make_error(failure::stopped, where_));
+    if (refused_) std::rethrow_exception(make_error(status::bridge_stopped, where_));
   }
 
   call_base* run(loop_core& core) noexcept override { return resume(core); }

@@ -14,7 +14,6 @@
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
-#include "loopbridge/detail/sync/futex.hpp"
 #include "loopbridge/detail/sync/inbox.hpp"
 #include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/detail/sync/slot_pool.hpp"

@@ -94,7 +94,7 @@ class completer {
     return *this;
   }
   ~completer() {
-    if (state_) state_->settle([](auto& o) { o.set(detail::failure::broken); });
+    if (state_) state_->settle([](auto& o) { o.set(status::broken); });
   }
 
   /// The deferred to return from the callable. Once.

@@ -9,11 +9,11 @@
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
-#include "loopbridge/results/interrupt_source.hpp"
 
 namespace loopbridge {
 
 class bridge;
+class interrupt_token;
 namespace detail {
 struct eventual_access;
 }
@@ -77,26 +77,17 @@ class [[nodiscard(
     return std::move(*this).take_within(detail::in_nanoseconds(timeout));
   }
 
-  /// get() and get_for() that an interruption or a std::stop_token ends early. That cancels
-  /// nothing, as with a timeout. If the result is there, they give it all the same.
+  /// get() and get_for() that an interruption or a std::stop_token ends early: include
+  /// results/interrupt_source.hpp. That cancels nothing, as with a timeout. If the result is there,
+  /// they give it all the same.
   ///
   /// Throws   `interrupted`, at once if it is tripped already; get_for() also `timed_out`.
-  view get(const interrupt_token& stop) const& {
-    state().wait_within(detail::for_ever, &stop.by());
-    return state().look();
-  }
-  T get(const interrupt_token& stop) && {
-    return std::move(*this).take_within(detail::for_ever, &stop.by());
-  }
+  view get(const interrupt_token& stop) const&;
+  T get(const interrupt_token& stop) &&;
   template <class Rep, class Period>
-  view get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) const& {
-    state().wait_within(detail::in_nanoseconds(timeout), &stop.by());
-    return state().look();
-  }
+  view get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) const&;
   template <class Rep, class Period>
-  T get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) && {
-    return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
-  }
+  T get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) &&;
 
   /// Waits without reading: a failure that was only waited for is still reported. wait_for()
   /// returns false when the time was up first.

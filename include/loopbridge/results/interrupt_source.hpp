@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "loopbridge/detail/sync/interrupt_flag.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 namespace loopbridge {
 
@@ -59,5 +60,26 @@ class interrupt_token {
   const detail::interrupt_flag& by_;
   std::optional<std::stop_callback<trip>> tripper_;
 };
+
+template <class T>
+auto eventual<T>::get(const interrupt_token& stop) const& -> view {
+  return get_for(detail::for_ever, stop);
+}
+template <class T>
+T eventual<T>::get(const interrupt_token& stop) && {
+  return std::move(*this).get_for(detail::for_ever, stop);
+}
+template <class T>
+template <class Rep, class Period>
+auto eventual<T>::get_for(std::chrono::duration<Rep, Period> timeout,
+                          const interrupt_token& stop) const& -> view {
+  state().wait_within(detail::in_nanoseconds(timeout), &stop.by());
+  return state().look();
+}
+template <class T>
+template <class Rep, class Period>
+T eventual<T>::get_for(std::chrono::duration<Rep, Period> timeout, const interrupt_token& stop) && {
+  return std::move(*this).take_within(detail::in_nanoseconds(timeout), &stop.by());
+}
 
 }  // namespace loopbridge

@@ -82,11 +82,6 @@ bool handler_close(detail::submission_list<detail::operation>& l) noexcept {
 void handler_wake(detail::loop_core& c) noexcept {
   c.wake();
 }
-bool handler_claim_and_release(detail::slot_pool<detail::reentrant_post>& p) noexcept {
-  detail::reentrant_post* const slot = p.claim();
-  if (slot != nullptr) p.release(*slot);
-  return slot != nullptr;
-}
 bool handler_wait(detail::completion& c, const detail::process_mark& process) noexcept {
   return c.wait(detail::deadline_after(std::chrono::seconds(1)), process) && c.release_handle();
 }

@@ -70,7 +70,7 @@ using ::weak::weak_clock;
 #include "../../../src/call/call.cpp"
 #include "../../../src/call/completion_callback.cpp"
 #include "../../../src/call/deferred.cpp"
-#include "../../../src/call/internal_operation.cpp"
+#include "../../../src/call/operation.cpp"
 #include "../../../src/errors.cpp"
 #include "../../../src/handlers/reentrant.cpp"
 #include "../../../src/loop/capacity.cpp"

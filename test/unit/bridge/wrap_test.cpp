@@ -71,6 +71,23 @@ TEST_CASE("a wrapped function gives an eventual, and is called with its own argu
   wrap(b, [] {})().get();
 }
 
+TEST_CASE("arguments are kept by value, and references only where they are asked for") {
+  bridge b;
+  support::held_loop held(b);
+  std::string text = "before";
+  auto by_value = wrap(b, [](const std::string& s) { return s; })(text);
+  text = "after";
+  int n = 1;
+  auto by_reference = wrap(b, [](int& target) { target = 2; })(std::ref(n));
+  const char literal[] = "decays";
+  auto decayed = wrap(b, [](std::string s) { return s; })(literal);
+  held.release();
+  CHECK(by_value.get() == "before");
+  by_reference.get();
+  CHECK(n == 2);
+  CHECK(decayed.get() == "decays");
+}
+
 TEST_CASE("one that blocks gives what the function does, a value, a deferred's or an exception") {
   bridge b(support::with_each_doorbell());
   const auto call_twice = wrap_blocking(b, generous, twice);

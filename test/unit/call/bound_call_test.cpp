@@ -17,14 +17,20 @@ namespace {
 using loopbridge::loop_ref;
 using loopbridge::detail::answer_t;
 using loopbridge::detail::bound_call_of;
+using loopbridge::detail::invoke_with_loop;
 using loopbridge::detail::manual_lifetime;
 
 uv_loop_s* const some_loop = reinterpret_cast<uv_loop_s*>(0x1000);
 
-template <class... Bound>
-decltype(auto) bind_and_call(Bound&&... bound) {
-  bound_call_of<Bound...> call(std::forward<Bound>(bound)...);
+template <class F>
+decltype(auto) bind_and_call(F&& f) {
+  bound_call_of<F> call(std::forward<F>(f));
   return call(loop_ref(some_loop));
+}
+
+template <class F, class... Args>
+decltype(auto) call_with(F&& f, Args&&... args) {
+  return invoke_with_loop(std::forward<F>(f), loop_ref(some_loop), std::forward<Args>(args)...);
 }
 
 int twice(int n) {
@@ -41,41 +47,27 @@ struct counter {
 TEST_CASE("the loop comes first, for callables that take it") {
   CHECK(bind_and_call([](loop_ref loop) { return loop.get(); }) == some_loop);
   CHECK(bind_and_call([](uv_loop_s* loop) { return loop; }) == some_loop);
-  CHECK(bind_and_call([](loop_ref loop, int n) { return loop.get() == some_loop ? n : 0; }, 3) ==
-        3);
+  CHECK(call_with([](loop_ref loop, int n) { return loop.get() == some_loop ? n : 0; }, 3) == 3);
 }
 
 TEST_CASE("callables that do not take it get their arguments alone") {
   CHECK(bind_and_call([] { return 1; }) == 1);
-  CHECK(bind_and_call([](int a, int b) { return a - b; }, 5, 3) == 2);
+  CHECK(call_with([](int a, int b) { return a - b; }, 5, 3) == 2);
 }
 
 TEST_CASE("functions, members and std::function are callables") {
-  CHECK(bind_and_call(twice, 4) == 8);
-  CHECK(bind_and_call(&twice, 5) == 10);
+  CHECK(call_with(twice, 4) == 8);
+  CHECK(call_with(&twice, 5) == 10);
   counter c;
-  CHECK(bind_and_call(&counter::add, &c, 2) == 2);
-  CHECK(bind_and_call(&counter::add, std::ref(c), 2) == 4);
-  CHECK(bind_and_call(&counter::total, &c) == 4);
-  CHECK(bind_and_call(std::function<int(int)>(twice), 1) == 2);
+  CHECK(call_with(&counter::add, &c, 2) == 2);
+  CHECK(call_with(&counter::add, std::ref(c), 2) == 4);
+  CHECK(call_with(&counter::total, &c) == 4);
+  CHECK(call_with(std::function<int(int)>(twice), 1) == 2);
 }
 
-TEST_CASE("arguments are kept by value, references only if asked for") {
-  std::string text = "before";
-  bound_call_of<std::string (*)(std::string), std::string&> by_value(
-      [](std::string s) { return s; }, text);
-  text = "after";
-  CHECK(by_value(loop_ref(some_loop)) == "before");
-  int n = 1;
-  bind_and_call([](int& target) { target = 2; }, std::ref(n));
-  CHECK(n == 2);
-  const char literal[] = "decays";
-  CHECK(bind_and_call([](std::string s) { return s; }, literal) == "decays");
-}
-
-TEST_CASE("callable and arguments may be move-only, and are called as rvalues") {
+TEST_CASE("a callable may be move-only, and is called as an rvalue") {
   CHECK(*bind_and_call([p = std::make_unique<int>(1)]() mutable { return std::move(p); }) == 1);
-  CHECK(*bind_and_call([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(2)) == 2);
+  CHECK(*call_with([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(2)) == 2);
   struct once {
     int operator()() && { return 3; }
   };
@@ -101,8 +93,8 @@ TEST_CASE("a waiter gets the T of a deferred<T>, and everything else as it is") 
 TEST_CASE("what a call holds is destroyed with it") {
   support::counts counts;
   {
-    bound_call_of<void (*)(const support::token&), support::token> call(
-        [](const support::token&) {}, support::token(counts));
+    auto f = [held = support::token(counts)] {};
+    bound_call_of<decltype(f)> call(std::move(f));
     CHECK(counts.alive() == 1);
     call(loop_ref(some_loop));
     CHECK(counts.alive() == 1);

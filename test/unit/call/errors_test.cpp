@@ -18,7 +18,6 @@ namespace {
 
 using doctest::Contains;
 using loopbridge::status;
-using loopbridge::detail::failure;
 using loopbridge::detail::make_error;
 using support::here;
 
@@ -27,9 +26,9 @@ constexpr bool is_ours =
     std::is_base_of_v<loopbridge::error, E> && std::is_base_of_v<std::runtime_error, E>;
 
 template <class E>
-doctest::String message_of(failure f, std::source_location where) {
+doctest::String message_of(status s, std::source_location where) {
   try {
-    std::rethrow_exception(make_error(f, where));
+    std::rethrow_exception(make_error(s, where));
   } catch (const E& e) {
     return e.what();
   } catch (...) {
@@ -45,7 +44,7 @@ TEST_CASE("all errors of the library have one base, and are distinct") {
                 is_ours<timed_out> && is_ours<broken> && is_ours<would_deadlock> &&
                 is_ours<wrong_process> && is_ours<no_state> && is_ours<exhausted> &&
                 is_ours<unsupported>);
-  const auto e = make_error(failure::stopped, {});
+  const auto e = make_error(status::bridge_stopped, {});
   CHECK(support::holds<error>(e));
   CHECK(support::holds<bridge_stopped>(e));
   CHECK_FALSE(support::holds<cancelled>(e));
@@ -53,35 +52,44 @@ TEST_CASE("all errors of the library have one base, and are distinct") {
 }
 
 TEST_CASE("each failure says what happened, where it was submitted, and what to do") {
-  const doctest::String stopped = message_of<loopbridge::bridge_stopped>(failure::stopped, here);
+  const doctest::String stopped =
+      message_of<loopbridge::bridge_stopped>(status::bridge_stopped, here);
   CHECK(stopped == Contains("stopped before this call was answered"));
   CHECK(stopped == Contains("here.cpp:7"));
   CHECK(stopped == Contains("keep the bridge until its calls are done"));
-  const doctest::String cancelled = message_of<loopbridge::cancelled>(failure::cancelled, here);
+  const doctest::String cancelled = message_of<loopbridge::cancelled>(status::cancelled, here);
   CHECK(cancelled == Contains("was cancelled"));
   CHECK(cancelled == Contains("here.cpp:7"));
   CHECK(cancelled == Contains("there is no result to get"));
-  const doctest::String broken = message_of<loopbridge::broken>(failure::broken, here);
+  const doctest::String broken = message_of<loopbridge::broken>(status::broken, here);
   CHECK(broken == Contains("dropped unresolved"));
   CHECK(broken == Contains("here.cpp:7"));
   CHECK(broken == Contains("resolve or reject its completer on every path"));
+  CHECK(broken == Contains("rejected with a null std::exception_ptr"));
+  const doctest::String circular =
+      message_of<loopbridge::would_deadlock>(status::would_deadlock, here);
+  CHECK(circular == Contains("would never be answered"));
+  CHECK(circular == Contains("here.cpp:7"));
+  CHECK(circular == Contains("on a loop thread do not wait"));
 }
 
 TEST_CASE("a place that is not known is left out") {
-  const doctest::String message = message_of<loopbridge::cancelled>(failure::cancelled, {});
+  const doctest::String message = message_of<loopbridge::cancelled>(status::cancelled, {});
   CHECK(message != Contains("submitted at"));
   CHECK(message != Contains("(null)"));
 }
 
 TEST_CASE("what is thrown at once names the fix too") {
   using namespace loopbridge::detail;
-  CHECK_THROWS_WITH_AS(throw_stopped(here), Contains("here.cpp:7"), loopbridge::bridge_stopped);
-  CHECK_THROWS_WITH_AS(throw_stopped({}), Contains("a new bridge"), loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_error(status::bridge_stopped, here), Contains("here.cpp:7"),
+                       loopbridge::bridge_stopped);
+  CHECK_THROWS_WITH_AS(throw_error(status::bridge_stopped, {}), Contains("a new bridge"),
+                       loopbridge::bridge_stopped);
   CHECK_THROWS_WITH_AS(throw_full(here), Contains("here.cpp:7"), loopbridge::bridge_full);
   CHECK_THROWS_WITH_AS(throw_full({}), Contains("raise options::capacity"),
                        loopbridge::bridge_full);
-  CHECK_THROWS_WITH_AS(throw_wrong_process(), Contains("make a new bridge after fork()"),
-                       loopbridge::wrong_process);
+  CHECK_THROWS_WITH_AS(throw_error(status::wrong_process),
+                       Contains("make a new bridge after fork()"), loopbridge::wrong_process);
   CHECK_THROWS_WITH_AS(throw_no_state("this thing is empty: fill it"),
                        "loopbridge: this thing is empty: fill it", loopbridge::no_state);
 }
@@ -119,8 +127,10 @@ TEST_CASE("every status is turned into its error, but for the two that are none"
   CHECK_THROWS_AS(throw_unless_ok(status::would_deadlock), loopbridge::would_deadlock);
   CHECK_THROWS_AS(throw_unless_ok(status::unsupported), loopbridge::unsupported);
   CHECK_THROWS_AS(throw_unless_ok(status::queue_closed), loopbridge::queue_closed);
+  CHECK_THROWS_AS(throw_unless_ok(status::cancelled), loopbridge::cancelled);
+  CHECK_THROWS_AS(throw_unless_ok(status::broken), loopbridge::broken);
   CHECK_THROWS_AS(throw_unless_ok(static_cast<status>(99)), loopbridge::error);
-  for (int s = 2; s < 11; ++s) {  // one more than there are
+  for (int s = 2; s < 13; ++s) {  // one more than there are
     CHECK_THROWS_WITH_AS(throw_unless_ok(static_cast<status>(s)), Contains("errors_test.cpp"),
                          loopbridge::error);
   }
@@ -137,6 +147,8 @@ TEST_CASE("every status has its name") {
   CHECK(std::strcmp(to_string(status::would_deadlock), "would_deadlock") == 0);
   CHECK(std::strcmp(to_string(status::unsupported), "unsupported") == 0);
   CHECK(std::strcmp(to_string(status::queue_closed), "queue_closed") == 0);
+  CHECK(std::strcmp(to_string(status::cancelled), "cancelled") == 0);
+  CHECK(std::strcmp(to_string(status::broken), "broken") == 0);
   CHECK(std::strcmp(to_string(static_cast<status>(99)), "unknown") == 0);
 }
 

@@ -14,7 +14,7 @@ TEST_SUITE_BEGIN("outcome");
 
 namespace {
 
-using loopbridge::detail::failure;
+using loopbridge::status;
 using loopbridge::detail::outcome;
 using support::holds;
 
@@ -101,35 +101,35 @@ TEST_CASE("a value whose move throws becomes that exception") {
 
 TEST_CASE("a failure becomes an exception when somebody asks, with the place of submission") {
   outcome<int> o;
-  o.set(failure::cancelled);
-  CHECK(o.is(failure::cancelled));
-  CHECK_FALSE(o.is(failure::stopped));
+  o.set(status::cancelled);
+  CHECK(o.is(status::cancelled));
+  CHECK_FALSE(o.is(status::bridge_stopped));
   CHECK_FALSE(o.has_value());
   CHECK_THROWS_WITH_AS(o.look(support::here), doctest::Contains("here.cpp:7"),
                        loopbridge::cancelled);
-  o.set(failure::stopped);
+  o.set(status::bridge_stopped);
   CHECK_THROWS_AS(o.take({}), loopbridge::bridge_stopped);
-  o.set(failure::broken);
+  o.set(status::broken);
   CHECK(holds<loopbridge::broken>(o.error({})));
 }
 
 TEST_CASE("a value and a thrown exception are no failure of the library's") {
   outcome<int> o;
   o.capture([] { return 1; });
-  CHECK_FALSE(o.is(failure::broken));
+  CHECK_FALSE(o.is(status::broken));
   o.set(std::make_exception_ptr(1));
-  CHECK_FALSE(o.is(failure::broken));
+  CHECK_FALSE(o.is(status::broken));
 }
 
 TEST_CASE("an outcome takes over what another one holds") {
   outcome<std::unique_ptr<int>> value, thrown, failed, target;
   value.capture([] { return std::make_unique<int>(9); });
   thrown.set(std::make_exception_ptr(std::runtime_error("x")));
-  failed.set(failure::stopped);
+  failed.set(status::bridge_stopped);
   target.take_over(std::move(thrown));
   CHECK_THROWS_AS(target.look({}), std::runtime_error);
   target.take_over(std::move(failed));
-  CHECK(target.is(failure::stopped));
+  CHECK(target.is(status::bridge_stopped));
   target.take_over(std::move(value));
   CHECK(*target.look({}) == 9);
 

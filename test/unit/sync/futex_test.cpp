@@ -1,3 +1,5 @@
+#include "sync/futex.hpp"
+
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <pthread.h>
@@ -7,7 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <loopbridge/detail/sync/futex.hpp>
 #include <thread>
 #include <vector>
 

@@ -1,3 +1,5 @@
+#include "sync/spin.hpp"
+
 #include <doctest/doctest.h>
 #include <errno.h>
 #include <sys/syscall.h>

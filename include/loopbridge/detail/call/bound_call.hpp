@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -87,52 +86,47 @@ consteval void nobody_waits_for() {
       "use submit(), here or in the callable");
 }
 
-/// A callable with its arguments, kept by value until the loop calls it, once, as an rvalue; so
-/// both may be move-only. The callable gets the loop first if it can take it.
+/// Calls `f` with `args`, and with the loop ahead of them if it takes that.
 template <class F, class... Args>
+auto invoke_with_loop(F&& f, [[maybe_unused]] loop_ref loop, Args&&... args) ->
+    typename std::conditional_t<takes_loop<F, Args...>(), std::invoke_result<F, loop_ref, Args...>,
+                                std::invoke_result<F, Args...>>::type {
+  if constexpr (takes_loop<F, Args...>()) {
+    return std::invoke(std::forward<F>(f), loop_ref(loop), std::forward<Args>(args)...);
+  } else {
+    return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+  }
+}
+
+/// A callable, kept by value until the loop calls it, once, as an rvalue; so it may be move-only.
+template <class F>
 class bound_call {
-  static constexpr bool takes_loop = detail::takes_loop<F, Args...>();
   static_assert(!is_later<F>,
                 "pass the function, not what it has returned: submit(f), not submit(f())");
-  static_assert(
-      is_later<F> || takes_loop || std::is_invocable_v<F, Args...>,
-      "a call's function takes nothing, or a loop_ref, and then what wrap() was given and "
-      "is called with: other arguments are put into a lambda");
+  static_assert(is_later<F> || takes_loop<F>() || std::is_invocable_v<F>,
+                "a call's function takes nothing, or a loop_ref: other arguments are put into a "
+                "lambda, or the function is wrapped: see wrap()");
 
  public:
-  using result_type =
-      typename std::conditional_t<takes_loop, std::invoke_result<F, loop_ref, Args...>,
-                                  std::invoke_result<F, Args...>>::type;
+  using result_type = decltype(invoke_with_loop(std::declval<F>(), std::declval<loop_ref>()));
 
-  template <class G, class... A>
-  explicit bound_call(G&& f, A&&... args)
-      : f_(std::forward<G>(f)), args_(std::forward<A>(args)...) {
+  template <class G>
+  explicit bound_call(G&& f) : f_(std::forward<G>(f)) {
     static_assert(std::is_constructible_v<F, G>,
                   "this callable cannot be copied into the call: std::move it");
   }
 
   F& function() noexcept { return f_; }
 
-  result_type operator()([[maybe_unused]] loop_ref loop) {
-    return std::apply(
-        [&](Args&... args) -> result_type {
-          if constexpr (takes_loop) {
-            return std::invoke(std::move(f_), loop_ref(loop), std::move(args)...);
-          } else {
-            return std::invoke(std::move(f_), std::move(args)...);
-          }
-        },
-        args_);
-  }
+  result_type operator()(loop_ref loop) { return invoke_with_loop(std::move(f_), loop); }
 
  private:
   [[no_unique_address]] F f_;
-  [[no_unique_address]] std::tuple<Args...> args_;
 };
 
-/// For a callable and its arguments, as they were passed.
-template <class... Bound>
-using bound_call_of = bound_call<std::decay_t<Bound>...>;
+/// For a callable as it was passed.
+template <class F>
+using bound_call_of = bound_call<std::decay_t<F>>;
 
 /// What the waiter gets: the callable's result, or, of a deferred<T> or a task<T>, the T.
 template <class Bound>

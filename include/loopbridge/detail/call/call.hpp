@@ -20,25 +20,20 @@
 ///
 ///   post     posted_call      a block; no result
 ///   submit   submitted_call   a block, which outlives the waiter if need be, and the bridge
-///   call     stack_call       the caller's frame: see stack_call.hpp
+///   call     stack_call       the caller's frame: see submit.hpp
 namespace loopbridge::detail {
 
 /// post: destroyed on the loop thread once it has run.
 template <class Bound>
 class posted_call final : public operation {
  public:
-  template <class... A>
-  explicit posted_call(std::source_location where, A&&... bound)
-      : where_(where), callable_(std::forward<A>(bound)...) {}
+  template <class F>
+  explicit posted_call(std::source_location where, F&& f)
+      : where_(where), callable_(std::forward<F>(f)) {}
 
   call_base* run(loop_core& core) noexcept override {
     nobody_waits_for<typename Bound::result_type>();
-    try {
-      const running_callable watched(core, where_);
-      callable_(core.loop());
-    } catch (...) {
-      core.unhandled(std::current_exception(), where_);
-    }
+    run_unanswered(core, where_, [&] { callable_(core.loop()); });
     destroy_in_block(this, core.memory());
     return nullptr;
   }
@@ -46,7 +41,7 @@ class posted_call final : public operation {
   call_base* refuse(loop_core& core) noexcept override {
     const std::source_location where = where_;
     destroy_in_block(this, core.memory());
-    core.unhandled(make_error(failure::stopped, where), where);
+    core.unhandled(make_error(status::bridge_stopped, where), where);
     return nullptr;
   }
 
@@ -75,11 +70,13 @@ class call_base : public answered_call {
                                                              : blocking_wait::how::timed;
     const blocking_wait waiting(core_, where_, lasts, &completion_, this);
     if (spin_then_sleep(until, by)) return true;
-    if (!core_.is_this_process()) throw_wrong_process(where_);
+    if (!core_.is_this_process()) throw_error(status::wrong_process, where_);
     return false;
   }
   /// The same, but throws `interrupted`, or `timed_out`, which says how far the call has come.
-  void wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by = nullptr);
+  void wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by = nullptr) {
+    if (!wait(deadline_after(timeout), by)) end_wait(timeout, by);
+  }
   missing what_is_missing() const noexcept;
   /// See eventual::cancel.
   bool cancel() noexcept;
@@ -107,12 +104,13 @@ class call_base : public answered_call {
 
   // The loop's side.
 
-  /// Publishes the outcome, or waits for the deferred that the callable has returned. Called when
-  /// run() or refuse() has returned this: the callable is gone. Not inline, like the two below: a
-  /// library of the program's may be unloaded once the answer is there, with its inline copies.
-  void finish() noexcept;
+  /// Publishes the outcome, or waits for the deferred that the callable has returned. Called by the
+  /// library alone, when run() or refuse() has returned this: once the answer is there, the program
+  /// may unload what was instantiated for it. So the two below, which are in each vtable, are not
+  /// inline.
+  void finish() noexcept { answer_ ? wait_for_answer() : complete(completion::running); }
   void complete_waiting() noexcept final;
-  void fail_waiting(failure f) noexcept final;
+  void fail_waiting(status s) noexcept final;
 
   /// For wait_chain: how far it is, and, where it is `waiting`, the deferred that answers it.
   completion::phase how_far() const noexcept { return completion_.how_far(); }
@@ -131,21 +129,30 @@ class call_base : public answered_call {
   /// Awake for a moment, if that pays, then asleep. False: as completion::wait.
   bool spin_then_sleep(deadline until, const interrupt_flag* by = nullptr) noexcept;
 
-  virtual void set_failure(failure f) noexcept = 0;
+  virtual void set_failure(status s) noexcept = 0;
   virtual std::exception_ptr error_to_report() const noexcept = 0;  ///< null: a value, cancelled
   virtual void discard_callable() noexcept = 0;
   virtual void destroy() noexcept = 0;
 
   loop_core& core_;
   const std::source_location where_;
+  /// What the callable returned, where that was a deferred or a task. Written by the loop before
+  /// `waiting`, read by a canceller after it.
+  ref_ptr<deferred_base> answer_;
   completion completion_;
 
  private:
-  /// `from` -> done, and frees the call if the handle is gone. Touch nothing of it afterwards.
-  void complete(completion::phase from) noexcept;
+  /// `from` -> done: releases the waiter, and frees the call if its handle is gone. Touch nothing
+  /// of it afterwards.
+  void complete(completion::phase from) noexcept {
+    const completion::published p = completion_.publish_or_hold(from);
+    if (p.has_callbacks) callbacks_.notify_all();
+    if (p.has_callbacks ? completion_.release_loop() : p.handle_gone) retire();
+  }
+  /// The time was up, or `by` was tripped. Returns if it is done after all.
+  void end_wait(std::chrono::nanoseconds timeout, const interrupt_flag* by);
   void wait_for_answer() noexcept;
-  /// Both sides have let go.
-  void retire() noexcept {
+  void retire() noexcept {  // both sides have let go
     report_if_unread();
     destroy();
   }
@@ -154,11 +161,6 @@ class call_base : public answered_call {
   std::atomic<bool> read_{false};
   completion_callbacks callbacks_;
   call_base* next_given_up_ = nullptr;  ///< in a list of calls: see give_up_handle()
-
- protected:
-  /// What the callable returned, where that was a deferred or a task. Written by the loop before
-  /// `waiting`, read by a canceller after it.
-  ref_ptr<deferred_base> answer_;
 };
 
 /// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` has
@@ -199,7 +201,7 @@ class result : public call_base {
         return callable(core_.loop());
       });
     } else {
-      outcome_.set(failure::broken);  // what an empty deferred amounts to
+      outcome_.set(status::broken);  // what an empty deferred amounts to
       try {
         const running_callable watched(core_, where_);
         if constexpr (returned::is_task) {
@@ -223,14 +225,14 @@ class result : public call_base {
     }
   }
 
-  void set_failure(failure f) noexcept final { outcome_.set(f); }
+  void set_failure(status s) noexcept final { outcome_.set(s); }
   void take_from(deferred_base& answer) noexcept final {
     outcome_.take_over(std::move(static_cast<deferred_state<T>&>(answer).own_outcome()));
   }
 
  private:
   std::exception_ptr error_to_report() const noexcept final {
-    return outcome_.is(failure::cancelled) ? nullptr : outcome_.error(where_);
+    return outcome_.is(status::cancelled) ? nullptr : outcome_.error(where_);
   }
 
   outcome<T> outcome_;
@@ -252,7 +254,7 @@ class call_with_result : public result<answer_t<Bound>> {
   call_base* refuse(loop_core&) noexcept override {
     if (!this->start()) return nullptr;
     discard_callable();
-    this->set_failure(failure::stopped);
+    this->set_failure(status::bridge_stopped);
     return this;
   }
 
@@ -260,9 +262,9 @@ class call_with_result : public result<answer_t<Bound>> {
   Bound& callable() noexcept { return callable_.value; }
 
  protected:
-  template <class... A>
-  explicit call_with_result(loop_core& core, std::source_location where, A&&... bound)
-      : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<A>(bound)...) {}
+  template <class F>
+  explicit call_with_result(loop_core& core, std::source_location where, F&& f)
+      : result<answer_t<Bound>>(core, where), callable_(std::in_place, std::forward<F>(f)) {}
   ~call_with_result() = default;
 
   void discard_callable() noexcept override { callable_.destroy(); }
@@ -275,9 +277,9 @@ class call_with_result : public result<answer_t<Bound>> {
 template <class Bound>
 class submitted_call final : public call_with_result<Bound> {
  public:
-  template <class... A>
-  explicit submitted_call(loop_core& core, std::source_location where, A&&... bound)
-      : call_with_result<Bound>(core, where, std::forward<A>(bound)...) {
+  template <class F>
+  explicit submitted_call(loop_core& core, std::source_location where, F&& f)
+      : call_with_result<Bound>(core, where, std::forward<F>(f)) {
     core.add_ref();
   }
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
-#include "loopbridge/detail/call/internal_operation.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/call/outcome.hpp"
 #include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
@@ -28,7 +28,7 @@ class answered_call : public operation {
   /// ... and releases the waiters. The call may be gone then.
   virtual void complete_waiting() noexcept = 0;
   /// Both, with a failure in place of an outcome.
-  virtual void fail_waiting(failure f) noexcept = 0;
+  virtual void fail_waiting(status s) noexcept = 0;
 
  protected:
   ~answered_call() = default;
@@ -62,7 +62,6 @@ class cancel_hook {
 /// Nothing here is virtual, and the last hold frees it without a look at its type. For the loop may
 /// still hold it when the library that the type comes from has been unloaded. So the derived class
 /// is emptied while it is certain to be there: before the answer is published. Its destructor does
-/// not run.
 /// not run.
 class deferred_base : public ref_counted<deferred_base> {
  public:
@@ -106,9 +105,9 @@ class deferred_base : public ref_counted<deferred_base> {
   /// Loop: this answers `call`. False: it is settled already, and the caller takes the outcome.
   bool attach(answered_call& call) noexcept;
   /// By the claimer, after attach(): the call that this answers ends with `f`.
-  void fail(failure f) noexcept;
+  void fail(status s) noexcept;
   /// The same on the loop thread for one that is not claimed yet: as if it were cancelled.
-  void end_as(failure f) noexcept;
+  void end_as(status s) noexcept;
 
   /// Loop thread: a task, or a then(), that answers by this is suspended until `call` is done, and
   /// holds `call` until awaits_no_more(). See wait_chain.

@@ -93,16 +93,16 @@ class outcome {
   }
   /// A null one, which nobody could throw, is a failure of its own.
   void set(std::exception_ptr thrown) noexcept {
-    if (thrown == nullptr) return set(failure::rejected_with_null);
+    if (thrown == nullptr) return set(status::broken);
     state_.template emplace<2>(std::move(thrown));
   }
-  void set(failure f) noexcept { state_.template emplace<1>(f); }
+  void set(status s) noexcept { state_.template emplace<1>(s); }
   /// Destroys what it has.
   void clear() noexcept { state_.template emplace<0>(); }
   /// Takes over another's; a value whose move throws becomes that exception.
   void take_over(outcome&& other) noexcept {
-    if (failure* const f = std::get_if<1>(&other.state_)) {
-      set(*f);
+    if (status* const s = std::get_if<1>(&other.state_)) {
+      set(*s);
     } else if (std::exception_ptr* const thrown = std::get_if<2>(&other.state_)) {
       set(std::move(*thrown));
     } else {
@@ -111,14 +111,14 @@ class outcome {
   }
 
   bool has_value() const noexcept { return state_.index() == 3; }
-  bool is(failure f) const noexcept {
-    const failure* const own = std::get_if<1>(&state_);
-    return own != nullptr && *own == f;
+  bool is(status s) const noexcept {
+    const status* const own = std::get_if<1>(&state_);
+    return own != nullptr && *own == s;
   }
 
   /// The exception, or null if there is a value.
   std::exception_ptr error(std::source_location where) const noexcept {
-    if (const failure* const f = std::get_if<1>(&state_)) return make_error(*f, where);
+    if (const status* const s = std::get_if<1>(&state_)) return make_error(*s, where);
     if (const std::exception_ptr* const thrown = std::get_if<2>(&state_)) return *thrown;
     return nullptr;
   }
@@ -147,7 +147,7 @@ class outcome {
       is_void, std::monostate,
       std::conditional_t<is_reference, std::add_pointer_t<std::remove_reference_t<T>>,
                          std::remove_const_t<T>>>;
-  std::variant<std::monostate, failure, std::exception_ptr, stored> state_;
+  std::variant<std::monostate, status, std::exception_ptr, stored> state_;
 };
 
 }  // namespace loopbridge::detail

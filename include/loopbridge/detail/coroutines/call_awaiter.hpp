@@ -5,7 +5,7 @@
 
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/call/call.hpp"
-#include "loopbridge/detail/call/internal_operation.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 #include "loopbridge/detail/results/gathering.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "loopbridge/detail/call/blocks.hpp"
-#include "loopbridge/detail/call/internal_operation.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/errors.hpp"
@@ -142,7 +142,7 @@ class task_scope {
   /// From now on what can be cancelled throws `cancelled`, beginning with what is waited for now.
   void cancel() noexcept;
   void throw_if_cancelled() const {
-    if (cancelled_) std::rethrow_exception(make_error(failure::cancelled, where_));
+    if (cancelled_) std::rethrow_exception(make_error(status::cancelled, where_));
   }
 
   /// Throws std::bad_alloc.

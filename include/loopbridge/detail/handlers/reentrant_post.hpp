@@ -2,106 +2,56 @@
 
 #include <cstddef>
 #include <cstring>
-#include <functional>
 #include <new>
 #include <source_location>
 #include <type_traits>
 #include <utility>
 
 #include "loopbridge/detail/call/bound_call.hpp"
-#include "loopbridge/detail/loop/loop_core.hpp"
-#include "loopbridge/detail/sync/slot_pool.hpp"
+#include "loopbridge/status.hpp"
 
 namespace loopbridge::detail {
 
-/// A slot of the pool behind bridge::post_reentrant: the operation, and the closure as bytes.
-class reentrant_post final : public operation {
- public:
+class loop_core;
+
+/// What bridge::post_reentrant copies into a slot: a callable with its value, as bytes, and how to
+/// call it.
+struct reentrant_closure {
   static constexpr std::size_t capacity = 40;
 
-  /// Copies the closure in. By the slot's claimer, which may be a handler.
-  template <class Closure>
-  void fill(slot_pool<reentrant_post>& home, std::source_location where,
-            const Closure& closure) noexcept {
+  template <class Callable>
+  explicit reentrant_closure(const Callable& callable) noexcept
+      : invoke([](std::byte* kept, loop_ref loop) {
+          (*std::launder(reinterpret_cast<Callable*>(kept)))(loop);
+        }) {
     static_assert(
-        std::is_trivially_copyable_v<Closure> && std::is_trivially_destructible_v<Closure>,
+        std::is_trivially_copyable_v<Callable> && std::is_trivially_destructible_v<Callable>,
         "post_reentrant copies bytes: callable and value must be trivially copyable");
-    static_assert(sizeof(Closure) <= capacity && alignof(Closure) <= alignof(std::max_align_t),
+    static_assert(sizeof(Callable) <= capacity && alignof(Callable) <= alignof(std::max_align_t),
                   "callable and value are too large for a slot: pass a pointer to them");
-    home_ = &home;
-    where_ = where;
-    invoke_ = [](std::byte* bytes, loop_ref loop) {
-      (*std::launder(reinterpret_cast<Closure*>(bytes)))(loop);
-    };
-    std::memcpy(bytes_, &closure, sizeof(Closure));
+    std::memcpy(bytes, &callable, sizeof(Callable));
   }
 
-  call_base* run(loop_core& core) noexcept override;
-  call_base* refuse(loop_core& core) noexcept override;
-
- private:
-  slot_pool<reentrant_post>* home_ = nullptr;
-  std::source_location where_;
-  void (*invoke_)(std::byte* bytes, loop_ref loop) = nullptr;
-  alignas(std::max_align_t) std::byte bytes_[capacity];
+  void (*invoke)(std::byte* bytes, loop_ref loop);
+  std::byte bytes[capacity];
 };
 
-/// A callable and its value, called with the loop if it can take it.
+/// Claims a slot, copies the closure there, submits it. Any thread, any handler.
+status post_closure(loop_core& core, std::source_location where,
+                    const reentrant_closure& closure) noexcept;
+
 template <class F, class... Value>
-struct reentrant_closure;
-
-template <class F>
-struct reentrant_closure<F> {
-  static_assert(
-      takes_loop<F>() || std::is_invocable_v<F>,
-      "the callable must accept nothing, or a loop_ref: post_reentrant(f, value) gives it "
-      "a value");
-  F f;
-  void operator()([[maybe_unused]] loop_ref loop) {
-    if constexpr (takes_loop<F>()) {
-      nobody_waits_for<decltype(std::invoke(std::move(f), loop_ref(loop)))>();
-      std::invoke(std::move(f), loop_ref(loop));
-    } else {
-      nobody_waits_for<decltype(std::invoke(std::move(f)))>();
-      std::invoke(std::move(f));
-    }
-  }
-};
-
-template <class F, class Value>
-struct reentrant_closure<F, Value> {
-  static_assert(takes_loop<F, Value>() || std::is_invocable_v<F, Value>,
-                "the callable must accept (value) or (loopbridge::loop_ref, value)");
-  F f;
-  Value value;
-  void operator()([[maybe_unused]] loop_ref loop) {
-    if constexpr (takes_loop<F, Value>()) {
-      nobody_waits_for<decltype(std::invoke(std::move(f), loop_ref(loop), std::move(value)))>();
-      std::invoke(std::move(f), loop_ref(loop), std::move(value));
-    } else {
-      nobody_waits_for<decltype(std::invoke(std::move(f), std::move(value)))>();
-      std::invoke(std::move(f), std::move(value));
-    }
-  }
-};
-
-/// Any thread, any handler: claims a slot, fills it, submits it.
-template <class Closure>
-status post_closure(loop_core& core, std::source_location where, const Closure& closure) noexcept {
-  if (!core.is_this_process()) return status::wrong_process;
-  slot_pool<reentrant_post>& pool = core.reentrant_slots();
-  reentrant_post* const slot = pool.claim();
-  if (slot == nullptr) {
-    core.counts().refused.add();
-    return core.is_closed() ? status::bridge_stopped : status::exhausted;
-  }
-  slot->fill(pool, where, closure);
-  const status s = core.submit(*slot);
-  if (s != status::accepted) {
-    core.counts().refused.add();
-    pool.release(*slot);
-  }
-  return s;
+status post_reentrant_to(loop_core& core, std::source_location where, F f,
+                         Value... value) noexcept {
+  static_assert(takes_loop<F, Value...>() || std::is_invocable_v<F, Value...>,
+                "the callable must accept (value) or (loopbridge::loop_ref, value), and where none "
+                "is given, () or (loop_ref): post_reentrant(f, value) gives it a value");
+  nobody_waits_for<decltype(invoke_with_loop(std::move(f), std::declval<loop_ref>(),
+                                             std::move(value)...))>();
+  const auto call = [f, value...](loop_ref loop) mutable {
+    invoke_with_loop(std::move(f), loop, std::move(value)...);
+  };
+  return post_closure(core, where, reentrant_closure(call));
 }
 
 }  // namespace loopbridge::detail

@@ -102,10 +102,9 @@ class reentrant_state : public operation, public ref_counted<reentrant_state> {
 
 template <class F>
 class reentrant_state_of final : public reentrant_state {
-  static constexpr bool takes_both = detail::takes_loop<F&, std::uint64_t>();
-  static constexpr bool takes_count = std::is_invocable_v<F&, std::uint64_t>;
-  static constexpr bool takes_loop = detail::takes_loop<F&>();
-  static_assert(takes_both || takes_count || takes_loop || std::is_invocable_v<F&>,
+  static constexpr bool takes_count =
+      takes_loop<F&, std::uint64_t>() || std::is_invocable_v<F&, std::uint64_t>;
+  static_assert(takes_count || takes_loop<F&>() || std::is_invocable_v<F&>,
                 "the callable must accept (), (loop_ref), (count) or (loop_ref, count)");
 
  public:
@@ -115,18 +114,12 @@ class reentrant_state_of final : public reentrant_state {
 
  private:
   void invoke([[maybe_unused]] loop_ref loop, [[maybe_unused]] std::uint64_t firings) override {
-    if constexpr (takes_both) {
-      nobody_waits_for<decltype(f_(loop_ref(loop), firings))>();
-      f_(loop_ref(loop), firings);
-    } else if constexpr (takes_count) {
-      nobody_waits_for<decltype(f_(firings))>();
-      f_(firings);
-    } else if constexpr (takes_loop) {
-      nobody_waits_for<decltype(f_(loop_ref(loop)))>();
-      f_(loop_ref(loop));
+    if constexpr (takes_count) {
+      nobody_waits_for<decltype(invoke_with_loop(f_, loop, std::uint64_t{firings}))>();
+      invoke_with_loop(f_, loop, std::uint64_t{firings});
     } else {
-      nobody_waits_for<decltype(f_())>();
-      f_();
+      nobody_waits_for<decltype(invoke_with_loop(f_, loop))>();
+      invoke_with_loop(f_, loop);
     }
   }
   void free_block() noexcept override {

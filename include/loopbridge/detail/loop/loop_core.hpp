@@ -7,12 +7,10 @@
 #include <source_location>
 
 #include "loopbridge/detail/call/operation.hpp"
-#include "loopbridge/detail/platform/this_thread.hpp"
 #include "loopbridge/detail/sync/counters.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
 #include "loopbridge/detail/sync/inbox.hpp"
 #include "loopbridge/detail/sync/ref_counted.hpp"
-#include "loopbridge/detail/sync/spin.hpp"
 #include "loopbridge/loop_ref.hpp"
 #include "loopbridge/status.hpp"
 
@@ -23,6 +21,7 @@ class deferred_base;
 class interrupt_flag;
 class reentrant_post;
 class reentrant_state;
+struct spinners;
 class wait_vertex;
 class watchdog;
 struct submit_options;
@@ -71,11 +70,7 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   /// May a handler wait, as far as the doorbell is concerned?
   bool handler_may_wait() const noexcept;
 
-  /// The two sides' judgement of spinning; null where the bridge is not to spin.
-  struct spinners {
-    alignas(64) spinner loop;
-    alignas(64) spinner waiters;
-  };
+  /// Null where the bridge is not to spin.
   spinners* spinning() const noexcept { return spinning_; }
   /// Threads that sleep for an answer or for room, about.
   std::uint64_t waiting() const noexcept {
@@ -129,9 +124,10 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   bool is_special_ = false;
   watchdog* watchdog_ = nullptr;
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
-  /// the first call. Relaxed: only the thread itself ever finds its own id here.
-  std::atomic<platform::thread_id> loop_thread_{};
-  static_assert(std::atomic<platform::thread_id>::is_always_lock_free);
+  /// the first call. Relaxed: only the thread itself ever finds its own id here, a
+  /// platform::thread_id.
+  std::atomic<std::uintptr_t> loop_thread_{};
+  static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
   /// That thread's vertex in the graph of waits, or the bridge's proxy: written along with
   /// loop_thread_; taken away with seq_cst, see wait_vertex::begin_wait().
   std::atomic<wait_vertex*> vertex_{nullptr};

@@ -37,4 +37,15 @@ class running_callable {
   running_callable* outer_;
 };
 
+/// Runs a callable that nobody waits for. What it throws goes to the hook.
+template <class F>
+void run_unanswered(loop_core& core, std::source_location where, F&& f) noexcept {
+  try {
+    const running_callable watched(core, where);
+    f();
+  } catch (...) {
+    core.unhandled(std::current_exception(), where);
+  }
+}
+
 }  // namespace loopbridge::detail

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "loopbridge/detail/call/call.hpp"
-#include "loopbridge/detail/call/stack_call.hpp"
 #include "loopbridge/results/eventual.hpp"
 #include "loopbridge/submission.hpp"
 
@@ -64,19 +63,18 @@ status try_post_to(loop_core& c, std::source_location where, F&& f) noexcept {
   return s;
 }
 
-template <class... Bound>
-auto submit_to(loop_core& c, const submit_options& how, std::source_location where,
-               Bound&&... bound) -> eventual<answer_t<bound_call_of<Bound...>>> {
-  using submitted = submitted_call<bound_call_of<Bound...>>;
-  submitted* const s =
-      make_in_block<submitted>(c.memory(), c, where, std::forward<Bound>(bound)...);
+template <class F>
+auto submit_to(loop_core& c, const submit_options& how, std::source_location where, F&& f)
+    -> eventual<answer_t<bound_call_of<F>>> {
+  using submitted = submitted_call<bound_call_of<F>>;
+  submitted* const s = make_in_block<submitted>(c.memory(), c, where, std::forward<F>(f));
   try {
     throw_unless_ok(enter(c, *s, how, where), where);
   } catch (...) {
     s->undo();
     throw;
   }
-  return eventual_access::make<answer_t<bound_call_of<Bound...>>>(*s);
+  return eventual_access::make<answer_t<bound_call_of<F>>>(*s);
 }
 
 template <class F>
@@ -99,6 +97,58 @@ auto try_submit_to(loop_core& c, std::source_location where, F&& f) noexcept
   return {eventual_access::make<answer_t<bound_call_of<F>>>(*s), where};
 }
 
+/// call: all of it in its caller's frame, which stays until the result is there. No allocation.
+///
+/// A child that is forked out of the wait keeps its hands off it: the loop's thread, which does not
+/// exist there, may have been in the middle of it.
+template <class Bound>
+class stack_call {
+ public:
+  /// Throws as blocking_wait does, before anything is made.
+  template <class F>
+  explicit stack_call(loop_core& core, std::source_location where, F&& f)
+      : waiting_(core, where, blocking_wait::how::endless),
+        call_(std::in_place, core, where, std::forward<F>(f)) {
+    waiting_.is_for(call_.value.completion(), call_.value);
+  }
+  ~stack_call() {
+    if (call_.value.core().is_this_process()) call_.destroy();
+  }
+  stack_call(const stack_call&) = delete;
+  stack_call& operator=(const stack_call&) = delete;
+
+  operation& in_list() noexcept { return call_.value; }
+  /// The inbox refused it: destroys the callable.
+  void undo() noexcept {
+    waiting_.end();
+    call_.value.discard_callable();
+  }
+  /// The answer.
+  auto wait_and_take() -> answer_t<Bound> {
+    const bool answered = call_.value.spin_then_sleep(no_deadline);
+    waiting_.end();
+    if (!answered) throw_error(status::wrong_process, call_.value.where());  // forked meanwhile
+    return call_.value.take();
+  }
+
+ private:
+  class in_frame final : public call_with_result<Bound> {
+   public:
+    template <class F>
+    explicit in_frame(loop_core& core, std::source_location where, F&& f)
+        : call_with_result<Bound>(core, where, std::forward<F>(f)) {}
+    const detail::completion& completion() const noexcept { return this->completion_; }
+    using call_with_result<Bound>::discard_callable;
+    using call_base::spin_then_sleep;
+
+   private:
+    void destroy() noexcept override {}
+  };
+
+  blocking_wait waiting_;
+  manual_lifetime<in_frame> call_;
+};
+
 /// Submits, waits, and takes the answer.
 template <class F>
 auto call_on(loop_core& c, std::source_location where, F&& f) -> answer_t<bound_call_of<F>> {
@@ -113,14 +163,14 @@ auto call_on(loop_core& c, std::source_location where, F&& f) -> answer_t<bound_
 }
 
 /// The same with a deadline, at which it cancels.
-template <class... Bound>
-auto call_on_until(loop_core& c, const submit_options& how, std::source_location where,
-                   Bound&&... bound) -> answer_t<bound_call_of<Bound...>> {
+template <class F>
+auto call_on_until(loop_core& c, const submit_options& how, std::source_location where, F&& f)
+    -> answer_t<bound_call_of<F>> {
   // Throws before anything is submitted.
   {
     const blocking_wait may_wait(c, where, blocking_wait::how::timed);
   }
-  auto answer = submit_to(c, how, where, std::forward<Bound>(bound)...);
+  auto answer = submit_to(c, how, where, std::forward<F>(f));
   call_base& call = eventual_access::state(answer);
   bool in_time = false;
   try {

@@ -4,10 +4,11 @@
 #include <cstdint>
 
 #include "loopbridge/detail/sync/deadline.hpp"
-#include "loopbridge/detail/sync/futex.hpp"
 #include "loopbridge/detail/sync/process_mark.hpp"
 
 namespace loopbridge::detail {
+
+class interrupt_flag;
 
 /// How far a call has come, and which side frees it: one word, so that starting, cancelling,
 /// completing, timing out and stopping are each decided by one atomic operation on it.
@@ -136,9 +137,11 @@ class completion {
   static constexpr std::uint32_t handle_gone_mark = 64;
   static constexpr std::uint32_t callbacks_mark = 128;
 
-  void wake_sleepers(std::uint32_t old) noexcept {
-    if ((old & sleeper_mark) != 0) futex_wake_all(word_);  // only the address is used
+  void wake_sleepers(std::uint32_t old) const noexcept {
+    if ((old & sleeper_mark) != 0) wake_all(word_);
   }
+  /// Only the address of `word` is used: the call may be gone.
+  static void wake_all(const std::atomic<std::uint32_t>& word) noexcept;
 
   static phase phase_of(std::uint32_t word) noexcept { return phase(word & phase_mask); }
 

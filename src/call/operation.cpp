@@ -1,4 +1,4 @@
-#include "loopbridge/detail/call/internal_operation.hpp"
+#include "loopbridge/detail/call/operation.hpp"
 
 #include "loopbridge/detail/loop/loop_core.hpp"
 

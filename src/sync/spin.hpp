@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "loopbridge/detail/platform/this_thread.hpp"
+#include "platform/platform.hpp"
 
 namespace loopbridge::detail {
 
@@ -118,6 +118,12 @@ class spinner {
   std::atomic<int> cpu_{-1};
   std::atomic<std::int64_t> off_until_{0};
   std::atomic<std::int64_t> break_{first_break};
+};
+
+/// The two sides' judgement.
+struct spinners {
+  alignas(64) spinner loop;
+  alignas(64) spinner waiters;
 };
 
 }  // namespace loopbridge::detail
