@@ -13,6 +13,7 @@
 #include "stepping/support/stepped_bridge.hpp"
 #include "stepping/support/sweep.hpp"
 #include "support/patience.hpp"
+#include "sync/futex.hpp"
 
 TEST_SUITE_BEGIN("stepping: negative control of the queue");
 

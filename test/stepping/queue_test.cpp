@@ -17,7 +17,6 @@
 #include "stepping/support/sweep.hpp"
 #include "support/patience.hpp"
 #include "support/queue_access.hpp"
-#include "sync/futex.hpp"
 
 TEST_SUITE_BEGIN("stepping: queue");
 
