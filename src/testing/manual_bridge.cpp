@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -14,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "loop/reports.hpp"
 #include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
@@ -42,7 +41,7 @@ uv_handle_t* base(Handle& h) {
 /// The loop, its bridge, and its time.
 class manual_bridge::clock {
  public:
-  explicit clock(options&& opts) : on_open_handle_(opts.on_open_handle), name_(opts.name) {
+  explicit clock(options&& opts) : opts_(std::move(opts)) {
     const detail::platform::standard_streams_taken until_opened;
     if (const int error = uv_loop_init(&loop_); error != 0) {
       throw std::system_error(-error, std::generic_category(), "loopbridge: uv_loop_init");
@@ -57,8 +56,7 @@ class manual_bridge::clock {
     uv_check_start(&after_poll_,
                    [](uv_check_t* h) { static_cast<clock*>(h->data)->park_timers(); });
     try {
-      bridge =
-          std::make_unique<loopbridge::bridge>(loopbridge::bridge::adopt(&loop_, std::move(opts)));
+      bridge = std::make_unique<loopbridge::bridge>(loopbridge::bridge::adopt(&loop_, opts_));
     } catch (...) {
       close();
       throw;
@@ -85,7 +83,7 @@ class manual_bridge::clock {
   void turn_until_idle() {
     for (int turns = 0; turn(); ++turns) {
       if (turns == most_turns) {
-        throw std::runtime_error("loopbridge: the loop of manual_bridge '" + name_ +
+        throw std::runtime_error("loopbridge: the loop of manual_bridge '" + opts_.name +
                                  "' is not idle after 100000 turns; stop its uv_idle_t, or what "
                                  "posts itself again, or use run_once()");
       }
@@ -183,7 +181,7 @@ class manual_bridge::clock {
           &loop_,
           [](uv_handle_t* h, void* self) {
             if (uv_is_closing(h) != 0) return;
-            static_cast<clock*>(self)->report_open(h);
+            static_cast<clock*>(self)->reports_.still_open(h);
             if (uv_is_closing(h) == 0) uv_close(h, nullptr);
           },
           this);
@@ -191,21 +189,8 @@ class manual_bridge::clock {
     }
   }
 
-  void report_open(uv_handle_t* handle) noexcept {
-    const open_handle open{uv_handle_type_name(handle->type), handle, name_.c_str()};
-    try {
-      if (on_open_handle_) return on_open_handle_(open);
-    } catch (...) {
-      std::fputs("loopbridge: options::on_open_handle threw; it must not\n", stderr);
-    }
-    std::fprintf(stderr,
-                 "loopbridge: manual_bridge '%s' ended while a uv handle of type %s was open; it "
-                 "was closed (close it before, or set options::on_open_handle)\n",
-                 open.bridge, open.type);
-  }
-
-  const std::function<void(const open_handle&)> on_open_handle_;
-  const std::string name_;
+  const options opts_;
+  const detail::reports reports_{opts_};
   const std::thread::id thread_ = std::this_thread::get_id();
   const detail::process_mark process_;
   uv_loop_t loop_{};
