@@ -22,9 +22,9 @@ void task_scope::resume() noexcept {
   wait_ = nullptr;
   go_on(*innermost_);
   if (!is_done_) return;
-  deferred_base& answer = starter_.answer();
+  deferred_base& answer = answer_;
   // The last: with the answer the waiter may unload the library that the task was from.
-  if (deferred_base* const d = starter_.ended(); d != nullptr) d->deliver();
+  if (ended()) answer.deliver();
   answer.release_ref();
 }
 
@@ -79,37 +79,22 @@ void task_holder::destroy(task_promise_base& promise) noexcept {
   more_to_destroy = nullptr;
 }
 
-void call_awaiter::await_suspend(std::coroutine_handle<>) {
-  back_ = ref_ptr<resume_operation>::adopt(
-      make_in_block<resume_operation>(nullptr, scope().core(), *this));
+bool call_awaiter::await_suspend(std::coroutine_handle<>) {
+  round_ = round::make(scope().core(), 1, round::ends::one);
+  round_->add(call_);
+  if (round_->begin(*this)) return false;  // it has come meanwhile
   suspended();
-  scope().answer().awaits(call_);
-  call_.on_completion(*back_);
+  return true;
+}
+
+void call_awaiter::go_on() noexcept {
+  let_go();
+  scope().resume();
 }
 
 void call_awaiter::cancel() noexcept {
   given_up_ = true;
-  back_->give_up();
-  scope().answer().awaits_no_more();
-  scope().resume();
-}
-
-void call_awaiter::resume_operation::notify() noexcept {
-  const core_ptr core(*core_);  // this may be gone before submit() returns
-  // Refused: the bridge stops, and cancels the task.
-  if (core->submit(*this) != status::accepted) release_ref();
-}
-
-void call_awaiter::resume_operation::end(loop_core&) noexcept {
-  release_ref();
-}
-
-void call_awaiter::resume_operation::go(loop_core&) noexcept {
-  if (call_awaiter* const a = std::exchange(awaiter_, nullptr); a != nullptr) {
-    a->scope().answer().awaits_no_more();
-    a->scope().resume();
-  }
-  release_ref();
+  go_on();
 }
 
 }  // namespace loopbridge::detail

@@ -34,7 +34,7 @@ bool round::is_over() noexcept {
   return done == size_;
 }
 
-bool round::begin(gathering_base& of) noexcept {
+bool round::begin(round_waiter& of) noexcept {
   if (is_over()) return true;
   of_ = &of;
   if (size_ == 1) of.awaits(*slot_array()[0].part);
@@ -45,7 +45,7 @@ bool round::begin(gathering_base& of) noexcept {
   return false;
 }
 
-bool round::begin_again(call_base& part, gathering_base& of) noexcept {
+bool round::begin_again(call_base& part, round_waiter& of) noexcept {
   slot_array()[0].part = &part;
   over_.store(false);
   return begin(of);
@@ -71,7 +71,7 @@ void round::on_done(const slot& s) noexcept {
   const bool is_last = left_.fetch_sub(1) == 1;
   if ((decides || is_last) && !over_.exchange(true)) {
     decided_ = static_cast<std::size_t>(&s - slot_array());
-    // The slot's hold is the list's from here. Refused: the bridge stops, and ends the gathering.
+    // The slot's hold is the list's from here. Refused: the bridge stops, and ends what waits.
     if (core_->submit(*this) == status::accepted) return;
   }
   release_ref();
@@ -86,7 +86,7 @@ void round::go(loop_core&) noexcept {
   release_ref();
 }
 
-void gathering_base::let_go() noexcept {
+void round_waiter::let_go() noexcept {
   answer_.awaits_no_more();
   round_.reset();
 }

@@ -67,29 +67,6 @@ class same_loop {
   core_ptr core_ = core_of_this_thread();
 };
 
-/// The coroutine goes on on an executor.
-template <class Executor>
-class named_executor {
- public:
-  explicit named_executor(Executor& to) : to_(to) {}
-  template <class Awaiter>
-  bool submit(Awaiter& awaiter) const noexcept {
-    if constexpr (std::is_same_v<Executor, bridge>) {
-      return to_.submit(awaiter);
-    } else {
-      try {
-        to_.post([&awaiter] { awaiter.go_on(); }, {});
-        return true;
-      } catch (...) {
-        return false;
-      }
-    }
-  }
-
- private:
-  executor_ref<Executor> to_;
-};
-
 /// co_await of an eventual in a coroutine that is not a task. `Held` is an eventual<T>, or a const
 /// eventual<T>&.
 template <class Held, class Where>
@@ -165,12 +142,12 @@ auto operator co_await(const eventual<T>& e) {
 ///          the wait, and must run what it has taken.
 template <class Executor, class T>
 auto resume_on(Executor& executor, eventual<T>&& e) {
-  using where = detail::named_executor<Executor>;
+  using where = detail::executor_ref<Executor>;
   return detail::foreign_awaiter<eventual<T>, where>(std::move(e), where(executor));
 }
 template <class Executor, class T>
 auto resume_on(Executor& executor, const eventual<T>& e) {
-  using where = detail::named_executor<Executor>;
+  using where = detail::executor_ref<Executor>;
   return detail::foreign_awaiter<const eventual<T>&, where>(e, where(executor));
 }
 

@@ -20,9 +20,6 @@ class task;
 
 namespace detail {
 
-/// What stop_token_of_task() gives to co_await.
-struct stop_token_request {};
-
 /// What a task's promise lets a task await.
 class awaiting_promise : public task_promise_base {
  public:
@@ -70,15 +67,6 @@ class awaiting_promise : public task_promise_base {
     };
     awaiter.enter(*scope_);
     return reference{awaiter};
-  }
-  auto await_transform(stop_token_request) {
-    struct ready {
-      std::stop_token token;
-      bool await_ready() const noexcept { return true; }
-      void await_suspend(std::coroutine_handle<>) const noexcept {}
-      std::stop_token await_resume() noexcept { return std::move(token); }
-    };
-    return ready{scope_->stop_token()};
   }
   /// Anything else is wrong, and the compiler's message says what to do.
   template <class Any>
@@ -217,7 +205,7 @@ std::suspend_never operator co_await(task<T>&&) {
 /// task is cancelled. For work that runs elsewhere on the task's behalf: a function of queue_work,
 /// say.
 /// Thread   inside a task
-inline detail::stop_token_request stop_token_of_task() noexcept {
+inline detail::scope_question<&detail::task_scope::stop_token> stop_token_of_task() noexcept {
   return {};
 }
 

@@ -37,12 +37,6 @@ class address {
   }
 
  private:
-  static int uv_ip_name(const sockaddr* a, char* text, std::size_t size) {
-    return a->sa_family == AF_INET6
-               ? uv_ip6_name(reinterpret_cast<const sockaddr_in6*>(a), text, size)
-               : uv_ip4_name(reinterpret_cast<const sockaddr_in*>(a), text, size);
-  }
-
   sockaddr_storage bytes_{};
 };
 

@@ -86,17 +86,9 @@ class stream {
  private:
   explicit stream(detail::stream_handle* handle) noexcept : state_{handle} {}
 
-  /// The loop, from inside a task.
-  struct loop_of_task final : detail::task_awaiter {
-    bool await_ready() const noexcept { return true; }
-    void await_suspend(std::coroutine_handle<>) const noexcept {}
-    uv_loop_t* await_resume() const noexcept { return loop(); }
-    void cancel() noexcept override {}
-  };
-
   template <class Init>
   static task<stream> make(Init init) {
-    uv_loop_t* const loop = co_await loop_of_task{};
+    uv_loop_t* const loop = co_await detail::scope_question<&detail::task_scope::loop>{};
     auto* const h = detail::make_in_block<detail::stream_handle>(nullptr);
     if (const int error = init(loop, *h); error != 0) {
       detail::destroy_in_block(h, nullptr);

@@ -16,22 +16,22 @@ namespace loopbridge::detail {
 /// A task that a call has started, and the call's deferred, which it settles and which cancels it.
 /// It has the callable, so that what that has captured is good for the whole of the task.
 template <class T, class Bound>
-class started_task final : public deferred_state<T>, public task_starter, private cancel_hook {
+class started_task final : public deferred_state<T>, public task_scope, private cancel_hook {
  public:
   started_task(loop_core& core, std::source_location where, Bound&& callable)
       : deferred_state<T>(
             core.memory(), this, sizeof(started_task),
             [](deferred_base& d) noexcept { static_cast<started_task&>(d).empty_all(); }),
-        scope_(std::in_place, core, where, *this),
+        task_scope(core, where, static_cast<deferred_base&>(*this)),
         callable_(std::move(callable)) {}
 
   /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
   /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
   bool start(outcome<T>& result) noexcept {
     try {
-      task_.emplace((*callable_)(scope_->core().loop()));
+      task_.emplace((*callable_)(task_scope::core().loop()));
       auto& promise = task_->promise();
-      if (!scope_->start(promise)) return false;
+      if (!task_scope::start(promise)) return false;
       result.take_over(std::move(promise.result()));
     } catch (...) {
       result.set(std::current_exception());
@@ -45,18 +45,17 @@ class started_task final : public deferred_state<T>, public task_starter, privat
     this->set_cancel_hook(*this);
   }
 
-  deferred_base& answer() noexcept override { return *this; }
-  deferred_base* ended() noexcept override {
+ private:
+  bool ended() noexcept override {
     outcome<T> result;
     result.take_over(std::move(task_->promise().result()));
     this->forget_cancel_hook();
     // The captures end before the answer is announced, like those of every call.
     destroy_task();
-    return settle_or_report(*this, result, scope_->core(), scope_->where()) ? this : nullptr;
+    return settle_or_report(*this, result, task_scope::core(), where());
   }
 
- private:
-  void operator()() override { scope_->cancel(); }
+  void operator()() override { cancel(); }
   void destroy() noexcept override {}  // the caller of the hook holds the deferred
 
   void destroy_task() noexcept {
@@ -65,11 +64,10 @@ class started_task final : public deferred_state<T>, public task_starter, privat
   }
   void empty_all() noexcept {
     destroy_task();
-    scope_.reset();
+    forget_stop_token();
     this->own_outcome().clear();
   }
 
-  std::optional<task_scope> scope_;
   std::optional<Bound> callable_;
   std::optional<task<T>> task_;
 };

@@ -35,18 +35,6 @@ class cancellable_wait {
   ~cancellable_wait() = default;
 };
 
-/// What has started a task, where that is not another task.
-class task_starter {
- public:
-  /// The task has ended, having waited: takes its result and destroys it. What is to be delivered;
-  /// null: nobody waits any more. Released after that.
-  virtual deferred_base* ended() noexcept = 0;
-  virtual deferred_base& answer() noexcept = 0;
-
- protected:
-  ~task_starter() = default;
-};
-
 /// Holds a task's frame.
 class task_holder {
  public:
@@ -105,18 +93,16 @@ class task_promise_base {
 };
 
 /// A task that a call has started, with the tasks that it awaits: one line of execution, of which
-/// at most one cancellable_wait is waited for. Loop thread.
+/// at most one cancellable_wait is waited for. A base of what has started it. Loop thread.
 class task_scope {
  public:
-  task_scope(loop_core& core, std::source_location where, task_starter& starter) noexcept
-      : core_(core), where_(where), starter_(starter) {}
-
-  /// What has started the task holds this while it waits.
+  /// Held by the answer, while the task waits.
   loop_core& core() const noexcept { return core_; }
+  uv_loop_s* loop() const noexcept { return core_.loop().get(); }
   /// Of the call that started it.
   std::source_location where() const noexcept { return where_; }
   bool is_cancelled() const noexcept { return cancelled_; }
-  deferred_base& answer() const noexcept { return starter_.answer(); }
+  deferred_base& answer() const noexcept { return answer_; }
 
   /// Runs the line's first task, up to its first wait, or to its end: true.
   bool start(task_promise_base& first) noexcept {
@@ -152,6 +138,16 @@ class task_scope {
     return stop_->get_token();
   }
 
+ protected:
+  task_scope(loop_core& core, std::source_location where, deferred_base& answer) noexcept
+      : core_(core), where_(where), answer_(answer) {}
+  ~task_scope() = default;
+
+  /// The task has ended, having waited: takes its result and destroys it. False: nobody waits for
+  /// the answer any more, which else is delivered. Released after that.
+  virtual bool ended() noexcept = 0;
+  void forget_stop_token() noexcept { stop_.reset(); }
+
  private:
   friend class task_holder;
 
@@ -170,11 +166,11 @@ class task_scope {
 
   loop_core& core_;
   const std::source_location where_;
-  task_starter& starter_;
+  deferred_base& answer_;
   cancellable_wait* wait_ = nullptr;
   task_promise_base* next_ = nullptr;
-  task_promise_base* innermost_ =
-      nullptr;  ///< the one that runs, or waits for the cancellable_wait
+  /// The one that runs, or waits for `wait_`.
+  task_promise_base* innermost_ = nullptr;
   bool is_done_ = false;
   bool cancelled_ = false;
   std::optional<std::stop_source> stop_;
@@ -193,7 +189,7 @@ class task_awaiter : public cancellable_wait {
   ~task_awaiter() = default;
 
   task_scope& scope() const noexcept { return *scope_; }
-  uv_loop_s* loop() const noexcept { return scope_->core().loop().get(); }
+  uv_loop_s* loop() const noexcept { return scope_->loop(); }
   /// By await_suspend, when what it began will call resume() or cancel().
   void suspended() noexcept { scope_->suspend_in(*this); }
   /// Goes on with the task, soon.
@@ -216,6 +212,16 @@ class users_awaiter : public task_awaiter {
 
  protected:
   ~users_awaiter() = default;
+};
+
+/// Asks the task's scope, and does not wait.
+template <auto ask>
+class scope_question final : public users_awaiter {
+ public:
+  bool await_ready() const noexcept { return true; }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
+  auto await_resume() const { return (scope().*ask)(); }
+  void cancel() noexcept override {}
 };
 
 }  // namespace loopbridge::detail

@@ -22,6 +22,16 @@ class executor_ref {
   void post(F&& f, std::source_location) const {
     to_->post(std::forward<F>(f));
   }
+  /// Has an awaiter go on there. False: post() has thrown.
+  template <class Awaiter>
+  bool submit(Awaiter& awaiter) const noexcept {
+    try {
+      to_->post([&awaiter] { awaiter.go_on(); });
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
 
  private:
   Executor* to_;

@@ -40,18 +40,18 @@ class part {
   eventual<T> e_;
 };
 
-class gathering_base;
+class round_waiter;
 class round;
 struct let_go_of {
   void operator()(round* r) const noexcept;
 };
-/// A gathering's hold.
+/// A waiter's hold.
 using round_ptr = std::unique_ptr<round, let_go_of>;
 
 /// A wait for several calls: the first that is done, or all, or the first that fails. In a block of
 /// its own, since parts that do not matter any more still look for their slots.
 ///
-/// Held by: its gathering, each part until it has notified this, and the list. In default orders:
+/// Held by: its waiter, each part until it has notified this, and the list. In default orders:
 /// `left` counts the parts that are not done. `over` is set once, by the thread that decides: it
 /// then writes `decided` and hands this to the loop.
 class round final : public internal_operation, public ref_counted<round> {
@@ -63,13 +63,13 @@ class round final : public internal_operation, public ref_counted<round> {
   /// The parts in their order, as many as make() was given.
   void add(call_base& part) noexcept;
   /// Is it over before it began? Else it begins, and notifies `of`, on the loop.
-  bool begin(gathering_base& of) noexcept;
+  bool begin(round_waiter& of) noexcept;
   /// The same again, for one part that is another one.
-  bool begin_again(call_base& part, gathering_base& of) noexcept;
+  bool begin_again(call_base& part, round_waiter& of) noexcept;
   /// The part that has ended it, by its number.
   std::size_t decided() const noexcept { return decided_; }
   call_base& decided_part() noexcept;
-  /// By the gathering, which is not notified any more.
+  /// By the waiter, which is not notified any more.
   void let_go() noexcept;
 
  private:
@@ -92,7 +92,7 @@ class round final : public internal_operation, public ref_counted<round> {
   const core_ptr core_;
   const std::size_t size_;
   const ends ends_;
-  gathering_base* of_ = nullptr;  ///< loop thread; null: it does not wait any more
+  round_waiter* of_ = nullptr;  ///< loop thread; null: it does not wait any more
   std::size_t added_ = 0;
   std::size_t decided_ = 0;
   std::atomic<std::size_t> left_{0};
@@ -103,12 +103,30 @@ inline void let_go_of::operator()(round* r) const noexcept {
   r->let_go();
 }
 
-/// A gathering, whatever it gathers. Loop thread.
-class gathering_base {
+/// What waits for a round, and leads to `answer` by that. Loop thread.
+class round_waiter {
  public:
   /// By the round: it waits for `part` alone; and it is over.
   void awaits(call_base& part) noexcept { answer_.awaits(part); }
-  void go_on() noexcept;
+  virtual void go_on() noexcept = 0;
+
+ protected:
+  explicit round_waiter(deferred_base& answer) noexcept : answer_(answer) {}
+  round_waiter(const round_waiter&) = delete;
+  round_waiter& operator=(const round_waiter&) = delete;
+  ~round_waiter() = default;
+
+  /// It does not wait any more, and is not notified.
+  void let_go() noexcept;
+
+  deferred_base& answer_;
+  round_ptr round_;
+};
+
+/// A gathering, whatever it gathers.
+class gathering_base : public round_waiter {
+ public:
+  void go_on() noexcept final;
 
  protected:
   /// What is next: nothing (it was cancelled), to pass the outcome on, or to wait for `part`.
@@ -117,20 +135,10 @@ class gathering_base {
     call_base* part;
   };
 
-  explicit gathering_base(deferred_base& answer) noexcept : answer_(answer) {}
-  gathering_base(const gathering_base&) = delete;
-  gathering_base& operator=(const gathering_base&) = delete;
+  using round_waiter::round_waiter;
   ~gathering_base() = default;
 
   virtual next when_over() noexcept = 0;
-
-  /// It does not wait any more, and is not notified.
-  void let_go() noexcept;
-
-  round_ptr round_;
-
- private:
-  deferred_base& answer_;
 };
 
 /// Passes on what has ended without having claimed `answer` before. False: that was cancelled
@@ -167,9 +175,9 @@ class gathering final : public deferred_state<T>, public gathering_base, private
         body_(std::move(body)) {}
 
   void start() {
-    round_ = body_->make_round(core_);
+    this->round_ = body_->make_round(core_);
     this->set_cancel_hook(*this);
-    if (round_->begin(*this)) go_on();
+    if (this->round_->begin(*this)) this->go_on();
   }
 
  private:
