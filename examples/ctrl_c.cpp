@@ -24,7 +24,7 @@ bool wait_for(loopbridge::eventual<int>& answer) {
 
 loopbridge::bridge make_bridge() {
   loopbridge::options opts;
-  opts.stop_at_thread_end = true;  // the end of this thread releases who waits in others
+  opts.stop_at_thread_end = true;  // the end of this thread releases the waiters in others
   loopbridge::bridge bridge(opts);
   bridge.at_stop([] { std::puts("the loop ends"); });
   bridge.at_stop([] { std::puts("first its files are closed"); });  // the last one runs first

@@ -16,8 +16,8 @@ namespace tour {
 /// work and returns a deferred, which a callback of libuv's resolves or rejects later. They throw,
 /// or reject with, std::system_error.
 ///
-/// The first parameter is the loop even where it is not used: who has no loop_ref is not on the
-/// loop's thread, and may not call them.
+/// The first parameter is the loop even where it is not used: a caller without a loop_ref is not on
+/// the loop's thread, and may not call them.
 ///
 /// When a caller gives up (its call_for timed out, say) the cancel hooks end what was begun. Until
 /// that is over the callbacks need the socket or the file, so both are shared.

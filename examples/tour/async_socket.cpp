@@ -119,7 +119,7 @@ void close(loop_ref, socket_ptr s) {
   if (uv_is_closing(handle) != 0) return;
   uv_close(handle, [](uv_handle_t* closed) {
     const socket_ptr last = std::move(static_cast<socket*>(closed->data)->open);
-    last->reading.reset();  // dropped unresolved: who waits for it gets `broken`
+    last->reading.reset();  // dropped unresolved: its waiter gets `broken`
   });
 }
 

@@ -37,7 +37,7 @@ std::size_t whole_pages(std::size_t size) noexcept {
 void ended_in_its_body(void*) noexcept {
   std::fputs(
       "loopbridge: pthread_exit or pthread_cancel in a callable or hook has ended a thread of the "
-      "library's: who waits for it would wait for ever\n",
+      "library's: a thread that waits for it would wait for ever\n",
       stderr);
   std::abort();
 }
