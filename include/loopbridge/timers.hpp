@@ -25,7 +25,7 @@ struct delayed_call {
 
   task<answer_t<Bound>> operator()(loop_ref loop) {
     co_await timer_wait(time_until(due));
-    if constexpr (answer_of<std::remove_cv_t<typename Bound::result_type>>::is_deferred) {
+    if constexpr (is_later<typename Bound::result_type>) {
       co_return co_await bound(loop);
     } else {
       co_return bound(loop);
@@ -74,7 +74,7 @@ struct repeating_call {
   task<> run(loop_ref loop) {
     using bound = bound_call<std::reference_wrapper<F>>;  // by reference: it is called again
     bound once(std::ref(f));
-    if constexpr (answer_of<std::remove_cv_t<typename bound::result_type>>::is_deferred) {
+    if constexpr (is_later<typename bound::result_type>) {
       co_await once(loop);
     } else {
       once(loop);
@@ -83,11 +83,9 @@ struct repeating_call {
   }
 };
 
-}  // namespace detail
-
-namespace detail {
 struct repeated_call_access;
-}
+
+}  // namespace detail
 
 /// What submit_every() gives. Stops the repetition when it is destroyed. Move-only.
 ///

@@ -166,10 +166,8 @@ status log_sink::take(log_level level, const detail::log_message& message,
   return drop(done);
 }
 
-status log_sink::flush_until(detail::deadline until) noexcept {
-  using clock = std::chrono::steady_clock;
-  return state_->flush.call_for(until == detail::no_deadline ? clock::duration::max()
-                                                             : until - clock::now());
+status log_sink::flush_within(std::chrono::nanoseconds timeout) noexcept {
+  return state_->flush.call_for(timeout);
 }
 
 std::uint64_t log_sink::dropped() const noexcept {

@@ -71,7 +71,7 @@ class awaiting_promise : public task_promise_base {
   /// Anything else is wrong, and the compiler's message says what to do.
   template <class Any>
   std::suspend_never await_transform(Any&&) {
-    if constexpr (answer_of<std::remove_cvref_t<Any>>::is_deferred) {
+    if constexpr (is_later<std::remove_reference_t<Any>>) {
       static_assert(never<Any>, "co_await takes a task, or a deferred, for good: std::move it");
     } else if constexpr (requires(Any any) {
                            any.get();

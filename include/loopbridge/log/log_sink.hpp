@@ -186,7 +186,7 @@ class log_sink {
   /// Blocks   until then
   template <class Rep, class Period>
   status flush(std::chrono::duration<Rep, Period> timeout) noexcept {
-    return flush_until(detail::deadline_after(timeout));
+    return flush_within(detail::in_nanoseconds(timeout));
   }
 
   /// How many messages were not accepted so far, in this process and, before the fork, its parent.
@@ -202,7 +202,7 @@ class log_sink {
  private:
   status take(log_level level, const detail::log_message& message,
               const detail::log_argument* args) noexcept;
-  status flush_until(detail::deadline until) noexcept;
+  status flush_within(std::chrono::nanoseconds timeout) noexcept;
 
   const std::shared_ptr<detail::log_state> state_;
 };

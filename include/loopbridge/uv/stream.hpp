@@ -86,17 +86,6 @@ class stream {
  private:
   explicit stream(detail::stream_handle* handle) noexcept : state_{handle} {}
 
-  template <class Init>
-  static task<stream> make(Init init) {
-    uv_loop_t* const loop = co_await detail::scope_question<&detail::task_scope::loop>{};
-    auto* const h = detail::make_in_block<detail::stream_handle>(nullptr);
-    if (const int error = init(loop, *h); error != 0) {
-      detail::destroy_in_block(h, nullptr);
-      detail::throw_uv_error(error, "cannot make a socket");
-    }
-    co_return stream(h);
-  }
-
   /// A request that ends early only by closing the handle.
   template <class Request, class Begin>
   class request final : public detail::uv_request<Request> {
@@ -117,41 +106,48 @@ class stream {
     const std::string what_;
     Begin begin_;
   };
-  template <class Request, class Begin>
-  static request<Request, Begin> begin(stream& s, std::string what, Begin b) {
-    return request<Request, Begin>(s, std::move(what), std::move(b));
+  template <class Init, class Connect>
+  static task<stream> connected(std::string to, Init init, Connect connect) {
+    uv_loop_t* const loop = co_await detail::scope_question<&detail::task_scope::loop>{};
+    auto* const h = detail::make_in_block<detail::stream_handle>(nullptr);
+    if (const int error = init(loop, *h); error != 0) {
+      detail::destroy_in_block(h, nullptr);
+      detail::throw_uv_error(error, "cannot make a socket");
+    }
+    stream s(h);
+    co_await request<uv_connect_t, Connect>(s, "cannot connect to " + to, std::move(connect));
+    co_return s;
   }
 
   detail::stream_state state_;
 };
 
 inline task<stream> stream::connect(address to) {
-  stream s =
-      co_await make([](uv_loop_t* l, detail::stream_handle& h) { return uv_tcp_init(l, &h.tcp); });
-  co_await begin<uv_connect_t>(s, "cannot connect to " + to.ip() + ":" + std::to_string(to.port()),
-                               [&](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
-                                 return uv_tcp_connect(r, &h.tcp, to.get(), done);
-                               });
-  co_return s;
+  return connected(
+      to.ip() + ":" + std::to_string(to.port()),
+      [](uv_loop_t* l, detail::stream_handle& h) { return uv_tcp_init(l, &h.tcp); },
+      [to](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
+        return uv_tcp_connect(r, &h.tcp, to.get(), done);
+      });
 }
 
 inline task<stream> stream::connect_unix(std::string path) {
-  stream s = co_await make(
-      [](uv_loop_t* l, detail::stream_handle& h) { return uv_pipe_init(l, &h.pipe, 0); });
-  co_await begin<uv_connect_t>(s, "cannot connect to '" + path + "'",
-                               [&](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
-                                 uv_pipe_connect(r, &h.pipe, path.c_str(), done);
-                                 return 0;
-                               });
-  co_return s;
+  return connected(
+      "'" + path + "'",
+      [](uv_loop_t* l, detail::stream_handle& h) { return uv_pipe_init(l, &h.pipe, 0); },
+      [path](uv_connect_t* r, detail::stream_handle& h, uv_connect_cb done) {
+        uv_pipe_connect(r, &h.pipe, path.c_str(), done);
+        return 0;
+      });
 }
 
 inline task<> stream::write(std::string_view bytes) {
-  uv_buf_t b = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
-  co_await begin<uv_write_t>(*this, "cannot write",
-                             [&](uv_write_t* r, detail::stream_handle& h, uv_write_cb done) {
-                               return uv_write(r, &h.stream, &b, 1, done);
-                             });
+  const auto begin = [bytes](uv_write_t* r, detail::stream_handle& h, uv_write_cb done) {
+    const uv_buf_t b =
+        uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+    return uv_write(r, &h.stream, &b, 1, done);
+  };
+  co_await request<uv_write_t, decltype(begin)>(*this, "cannot write", begin);
 }
 
 class stream::read_some final : public detail::users_awaiter {
@@ -159,7 +155,6 @@ class stream::read_some final : public detail::users_awaiter {
   read_some(stream& from, char* buffer, std::size_t size) noexcept
       : state_(from.state_), buffer_(uv_buf_init(buffer, static_cast<unsigned>(size))) {}
 
-  bool await_ready() const noexcept { return scope().is_cancelled(); }
   bool await_suspend(std::coroutine_handle<>) noexcept {
     if (const int error = start(); error != 0) {
       result_ = error;

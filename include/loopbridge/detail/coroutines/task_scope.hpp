@@ -181,6 +181,8 @@ class task_scope {
 class task_awaiter : public cancellable_wait {
  public:
   void enter(task_scope& scope) noexcept { scope_ = &scope; }
+  /// Of a task that is cancelled: await_resume() then throws.
+  bool await_ready() const noexcept { return scope_->is_cancelled(); }
 
  protected:
   task_awaiter() = default;

@@ -16,7 +16,6 @@ class timer_wait : public users_awaiter {
   explicit timer_wait(deadline::duration time) noexcept;
   virtual ~timer_wait() = default;
 
-  bool await_ready() const noexcept { return scope().is_cancelled(); }
   void await_suspend(std::coroutine_handle<> task);
   void await_resume() const { scope().throw_if_cancelled(); }
   void cancel() noexcept override;

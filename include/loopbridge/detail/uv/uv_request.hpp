@@ -14,8 +14,6 @@ namespace loopbridge::detail {
 template <class Request>
 class uv_request : public users_awaiter {
  public:
-  bool await_ready() const noexcept { return scope().is_cancelled(); }
-
   /// What is at work already goes on; what it comes to is then dropped.
   void cancel() noexcept override { uv_cancel(reinterpret_cast<uv_req_t*>(&request_)); }
 
