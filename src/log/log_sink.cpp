@@ -1,7 +1,7 @@
 #include "loopbridge/log/log_sink.hpp"
 
-#include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -51,7 +51,7 @@ void write_dropped(const log_records& records, std::uint64_t count) {
 
 /// The sinks that exit has to stop.
 struct open_sinks {
-  using states = std::map<const log_state*, std::shared_ptr<log_state>>;
+  using states = std::set<std::shared_ptr<log_state>>;
 
   std::mutex mutex;
   states open;
@@ -78,14 +78,14 @@ void stop_open_sinks() {
     const std::lock_guard lock(s->mutex);
     left.swap(s->open);
   }
-  for (const auto& [at, state] : left) end(state->loop);
+  for (const auto& state : left) end(state->loop);
 }
 
 std::shared_ptr<log_state> make_state(log_options&& opts) {
   if (!opts.writer.write) opts.writer = log_to_stderr();
   open_sinks& s = the_sinks.get();
   const auto state = std::make_shared<log_state>(std::move(opts));
-  open_sinks::states entry{{state.get(), state}};
+  open_sinks::states entry{state};
   const std::lock_guard lock(s.mutex);
   s.open.merge(entry);
   return state;
@@ -143,7 +143,7 @@ log_sink::~log_sink() {
   detail::open_sinks::states::node_type entry;
   detail::open_sinks& s = *detail::the_sinks.own();
   const std::lock_guard lock(s.mutex);
-  entry = s.open.extract(state_.get());
+  entry = s.open.extract(state_);
 }
 
 status log_sink::take(log_level level, const detail::log_message& message,

@@ -30,14 +30,13 @@ class call_awaiter : public task_awaiter, private round_waiter {
   }
   ~call_awaiter() = default;
 
-  /// The task was cancelled first. Asked by await_resume(), which then throws.
-  bool is_given_up() const noexcept { return given_up_; }
+  /// The task was cancelled first, so await_resume() throws.
+  bool given_up_ = false;
 
  private:
   void go_on() noexcept override;
 
   call_base& call_;
-  bool given_up_ = false;
 };
 
 /// co_await of an eventual in a task. `Held` is an eventual<T>, the task's own, which is cancelled
@@ -50,7 +49,7 @@ class eventual_awaiter final : public call_awaiter {
       : call_awaiter(scope, eventual_access::state(e)), held_(std::forward<Held>(e)) {}
 
   decltype(auto) await_resume() {
-    if (is_given_up()) {
+    if (given_up_) {
       if constexpr (!std::is_reference_v<Held>) eventual_access::state(held_).give_up();
       scope().throw_if_cancelled();
     }

@@ -25,24 +25,24 @@ class started_task final : public deferred_state<T>, public task_scope, private 
         task_scope(core, where, static_cast<deferred_base&>(*this)),
         callable_(std::move(callable)) {}
 
-  /// Runs it up to its first wait: false; or to its end: `result` is what it gave, and this is
-  /// gone. Such a task costs nothing that only one that waits needs: no count is touched.
+  /// Runs it up to its first wait: false, and it holds itself, and the core by that. Or to its end:
+  /// `result` is what it gave, and this is gone. Such a task costs nothing that only one that waits
+  /// needs: no count is touched.
   bool start(outcome<T>& result) noexcept {
     try {
       task_.emplace((*callable_)(task_scope::core().loop()));
       auto& promise = task_->promise();
-      if (!task_scope::start(promise)) return false;
+      if (!task_scope::start(promise)) {
+        this->add_ref();
+        this->set_cancel_hook(*this);
+        return false;
+      }
       result.take_over(std::move(promise.result()));
     } catch (...) {
       result.set(std::current_exception());
     }
     this->release_ref();
     return true;
-  }
-  /// It waits: its own hold of itself, and of the core by that.
-  void wait() noexcept {
-    this->add_ref();
-    this->set_cancel_hook(*this);
   }
 
  private:
@@ -78,7 +78,6 @@ deferred_ptr<T> start_task(loop_core& core, std::source_location where, Bound& c
   auto* const started =
       make_in_block<started_task<T, Bound>>(core.memory(), core, where, std::move(callable));
   if (started->start(result)) return {};
-  started->wait();
   return deferred_ptr<T>::adopt(started);
 }
 
