@@ -67,7 +67,7 @@ void task_holder::destroy(task_promise_base& promise) noexcept {
     list = outer->awaiting_;
     // Begun, and waiting for others: what they refer to is in the frames that await them.
     task_promise_base* inner =
-        outer->scope_ != nullptr && !outer->frame_.done() ? outer->scope_->innermost_ : outer;
+        outer->scope_ != nullptr && !outer->frame_.done() ? outer->scope_->innermost() : outer;
     while (inner != outer) {
       task_promise_base* const awaiting = inner->awaiting_;
       inner->holder_->promise_ = nullptr;

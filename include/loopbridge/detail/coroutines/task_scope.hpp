@@ -118,6 +118,9 @@ class task_scope {
   /// By the frame's end.
   void ends(task_promise_base& frame) noexcept { next_is(frame.awaiting_); }
 
+  /// The frame that runs, or waits in `wait_`.
+  task_promise_base* innermost() const noexcept { return innermost_; }
+
   void suspend_in(cancellable_wait& l) noexcept { wait_ = &l; }
   /// The cancellable_wait has what it waited for: goes on with the line, here. By the library's own
   /// functions that are called by libuv or by the loop, as their last act.
@@ -149,8 +152,6 @@ class task_scope {
   void forget_stop_token() noexcept { stop_.reset(); }
 
  private:
-  friend class task_holder;
-
   /// In the list: the line goes on. It is there for as long as the line waits, and so its scope is.
   class resumption final : public internal_operation {
    public:
@@ -169,7 +170,6 @@ class task_scope {
   deferred_base& answer_;
   cancellable_wait* wait_ = nullptr;
   task_promise_base* next_ = nullptr;
-  /// The one that runs, or waits for `wait_`.
   task_promise_base* innermost_ = nullptr;
   bool is_done_ = false;
   bool cancelled_ = false;
