@@ -2,14 +2,16 @@
 
 #include <semaphore>
 
+#include "futex.hpp"
+
 namespace bench {
 
-/// Keeps a loop inside a callable, posted through `p`, until it is let go: it takes nothing, and is
-/// awake.
+/// Keeps a loop inside a callable, posted through `p`, until the end of the block: it takes
+/// nothing, and is awake. Then waits until all has run that `p` posted in the block.
+template <class Producer>
 class held_loop {
  public:
-  template <class Producer>
-  explicit held_loop(Producer& p) {
+  explicit held_loop(Producer& p) : p_(p) {
     p.post([this] {
       held_.release();
       let_go_.acquire();
@@ -19,10 +21,16 @@ class held_loop {
   held_loop(const held_loop&) = delete;
   held_loop& operator=(const held_loop&) = delete;
 
-  /// Then await something posted later, before this is destroyed.
-  void let_go() { let_go_.release(); }
+  ~held_loop() {
+    // Posted while the loop is held: the allocations of a batch are then the same in each run.
+    one_event done;
+    p_.post([&done] { done.set(); });
+    let_go_.release();
+    done.wait();
+  }
 
  private:
+  Producer& p_;
   std::binary_semaphore held_{0};
   std::binary_semaphore let_go_{0};
 };

@@ -3,11 +3,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <loopbridge/loopbridge.hpp>
 #include <map>
@@ -16,29 +13,17 @@
 #include <vector>
 
 #include "held_loop.hpp"
+#include "measure.hpp"
+#include "posts.hpp"
+#include "statistics.hpp"
 
 namespace {
 
-using clock = std::chrono::steady_clock;
+using bench::clock;
+using bench::median;
+using bench::nanoseconds_since;
 using loopbridge::bridge;
 
-/// On lines of its own: the loop writes it while the poster's stack is in use.
-struct alignas(128) total {
-  std::uint64_t sum = 0;
-};
-struct add_one {
-  std::uint64_t* sum;
-  std::uint64_t by = 1;
-  void operator()() const noexcept { *sum += by; }
-};
-
-double nanoseconds_since(clock::time_point start) {
-  return std::chrono::duration<double, std::nano>(clock::now() - start).count();
-}
-double percentile(std::vector<double> values, double p) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
-}
 void stay_on_one_cpu() {
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -56,7 +41,7 @@ double call(loopbridge::spinning spin) {
     b.call([] {});
     t = nanoseconds_since(start);
   }
-  return percentile(times, 0.5);
+  return median(times);
 }
 
 /// Nanoseconds, where the loop sleeps before each; the median.
@@ -69,28 +54,21 @@ double paced_call() {
     b.call([] {});
     t = nanoseconds_since(start);
   }
-  return percentile(times, 0.5);
+  return median(times);
 }
 
 /// Nanoseconds of one post while the loop is held; the median of batches.
 double post_held(bridge& b) {
   constexpr int held_posts = 1000;
   std::vector<double> times(400);
-  total counted;
+  bench::total counted;
   for (double& t : times) {
-    bench::held_loop held(b);
+    const bench::held_loop held(b);
     const auto start = clock::now();
-    for (int n = 0; n < held_posts; ++n) b.post(add_one{&counted.sum});
+    bench::post_ones(b, counted, held_posts);
     t = nanoseconds_since(start) / held_posts;
-    std::atomic<bool> done{false};
-    b.post([&done] {
-      done = true;
-      done.notify_all();
-    });
-    held.let_go();
-    done.wait(false);
   }
-  return percentile(times, 0.5);
+  return median(times);
 }
 
 /// Millions of posts a second, by so many threads.
@@ -100,14 +78,9 @@ double throughput(bridge& b, unsigned threads) {
   std::vector<std::thread> producers;
   for (unsigned t = 0; t < threads; ++t) {
     producers.emplace_back([&] {
-      total counted;
-      for (std::size_t n = 0; n < posts / threads; ++n) b.post(add_one{&counted.sum});
-      std::atomic<bool> done{false};
-      b.post([&done] {
-        done = true;
-        done.notify_all();
-      });
-      done.wait(false);
+      bench::total counted;
+      bench::post_ones(b, counted, posts / threads);
+      bench::drain(b);
     });
   }
   for (std::thread& t : producers) t.join();

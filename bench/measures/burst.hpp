@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "harness/costs.hpp"
-#include "harness/futex.hpp"
 #include "harness/measure.hpp"
+#include "harness/posts.hpp"
 #include "harness/statistics.hpp"
 
 namespace bench {
@@ -31,14 +31,13 @@ struct burst {
     C c;
     auto&& p = producer_of(c);
     total counted;
-    std::uint64_t& sum = counted.sum;
-    for (int warm = 0; warm < 3; ++warm) one_burst(p, sum);
+    for (int warm = 0; warm < 3; ++warm) one_burst(p, counted);
     std::vector<double> times;
     const auto end = in_seconds(e.seconds);
     const costs before = costs::so_far();
-    while (times.size() < 10 || clock::now() < end) times.push_back(one_burst(p, sum));
+    while (times.size() < 10 || clock::now() < end) times.push_back(one_burst(p, counted));
     const costs used = costs::so_far() - before;
-    require_sum(sum, (times.size() + 3) * (posts - 1));
+    require_sum(counted.sum, (times.size() + 3) * (posts - 1));
     const auto bursts = static_cast<double>(times.size());
     return {median(times), percentile(times, 99), static_cast<double>(used.writes) / bursts,
             static_cast<double>(used.allocations) / bursts, used.cpu_ns / bursts / posts};
@@ -46,13 +45,11 @@ struct burst {
 
  private:
   template <class Producer>
-  static double one_burst(Producer& p, std::uint64_t& sum) {
+  static double one_burst(Producer& p, total& counted) {
     std::this_thread::sleep_for(std::chrono::microseconds(300));
-    one_event done;
     const auto start = clock::now();
-    for (std::size_t n = 1; n < posts; ++n) p.post(add_to{&sum, 1});
-    p.post([&done] { done.set(); });
-    done.wait();
+    post_ones(p, counted, posts - 1);
+    drain(p);
     return nanoseconds_since(start) / posts;
   }
 };

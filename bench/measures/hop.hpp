@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "harness/costs.hpp"
-#include "harness/futex.hpp"
 #include "harness/held_loop.hpp"
 #include "harness/measure.hpp"
 #include "harness/statistics.hpp"
@@ -34,16 +33,12 @@ struct coroutine_hop {
     std::vector<decltype(c.hop(sum).frame)> frames(each);
     costs used;
     const auto batch = [&](std::vector<double>& ns, auto&& one) {
-      held_loop held(c);
+      const held_loop held(c);
       const costs before = costs::so_far();
       const auto start = clock::now();
       for (auto& f : frames) one(f);
       ns.push_back(nanoseconds_since(start) / each);
       used = costs::so_far() - before;
-      one_event done;
-      c.post([&done] { done.set(); });
-      held.let_go();
-      done.wait();
     };
     std::vector<double> hops;
     std::vector<double> with_frame;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/measure.hpp"
+#include "harness/posts.hpp"
 #include "harness/statistics.hpp"
 
 namespace bench {
@@ -37,15 +38,14 @@ struct io_latency {
 
     std::atomic<bool> ended{false};
     total counted;
-    std::uint64_t& sum = counted.sum;
     std::uint64_t posted = 0;
-    std::thread flood([&] { posted = post_until(ended, c, sum); });
+    std::thread flood([&] { posted = post_until(ended, c, counted); });
     const auto start = clock::now();
     const std::vector<double> flooded = round_trips(loops_end.other, 4 * e.seconds);
     const double nanoseconds = nanoseconds_since(start);
     ended = true;
     flood.join();
-    require_sum(sum, posted);
+    require_sum(counted.sum, posted);
     c.with_loop([&](uv_loop_t*) { loops_end.close(); });
     c.call([] {});
     return {median(idle), percentile(idle, 99), median(flooded), percentile(flooded, 99),
@@ -96,7 +96,7 @@ struct io_latency {
   }
 
   template <class C>
-  static std::uint64_t post_until(const std::atomic<bool>& ended, C& c, std::uint64_t& sum) {
+  static std::uint64_t post_until(const std::atomic<bool>& ended, C& c, total& counted) {
     auto&& p = producer_of(c);
     std::atomic<std::uint64_t> seen{0};  // the loop's own count, published now and then
     std::uint64_t posted = 0;
@@ -105,13 +105,11 @@ struct io_latency {
         std::this_thread::yield();
         continue;
       }
-      for (int n = 0; n < 100; ++n) p.post(add_to{&sum, 1});
-      p.post([&sum, &seen] { seen.store(sum, std::memory_order_relaxed); });
+      post_ones(p, counted, 100);
+      p.post([&counted, &seen] { seen.store(counted.sum, std::memory_order_relaxed); });
       posted += 100;
     }
-    one_event done;
-    p.post([&done] { done.set(); });
-    done.wait();
+    drain(p);
     return posted;
   }
 };

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "harness/child.hpp"
-#include "harness/futex.hpp"
 #include "harness/held_loop.hpp"
 #include "harness/measure.hpp"
+#include "harness/posts.hpp"
 
 namespace bench {
 
@@ -18,7 +18,7 @@ struct memory_per_call {
 
   std::string name() const { return "memory of a queued call"; }
   std::vector<figure> figures() const { return {{"memory", "bytes"}}; }
-  /// Who is bounded would make the one who posts wait.
+  /// A bounded contender would make the thread that posts wait.
   template <class C>
   static constexpr bool fits = posting<C> && !requires { C::bounded; };
 
@@ -32,17 +32,15 @@ struct memory_per_call {
     constexpr std::size_t posts = 200'000;
     C c;
     auto&& p = producer_of(c);
-    held_loop held(p);
     total counted;
-    std::uint64_t& sum = counted.sum;
-    const double before = resident();
-    for (std::size_t n = 0; n < posts; ++n) p.post(add_to{&sum, 1});
-    const double grown = resident() - before;
-    one_event done;
-    p.post([&done] { done.set(); });
-    held.let_go();
-    done.wait();
-    require_sum(sum, posts);
+    double grown = 0;
+    {
+      const held_loop held(p);
+      const double before = resident();
+      post_ones(p, counted, posts);
+      grown = resident() - before;
+    }
+    require_sum(counted.sum, posts);
     return {grown / posts};
   }
 };
@@ -68,19 +66,16 @@ struct memory_per_producer {
     C c;
     c.call([] {});
     total counted;
-    std::uint64_t& sum = counted.sum;
     std::vector<std::unique_ptr<decltype(c.producer())>> all;
     all.reserve(producers);
     const double before = resident();
     for (std::size_t i = 0; i < producers; ++i) {
       all.emplace_back(new decltype(c.producer())(c.producer()));
-      for (std::size_t n = 0; n < posts; ++n) all.back()->post(add_to{&sum, 1});
-      one_event done;
-      all.back()->post([&done] { done.set(); });
-      done.wait();
+      post_ones(*all.back(), counted, posts);
+      drain(*all.back());
     }
     const double grown = resident() - before;
-    require_sum(sum, producers * posts);
+    require_sum(counted.sum, producers * posts);
     return {grown / producers / 1024};
   }
 };
@@ -117,15 +112,12 @@ struct peak_memory {
       threads.emplace_back([&, i] {
         auto&& p = producer_of(c);
         total counted;
-        std::uint64_t& sum = counted.sum;
         std::size_t posted = 0;
         for (; posted < each && clock::now() < limit; posted += 500) {
-          for (int n = 0; n < 500; ++n) p.post(add_to{&sum, 1});
+          post_ones(p, counted, 500);
         }
-        one_event done;
-        p.post([&done] { done.set(); });
-        done.wait();
-        missing[i] = posted - sum;
+        drain(p);
+        missing[i] = posted - counted.sum;
       });
     }
     for (std::thread& t : threads) t.join();

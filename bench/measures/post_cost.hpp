@@ -8,6 +8,7 @@
 #include "harness/futex.hpp"
 #include "harness/held_loop.hpp"
 #include "harness/measure.hpp"
+#include "harness/posts.hpp"
 #include "harness/statistics.hpp"
 
 namespace bench {
@@ -55,19 +56,13 @@ struct post_loop_held {
     C c;
     auto&& p = producer_of(c);
     total counted;
-    std::uint64_t& sum = counted.sum;
     const batches all(e, each, 10, 4, [&] {
-      held_loop held(p);
+      const held_loop held(p);
       const auto start = clock::now();
-      for (std::size_t n = 0; n < each; ++n) p.post(add_to{&sum, 1});
-      const double took = nanoseconds_since(start);
-      one_event done;
-      p.post([&done] { done.set(); });
-      held.let_go();
-      done.wait();
-      return took;
+      post_ones(p, counted, each);
+      return nanoseconds_since(start);
     });
-    require_sum(sum, all.ns.size() * each);
+    require_sum(counted.sum, all.ns.size() * each);
     return {median(all.ns), percentile(all.ns, 99), all.allocations_per_1000(each + 2)};
   }
 };
@@ -86,20 +81,15 @@ struct post_loop_awake {
     C c;
     auto&& p = producer_of(c);
     total counted;
-    std::uint64_t& sum = counted.sum;
     const batches all(e, each, 3, 1, [&] {
-      one_event awake;
-      p.post([&awake] { awake.set(); });
-      awake.wait();
+      drain(p);  // the loop is awake now
       const auto start = clock::now();
-      for (std::size_t n = 0; n < each; ++n) p.post(add_to{&sum, 1});
+      post_ones(p, counted, each);
       const double took = nanoseconds_since(start);
-      one_event done;
-      p.post([&done] { done.set(); });
-      done.wait();
+      drain(p);
       return took;
     });
-    require_sum(sum, all.ns.size() * each);
+    require_sum(counted.sum, all.ns.size() * each);
     return {median(all.ns), all.allocations_per_1000(each)};
   }
 };

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "harness/costs.hpp"
-#include "harness/futex.hpp"
 #include "harness/measure.hpp"
+#include "harness/posts.hpp"
 
 namespace bench {
 
@@ -104,9 +104,7 @@ struct throughput {
       r.posts += 100;
     } while (r.posts < most && clock::now() < end);
     r.nanoseconds = nanoseconds_since(start);
-    one_event done;
-    p.post([&done] { done.set(); });
-    done.wait();
+    drain(p);
     return r;
   }
 };
