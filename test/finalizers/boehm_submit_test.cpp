@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <utility>
@@ -89,9 +90,12 @@ class garbage {
   static inline std::function<void(object&)> finalize;
 };
 
-/// How many of `heard` are n.
-long count_of(const std::vector<int>& heard, int n) {
-  return std::count(heard.begin(), heard.end(), n);
+/// Each object that was finalized was heard of by the loop, once, and no other was.
+void check_heard_once(loopbridge::bridge& b, const garbage& g, const std::vector<int>& heard) {
+  CHECK(g.accepted == g.finalized);
+  support::catch_up(b);
+  CHECK(std::count(heard.begin(), heard.end(), 1) == g.accepted);
+  CHECK(std::count(heard.begin(), heard.end(), 0) == std::ssize(heard) - g.accepted);
 }
 
 }  // namespace
@@ -123,10 +127,7 @@ TEST_CASE("objects with a prepaid call each: every one that is finalized is hear
   g.make(0, count);
   g.collect(count);
   CHECK(g.finalized > count * 9 / 10);
-  CHECK(g.accepted == g.finalized);
-  support::catch_up(b);
-  CHECK(count_of(heard, 1) == g.accepted);
-  CHECK(count_of(heard, 0) == count - g.accepted);
+  check_heard_once(b, g, heard);
 }
 
 TEST_CASE("a finalizer that finds the pool exhausted keeps its object, and none is lost") {
@@ -163,11 +164,8 @@ TEST_CASE("a finalizer that finds the pool exhausted keeps its object, and none 
       kept = kept->next;
     }
   }
-  support::catch_up(b);
   CHECK(g.finalized >= count * 9 / 10);
-  CHECK(g.accepted == g.finalized);
-  CHECK(count_of(heard, 1) == g.accepted);
-  CHECK(count_of(heard, 0) == count - g.accepted);
+  check_heard_once(b, g, heard);
 }
 
 TEST_CASE("finalizers post in the ordinary way too, also in the middle of another post") {
@@ -198,10 +196,7 @@ TEST_CASE("finalizers post in the ordinary way too, also in the middle of anothe
   g.collect(count);
   CHECK(g.finalized > count * 9 / 10);
   CHECK(nested > count / 2);
-  CHECK(g.accepted == g.finalized);
-  support::catch_up(b);
-  CHECK(count_of(heard, 1) == g.accepted);
-  CHECK(count_of(heard, 0) == count - g.accepted);
+  check_heard_once(b, g, heard);
 }
 
 TEST_CASE("on demand: the notifier has the loop finalize, and finalizers submit from there") {

@@ -43,6 +43,20 @@ struct target {
   loopbridge::reentrant_call call;
 };
 
+/// A target with a bridge of its own.
+struct own_target {
+  /// How many calls the loop has run, with all that were submitted by now.
+  int has_run() {
+    bridge.call_for(support::generous, [] {});
+    return runs;
+  }
+
+  std::atomic<int> runs{0};
+  std::string said;  ///< what submit() has returned: the test's
+  loopbridge::bridge bridge;
+  target t{bridge, runs};
+};
+
 inline std::string submit(target& t) {
   const auto run = [&r = t.runs] { ++r; };
   std::string said;

@@ -15,23 +15,20 @@ TEST_SUITE_BEGIN("destructors at the program's end");
 
 namespace {
 
-struct ending {
-  std::string said;
-  int code = -1;  ///< or 300 + the signal that ended it
-};
-
-ending run(const std::string& way) {
-  ending got;
+/// Ends the program in that way, which says so much before its exit code.
+void ends(const std::string& way, const std::string& words, int code = 0) {
+  CAPTURE(way);
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   FILE* const out = popen(("'" + (here / "at_program_exit").string() + "' " + way).c_str(), "r");
   REQUIRE(out != nullptr);
   std::array<char, 4096> part;
+  std::string said;
   while (std::fgets(part.data(), static_cast<int>(part.size()), out) != nullptr) {
-    got.said += part.data();
+    said += part.data();
   }
   const int status = pclose(out);
-  got.code = WIFEXITED(status) ? WEXITSTATUS(status) : 300 + WTERMSIG(status);
-  return got;
+  CHECK(said == words);
+  CHECK((WIFEXITED(status) ? WEXITSTATUS(status) : 300 + WTERMSIG(status)) == code);
 }
 
 const std::string refused_handles =
@@ -42,51 +39,36 @@ const std::string refused_handles =
 }  // namespace
 
 TEST_CASE("while the bridge lives, static and thread_local objects and atexit may do anything") {
-  const ending got = run("bridge_outlives_objects");
-  CHECK(got.said == "main's thread_local object: " + every_way::works + "\natexit: " +
-                        every_way::works + "\nstatic object: " + every_way::works + "\nruns: 24\n");
-  CHECK(got.code == 0);
+  ends("bridge_outlives_objects", "main's thread_local object: " + every_way::works +
+                                      "\natexit: " + every_way::works +
+                                      "\nstatic object: " + every_way::works + "\nruns: 24\n");
 }
 
 TEST_CASE("a bridge that is never destroyed serves them all, and lets the program end") {
-  const ending got = run("bridge_is_leaked");
-  CHECK(got.said ==
-        "atexit: " + every_way::works + "\nstatic object: " + every_way::works + "\nruns: 16\n");
-  CHECK(got.code == 0);
+  ends("bridge_is_leaked",
+       "atexit: " + every_way::works + "\nstatic object: " + every_way::works + "\nruns: 16\n");
 }
 
 TEST_CASE("handles in static objects that outlive the bridge refuse, and keep their answers") {
-  const ending got = run("objects_outlive_bridge");
-  CHECK(got.said == refused_handles);
-  CHECK(got.code == 0);
+  ends("objects_outlive_bridge", refused_handles);
 }
 
 TEST_CASE("so do handles in an atexit function that was registered before the bridge was made") {
-  const ending got = run("atexit_outlives_bridge");
-  CHECK(got.said == refused_handles);
-  CHECK(got.code == 0);
+  ends("atexit_outlives_bridge", refused_handles);
 }
 
 TEST_CASE("a bridge that main has stopped refuses every later caller") {
-  const ending got = run("bridge_is_stopped");
-  CHECK(got.said == "static object: " + every_way::refused + "\nruns: 0\n");
-  CHECK(got.code == 0);
+  ends("bridge_is_stopped", "static object: " + every_way::refused + "\nruns: 0\n");
 }
 
 TEST_CASE("at_quick_exit functions may do anything, for no bridge is destroyed") {
-  const ending got = run("quick_exit_is_called");
-  CHECK(got.said == "at_quick_exit: " + every_way::works + "\n");
-  CHECK(got.code == 3);
+  ends("quick_exit_is_called", "at_quick_exit: " + every_way::works + "\n", 3);
 }
 
 TEST_CASE("exit() on the loop's thread ends the program: destructors there must not wait") {
-  const ending got = run("loop_thread_exits");
-  CHECK(got.said == "static object: " + every_way::works_without_waiting + "\n");
-  CHECK(got.code == 3);
+  ends("loop_thread_exits", "static object: " + every_way::works_without_waiting + "\n", 3);
 }
 
 TEST_CASE("exit() on another thread ends the program, and releases the waiters") {
-  const ending got = run("other_thread_exits");
-  CHECK(got.said == "static object: " + every_way::works + "\nmain: released\n");
-  CHECK(got.code == 3);
+  ends("other_thread_exits", "static object: " + every_way::works + "\nmain: released\n", 3);
 }

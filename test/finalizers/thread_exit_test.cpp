@@ -33,47 +33,36 @@ struct at_thread_exit {
 
 TEST_CASE("a thread's destructors may submit and wait, before and after the library's own") {
   const support::watchdog dog;
-  std::atomic<int> runs{0};
-  bridge b;
-  every_way::target t(b, runs);
+  every_way::own_target own;
   std::string before, after;
   std::thread([&]() noexcept {
     // Destroyed in reverse; what the library keeps for a thread, since its first call, in between.
     thread_local at_thread_exit destroyed_after;
-    destroyed_after.run = [&] { after = every_way::submit(t); };
-    b.call_for(support::generous, [&] { ++runs; });
+    destroyed_after.run = [&] { after = every_way::submit(own.t); };
+    own.bridge.call_for(support::generous, [&] { ++own.runs; });
     thread_local at_thread_exit destroyed_before;
-    destroyed_before.run = [&] { before = every_way::submit(t); };
+    destroyed_before.run = [&] { before = every_way::submit(own.t); };
   }).join();
-  support::catch_up(b);
+  CHECK(own.has_run() == 1 + 8 + 8);
   CHECK(before == every_way::works);
   CHECK(after == every_way::works);
-  CHECK(runs == 1 + 8 + 8);
 }
 
 TEST_CASE("a pthread key's destructor, which comes after those, may submit and wait") {
   const support::watchdog dog;
-  std::atomic<int> runs{0};
-  bridge b;
-  every_way::target t(b, runs);
-  std::string said;
-  struct context {
-    every_way::target& t;
-    std::string& said;
-  } c{t, said};
+  every_way::own_target own;
   pthread_key_t key;
   REQUIRE(pthread_key_create(&key, [](void* p) {
-            auto& at_end = *static_cast<context*>(p);
-            at_end.said = every_way::submit(at_end.t);
+            auto& to = *static_cast<every_way::own_target*>(p);
+            to.said = every_way::submit(to.t);
           }) == 0);
   std::thread([&]() noexcept {
-    pthread_setspecific(key, &c);
-    b.post([&] { ++runs; });
+    pthread_setspecific(key, &own);
+    own.bridge.post([&] { ++own.runs; });
   }).join();
   pthread_key_delete(key);
-  support::catch_up(b);
-  CHECK(said == every_way::works);
-  CHECK(runs == 1 + 8);
+  CHECK(own.has_run() == 1 + 8);
+  CHECK(own.said == every_way::works);
 }
 
 TEST_CASE("of a thousand ending threads each is heard of once") {
@@ -98,10 +87,9 @@ TEST_CASE("of a thousand ending threads each is heard of once") {
 
 TEST_CASE("destructors at the end of the loop's thread: its own bridge refuses, another works") {
   const support::watchdog dog;
-  std::atomic<int> runs{0}, runs_elsewhere{0};
-  bridge elsewhere;
-  every_way::target there(elsewhere, runs_elsewhere);
-  std::string own_said, other_said;
+  std::atomic<int> runs{0};
+  every_way::own_target elsewhere;
+  std::string own_said;
   {
     std::optional<every_way::target> own;
     bridge b;
@@ -110,16 +98,15 @@ TEST_CASE("destructors at the end of the loop's thread: its own bridge refuses, 
       thread_local at_thread_exit reports;
       reports.run = [&] {
         own_said = every_way::submit(*own);
-        other_said = every_way::submit(there);
+        elsewhere.said = every_way::submit(elsewhere.t);
       };
     });
     b.stop();  // has returned when the thread has ended
     CHECK(own_said == every_way::refused);
-    CHECK(other_said == every_way::works);
+    CHECK(elsewhere.said == every_way::works);
   }
-  support::catch_up(elsewhere);
   CHECK(runs == 0);
-  CHECK(runs_elsewhere == 8);
+  CHECK(elsewhere.has_run() == 8);
 }
 
 TEST_CASE("a bridge may be thread_local: what is queued runs before its thread has ended") {

@@ -23,12 +23,11 @@ using loopbridge::bridge;
 /// Submits when it is destroyed.
 class submits_at_end {
  public:
-  submits_at_end(every_way::target& t, std::string& said) : t_(&t), said_(&said) {}
-  submits_at_end(submits_at_end&& other) noexcept
-      : t_(std::exchange(other.t_, nullptr)), said_(other.said_) {}
+  explicit submits_at_end(every_way::own_target& to) : to_(&to) {}
+  submits_at_end(submits_at_end&& other) noexcept : to_(std::exchange(other.to_, nullptr)) {}
   ~submits_at_end() {
-    if (t_ == nullptr) return;
-    *said_ = every_way::submit(*t_);
+    if (to_ == nullptr) return;
+    to_->said = every_way::submit(to_->t);
     unwinding = std::uncaught_exceptions();
   }
   submits_at_end& operator=(submits_at_end&&) = delete;
@@ -36,8 +35,7 @@ class submits_at_end {
   static inline int unwinding = 0;  ///< how many exceptions the last one was destroyed under
 
  private:
-  every_way::target* t_;
-  std::string* said_;
+  every_way::own_target* to_;
 };
 
 /// What `f` throws.
@@ -51,22 +49,24 @@ std::string thrown_by(F&& f) {
   return "nothing";
 }
 
+/// Does an exception that destroys an AtEnd as it unwinds arrive as it was thrown?
+template <class AtEnd, class... Arguments>
+bool goes_on_after(Arguments&&... arguments) {
+  return thrown_by([&] {
+           const AtEnd destroyed{arguments...};
+           throw std::runtime_error("on its way");
+         }) == "on its way";
+}
+
 }  // namespace
 
 TEST_CASE("a destructor may submit and wait while an exception unwinds, which then goes on") {
   const support::watchdog dog;
-  std::atomic<int> runs{0};
-  bridge b;
-  every_way::target t(b, runs);
-  std::string said;
-  CHECK(thrown_by([&] {
-          const submits_at_end s(t, said);
-          throw std::runtime_error("on its way");
-        }) == "on its way");
+  every_way::own_target own;
+  CHECK(goes_on_after<submits_at_end>(own));
   CHECK(submits_at_end::unwinding == 1);
-  CHECK(said == every_way::works);
-  support::catch_up(b);
-  CHECK(runs == 8);
+  CHECK(own.said == every_way::works);
+  CHECK(own.has_run() == 8);
 }
 
 TEST_CASE("a wait during unwinding may end in an exception of its own, caught where it waited") {
@@ -80,60 +80,49 @@ TEST_CASE("a wait during unwinding may end in an exception of its own, caught wh
       inner = thrown_by([&] { b.call([] { throw std::runtime_error("from the loop"); }); });
     }
   };
-  CHECK(thrown_by([&] {
-          const waits w{b, inner};
-          throw std::runtime_error("on its way");
-        }) == "on its way");
+  CHECK(goes_on_after<waits>(b, inner));
   CHECK(inner == "from the loop");
 }
 
 TEST_CASE("on the loop, the destructors of a call that throws may submit, and must not wait") {
   const support::watchdog dog;
-  std::atomic<int> runs{0};
-  bridge b;
-  every_way::target t(b, runs);
-  std::string said;
+  every_way::own_target own;
   CHECK(thrown_by([&] {
-          b.call([&] {
-            const submits_at_end s(t, said);
+          own.bridge.call([&] {
+            const submits_at_end s(own);
             throw std::runtime_error("from the loop");
           });
         }) == "from the loop");
   CHECK(submits_at_end::unwinding == 1);
-  CHECK(said == every_way::works_without_waiting);
-  support::catch_up(b);
-  CHECK(runs == 5);
+  CHECK(own.said == every_way::works_without_waiting);
+  CHECK(own.has_run() == 5);
 }
 
 TEST_CASE("what a call has captured may submit when the call is over, refused or cancelled") {
   const support::watchdog dog;
-  std::atomic<int> runs{0};
-  bridge b;
-  every_way::target t(b, runs);
-  std::string said;
+  every_way::own_target own;
+  bridge& b = own.bridge;
   SUBCASE("over: on the loop") {
-    b.call_for(support::generous, [s = submits_at_end(t, said)] {});
-    support::catch_up(b);
-    CHECK(said == every_way::works_without_waiting);
-    CHECK(runs == 5);
+    b.call_for(support::generous, [s = submits_at_end(own)] {});
+    CHECK(own.has_run() == 5);
+    CHECK(own.said == every_way::works_without_waiting);
   }
   SUBCASE("refused: where it was submitted, under the refusal's exception") {
     b.stop();
-    CHECK_THROWS_AS(b.post([s = submits_at_end(t, said)] {}), loopbridge::bridge_stopped);
-    CHECK(said == every_way::refused);
+    CHECK_THROWS_AS(b.post([s = submits_at_end(own)] {}), loopbridge::bridge_stopped);
+    CHECK(own.said == every_way::refused);
   }
   SUBCASE("cancelled: where it was cancelled, though the loop is busy") {
     support::held_loop held(b);
-    auto answer = b.submit([s = submits_at_end(t, said)] {});
-    bridge other;  // a wait for `b` itself would wait for the loop that is held
-    every_way::target elsewhere(other, runs);
-    auto cancelled = b.submit([s = submits_at_end(elsewhere, said)] {});
+    auto answer = b.submit([s = submits_at_end(own)] {});
+    every_way::own_target elsewhere;  // a wait for `b` itself would wait for the loop that is held
+    auto cancelled = b.submit([s = submits_at_end(elsewhere)] {});
     CHECK(cancelled.cancel());
-    CHECK(said == every_way::works);
+    CHECK(elsewhere.said == every_way::works);
     held.release();
     answer.wait();
     support::catch_up(b);
-    CHECK(said == every_way::works_without_waiting);
+    CHECK(own.said == every_way::works_without_waiting);
   }
 }
 
