@@ -70,7 +70,7 @@ struct argument_writer {
   }
   void operator()(log_errno error) const noexcept {
     if (const char* const text = platform::error_text(error.number); text != nullptr) {
-      (*this)(log_c_text{text, SIZE_MAX});
+      (*this)(log_c_text{text, PTRDIFF_MAX});
       to.put(" ");
     }
     to.put("(errno ");

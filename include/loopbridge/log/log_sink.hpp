@@ -174,7 +174,11 @@ class log_sink {
   /// Thread   anywhere, at any instruction
   template <class... Args>
   status log(log_level level, log_format<sizeof...(Args)> format, const Args&... args) noexcept {
-    const detail::log_argument all[] = {detail::make_log_argument(args)..., {}};
+    static_assert((is_loggable<Args> && ...),
+                  "log() takes bool, char, integers, floating point, texts, pointers and "
+                  "log_errno, because it may be called in a signal handler: turn anything else "
+                  "into these");
+    const detail::log_argument all[] = {detail::as_log_argument(args)..., {}};
     return take(level, format.message(), all);
   }
 
