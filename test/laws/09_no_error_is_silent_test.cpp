@@ -22,9 +22,8 @@ namespace {
 }
 
 loopbridge::options logged_by(const support::error_log& log) {
-  loopbridge::options opts = support::with_each_doorbell();
+  loopbridge::options opts = support::reporting_to(log, support::with_each_doorbell());
   opts.name = "reporter";
-  opts.on_unhandled_error = log.hook();
   return opts;
 }
 
@@ -121,18 +120,13 @@ TEST_CASE("a completer that is dropped unresolved ends its call as broken, and s
 
 TEST_CASE("posted calls that a stop refuses reach the hook") {
   const support::error_log log;
-  loopbridge::options opts = logged_by(log);
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
+  bridge b(support::refusing(logged_by(log)));
   loopbridge::reentrant_call prepaid(b, [] {});
-  {
-    support::held_loop held(b);
+  support::stop_while_queued(b, [&] {
     b.post([] {});
     CHECK(b.post_reentrant([] {}) == loopbridge::status::accepted);
     CHECK(prepaid.post() == loopbridge::status::accepted);
-    b.stop_reentrant();
-  }
-  b.stop();
+  });
   REQUIRE(log.size() == 3);
   for (const auto& entry : log.entries()) {
     CHECK_THROWS_AS(std::rethrow_exception(entry.error), loopbridge::bridge_stopped);

@@ -67,8 +67,7 @@ class error_log {
 };
 
 /// The options of a bridge that reports to `log`.
-inline loopbridge::options reporting_to(const error_log& log) {
-  loopbridge::options opts;
+inline loopbridge::options reporting_to(const error_log& log, loopbridge::options opts = {}) {
   opts.on_unhandled_error = log.hook();
   return opts;
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <loopbridge/bridge.hpp>
+#include <utility>
 
 #include "gate.hpp"
 
@@ -33,6 +34,23 @@ class held_loop {
 /// Waits until the loop has run everything that was posted before.
 inline void catch_up(loopbridge::bridge& b) {
   b.call_for(generous, [] {});
+}
+
+/// Stops a bridge while what `submit` has submitted is still queued.
+template <class Submit>
+void stop_while_queued(loopbridge::bridge& b, Submit&& submit) {
+  {
+    const held_loop held(b);
+    submit();
+    b.stop_reentrant();
+  }
+  b.stop();
+}
+
+/// The options of a bridge that refuses what is queued when it stops.
+inline loopbridge::options refusing(loopbridge::options opts = {}) {
+  opts.on_stop = loopbridge::queued_calls::refuse;
+  return opts;
 }
 
 }  // namespace support

@@ -133,8 +133,7 @@ TEST_CASE("a stop on another thread releases all waiters while nobody runs the l
   const support::watchdog dog;
   const support::error_log log;
   app_loop app;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = log.hook();
+  const auto opts = support::reporting_to(log, support::with_each_doorbell());
   bridge b = bridge::adopt(&app.loop, opts);
   waiting_call waiting(b);
   uv_run(&app.loop, UV_RUN_NOWAIT);
@@ -163,8 +162,7 @@ TEST_CASE("a stop on another thread releases all waiters while nobody runs the l
 TEST_CASE("a stop on another thread while the loop runs ends the bridge, not the loop") {
   const support::watchdog dog;
   const support::error_log log;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = log.hook();
+  const auto opts = support::reporting_to(log, support::with_each_doorbell());
   for (int round = 0; round < 50; ++round) {
     app_loop app;
     std::optional<bridge> b(bridge::adopt(&app.loop, opts));

@@ -43,10 +43,8 @@ TEST_CASE("calls live in the memory that was given, and all of it comes back") {
 
 TEST_CASE("the slots for handlers are in the memory that was given, and need none of it later") {
   support::counting_memory memory;
-  options opts;
-  opts.memory = &memory;
   {
-    bridge b(opts);
+    bridge b(options{.memory = &memory});
     CHECK(memory.bytes_in_use() >= long{256 * loopbridge::detail::reentrant_closure::capacity});
     const int before = memory.allocations();
     for (int i = 0; i < 100; ++i) CHECK(b.post_reentrant([] {}) == loopbridge::status::accepted);
@@ -76,9 +74,7 @@ TEST_CASE("a completer and its hook live in the memory that it was given") {
 
 TEST_CASE("memory that has none left refuses the call, which runs nothing") {
   support::counting_memory memory;
-  options opts;
-  opts.memory = &memory;
-  bridge b(opts);
+  bridge b(options{.memory = &memory});
   support::counts counts;
   bool ran = false;
   memory.refuse();

@@ -203,9 +203,7 @@ TEST_CASE("what is queued at a stop runs, or is refused and reported, as was cho
 TEST_CASE("a stop that refuses ends what has not started, also of calls that were taken together") {
   const support::watchdog dog;
   const support::error_log log;
-  options opts = support::reporting_to(log);
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
+  bridge b(support::refusing(support::reporting_to(log)));
   std::optional<support::held_loop> first(std::in_place, b);
   support::gate running, go_on;
   b.post([=] {

@@ -69,9 +69,8 @@ TEST_CASE("every call that ran is counted, of whatever kind, once") {
 }
 
 TEST_CASE("sums hold: accepted is run, cancelled, stopped or queued") {
-  options opts = support::with_each_doorbell();
+  options opts = support::refusing(support::with_each_doorbell());
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
-  opts.on_stop = loopbridge::queued_calls::refuse;
   opts.capacity = 10;
   bridge b(opts);
   {
@@ -91,12 +90,9 @@ TEST_CASE("sums hold: accepted is run, cancelled, stopped or queued") {
   const statistics ran = b.stats();
   CHECK(ran.accepted == 12);
   CHECK(ran.run == 1 + 7 + 1);
-  {
-    const support::held_loop held(b);
+  support::stop_while_queued(b, [&] {
     for (int n = 0; n < 4; ++n) b.post([] {});
-    b.stop_reentrant();
-  }
-  b.stop();
+  });
   const statistics s = b.stats();
   CHECK(s.stopped == 4);
   CHECK(s.accepted == s.run + s.cancelled + s.stopped);
@@ -124,8 +120,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the library's own errands are no calls, neither when they run nor at a stop") {
-  options opts = support::with_each_doorbell();
-  opts.on_stop = loopbridge::queued_calls::refuse;
+  options opts = support::refusing(support::with_each_doorbell());
   opts.on_unhandled_error = [](const loopbridge::unhandled_error&) {};
   bridge b(opts);
   const auto submit_waiting = [&b](loopbridge::completer<int>& never) {
@@ -140,13 +135,10 @@ TEST_CASE("the library's own errands are no calls, neither when they run nor at 
   b.call([] {});
   CHECK(b.stats().accepted == 4);
   CHECK(b.stats().run == 4);
-  {
-    const support::held_loop held(b);
+  support::stop_while_queued(b, [&] {
     CHECK(late.cancel());
     b.post([] {});
-    b.stop_reentrant();
-  }
-  b.stop();
+  });
   const statistics s = b.stats();
   CHECK(s.stopped == 1);
   CHECK(s.run == 5);  // with the one that holds the loop

@@ -182,9 +182,7 @@ TEST_CASE("several threads call the same wrapped function at once") {
 
 TEST_CASE("a failure that nobody receives is reported with the place of the wrapping") {
   const support::error_log log;
-  options opts;
-  opts.on_unhandled_error = log.hook();
-  bridge b(opts);
+  bridge b(support::reporting_to(log));
   const auto lose = [](auto...) { throw std::runtime_error("lost"); };
   const unsigned line = __LINE__;
   const auto fails = wrap(b, lose);

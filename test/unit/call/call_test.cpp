@@ -90,9 +90,7 @@ TEST_CASE_TEMPLATE("the callable is destroyed on the loop before the call return
 
 TEST_CASE_TEMPLATE("a call that a stop refuses ends its wait", Kind, plain, with_deadline) {
   const support::watchdog dog;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
+  bridge b(support::refusing(support::with_each_doorbell()));
   support::counts counts;
   std::optional<support::held_loop> held(std::in_place, b);
   bool refused = false, ran = false;

@@ -109,9 +109,8 @@ const way ways[] = {
      }},
     {"what the stop refuses",
      [](bridge& b) {
-       const support::held_loop held(b);
-       CHECK(b.post_reentrant([] {}, here) == status::accepted);
-       b.stop_reentrant();
+       support::stop_while_queued(
+           b, [&] { CHECK(b.post_reentrant([] {}, here) == status::accepted); });
      }},
 };
 
@@ -142,9 +141,7 @@ TEST_CASE("what nobody receives is reported with its place, by whatever way it c
   for (const way& w : ways) {
     CAPTURE(std::string(w.name));
     const support::error_log log;
-    options opts = support::reporting_to(log);
-    opts.on_stop = loopbridge::queued_calls::refuse;
-    bridge b(opts);
+    bridge b(support::refusing(support::reporting_to(log)));
     w.submit(b);
     const bool comes_by_itself = std::string(w.name) != "at_stop";
     if (comes_by_itself) CHECK(log.wait_for(1));

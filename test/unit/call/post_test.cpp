@@ -121,9 +121,7 @@ TEST_CASE("a callable that cannot be moved in is not posted") {
 
 TEST_CASE("what a posted call throws is reported with its place, and the next one runs") {
   const support::error_log log;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = log.hook();
-  bridge b(opts);
+  bridge b(support::reporting_to(log, support::with_each_doorbell()));
   bool next_ran = false;
   b.post([] { throw std::runtime_error("first"); });
   const unsigned line = __LINE__ - 1;

@@ -108,17 +108,10 @@ TEST_CASE("threads that fire at once lose no firing") {
 
 TEST_CASE("what is queued when a bridge stops that refuses is reported, and does not run") {
   const support::error_log log;
-  loopbridge::options opts = support::reporting_to(log);
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
+  bridge b(support::refusing(support::reporting_to(log)));
   int ran = 0;
   reentrant_call call(b, [&] { ++ran; });
-  {
-    const support::held_loop held(b);
-    CHECK(call.post() == status::accepted);
-    b.stop_reentrant();
-  }
-  b.stop();
+  support::stop_while_queued(b, [&] { CHECK(call.post() == status::accepted); });
   CHECK(ran == 0);
   REQUIRE(log.size() == 1);
   CHECK(support::holds<loopbridge::bridge_stopped>(log.entries()[0].error));

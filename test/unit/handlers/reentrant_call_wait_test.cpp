@@ -107,10 +107,8 @@ TEST_CASE("a wait that can never end, or be promised to, is refused and fires no
 TEST_CASE(
     "a waiter is told when a bridge stops that refuses, whether its call is queued or at the "
     "door") {
-  loopbridge::options opts;
-  opts.on_stop = loopbridge::queued_calls::refuse;
   for (int round = 0; round < 50; ++round) {
-    bridge b(opts);
+    bridge b(support::refusing());
     int ran = 0;
     reentrant_call call(b, [&] { ++ran; });
     const support::gate about_to_wait;
@@ -134,17 +132,10 @@ TEST_CASE(
 
 TEST_CASE("a firing whose wait was given up, and which a stop then refuses, is reported") {
   const support::error_log log;
-  loopbridge::options opts = support::reporting_to(log);
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  bridge b(opts);
+  bridge b(support::refusing(support::reporting_to(log)));
   int ran = 0;
   reentrant_call call(b, [&] { ++ran; });
-  {
-    const support::held_loop held(b);
-    CHECK(call.call_for(at_once) == status::timed_out);
-    b.stop_reentrant();
-  }
-  b.stop();
+  support::stop_while_queued(b, [&] { CHECK(call.call_for(at_once) == status::timed_out); });
   CHECK(ran == 0);
   REQUIRE(log.size() == 1);
   CHECK(support::holds<loopbridge::bridge_stopped>(log.entries()[0].error));

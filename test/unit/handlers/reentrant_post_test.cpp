@@ -166,14 +166,8 @@ TEST_CASE("what is queued when the bridge stops runs, or is refused and reported
     CHECK(log.size() == 0);
   }
   SUBCASE("refuse") {
-    opts.on_stop = loopbridge::queued_calls::refuse;
-    bridge b(opts);
-    {
-      const support::held_loop held(b);
-      CHECK(b.post_reentrant(count, &n) == status::accepted);
-      b.stop_reentrant();
-    }
-    b.stop();
+    bridge b(support::refusing(opts));
+    support::stop_while_queued(b, [&] { CHECK(b.post_reentrant(count, &n) == status::accepted); });
     CHECK(n == 0);
     REQUIRE(log.size() == 1);
     CHECK(support::holds<loopbridge::bridge_stopped>(log.entries()[0].error));

@@ -237,9 +237,7 @@ TEST_CASE("a completer survives the way through a void pointer") {
 
 TEST_CASE("resolving is refused, and harmless, once nobody can hear it") {
   const support::error_log log;
-  loopbridge::options opts = support::with_each_doorbell();
-  opts.on_unhandled_error = log.hook();
-  std::optional<bridge> b(std::in_place, opts);
+  std::optional<bridge> b(std::in_place, support::reporting_to(log, support::with_each_doorbell()));
   completer<int> cancelled, stopped, kept;
   const auto cancelled_answer = answered_by(*b, cancelled);
   CHECK(cancelled_answer.cancel());

@@ -100,9 +100,7 @@ TEST_CASE("a number that was never given, and an eventual that is empty, are err
 TEST_CASE(
     "a failure arrives with the thread that retrieves it; or, if it is dropped then, at the hook") {
   const support::error_log log;
-  loopbridge::options opts;
-  opts.on_unhandled_error = log.hook();
-  bridge b(opts);
+  bridge b(support::reporting_to(log));
   const auto fails = [&b] { return stash(b.submit([] { throw std::domain_error("no"); })); };
   const result_id first = fails();
   const result_id second = fails();
