@@ -31,7 +31,7 @@ class Run:
         return self.measures.get(measure, {"rows": []})["rows"]
 
     def contenders(self, measures, roles=COLOURS):
-        """Names and roles of who was measured in any of them, in the order of the table."""
+        """Names and roles of what was measured in any of them, in the order of the table."""
         found = {r["contender"]: r["role"] for m in measures for r in self.rows(m)}
         return sorted(((c, r) for c, r in found.items() if r in roles),
                       key=lambda of: list(COLOURS).index(of[1]))

@@ -85,7 +85,7 @@ struct by_blocking {
   static constexpr std::string_view name = "loopbridge, no spin";
   static void set(loopbridge::options& o) { o.spin = loopbridge::spinning::off; }
 };
-struct by_capacity {  // who posts waits for room
+struct by_capacity {  // a thread that posts waits for room
   static constexpr std::string_view name = "loopbridge, capacity";
   static void set(loopbridge::options& o) { o.capacity = 10'000; }
 };

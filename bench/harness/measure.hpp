@@ -55,7 +55,7 @@ struct alignas(128) total {
   std::uint64_t sum = 0;
 };
 
-/// Nobody is fast who loses calls.
+/// A contender that loses calls is not fast.
 inline void require_sum(std::uint64_t sum, std::uint64_t expected) {
   if (sum != expected) throw std::runtime_error("a contender lost calls or ran some twice");
 }

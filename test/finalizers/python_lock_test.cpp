@@ -1,5 +1,5 @@
-// CPython's lock (the GIL) beside a bridge: who waits must have let go of it, since the loop may
-// want it; who submits need not hold it, and may. And what this library's ancestor was made for: a
+// CPython's lock (the GIL) beside a bridge: a waiter must have let go of it, since the loop may
+// want it; a submitter may hold it, and need not. And what this library's ancestor was made for: a
 // log message that the collector sends in the middle of another one.
 #include <doctest/doctest.h>
 

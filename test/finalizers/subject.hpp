@@ -18,7 +18,7 @@ struct subject {
 
   /// Loop thread.
   void hear(std::size_t id) { ++heard[id]; }
-  /// What finalizers do, inside who knows what.
+  /// What finalizers do, in the middle of anything.
   loopbridge::status post(std::size_t id) {
     return bridge.try_post([this, id] { hear(id); });
   }

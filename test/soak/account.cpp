@@ -123,7 +123,7 @@ void account::note_destroyed(id i) noexcept {
 void account::note_told(id i, fact told) noexcept {
   const std::uint32_t before = note(i, told);
   if ((before & told_mask & ~told) != 0) complain("different answers to the same call", i);
-  // Who waits for a task that is given up is told at once, and its callable lasts as it does.
+  // The waiter of a task that is given up is told at once, and its callable lasts as it does.
   const bool goes_on = (before & is_task) != 0 && (told == told_cancelled || told == told_stopped);
   if ((before & destroyed) == 0 && !goes_on) {
     complain("answered before its callable was destroyed", i);

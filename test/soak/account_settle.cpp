@@ -90,8 +90,8 @@ void account::settle(id i) {
       (e == end::cancelled || (e == end::failure && !any(f, rejected | let_go))) &&
       !(any(f, is_task) && any(f, resolved | rejected | let_go));
   if (any(f, hook_set) && unwanted && !any(f, hook_ran)) complain("a cancel hook never ran", i);
-  // Given up as its deferred fails, a task loses that failure to the hook; who waits is told why it
-  // was given up.
+  // Given up as its deferred fails, a task loses that failure to the hook; the waiter is told why
+  // it was given up.
   if (any(f, is_task) && any(f, rejected | let_go) &&
       (s.stop_begun || any(f, cancel_won | withdrawn))) {
     return;

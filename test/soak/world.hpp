@@ -41,7 +41,7 @@ struct answer {
   static constexpr std::uint32_t proof_of(id i) noexcept { return i * 2654435761u ^ 0x50a4u; }
 };
 
-/// A handle that any actor may look at, several at once; who lets go last drops it.
+/// A handle that any actor may look at, several at once; the one that lets go last drops it.
 struct kept {
   loopbridge::eventual<answer> handle;
   id of;

@@ -59,7 +59,7 @@ class stepped_log {
     if (!all_written(whose)) in_vain_ = true;
   }
 
-  /// So that who logs has to wake it.
+  /// So that the next log() has to wake it.
   void until_writer_sleeps() const {
     REQUIRE(support::comes_true([&] { return writers_->is_asleep(); }));
   }

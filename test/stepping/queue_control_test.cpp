@@ -23,7 +23,7 @@ namespace detail = loopbridge::detail;
 
 TEST_CASE("negative control: a queue that wakes only if it was empty leaves the handler waiting" *
           doctest::skip(!available)) {
-  // The same list and the same sleep, but for who wakes.
+  // The same list and the same sleep, but for the waker.
   class wakes_if_empty {
    public:
     wakes_if_empty() : getter_([this](const std::stop_token& s) noexcept { get_all(s); }) {}

@@ -30,7 +30,7 @@ namespace {
 
 constexpr int of_operation = 0, of_handler = 1, of_second = 2, of_helper = 3;
 
-/// A queue, a getter that sleeps on it unless it is told not to, and who was got how often.
+/// A queue, a getter that sleeps on it unless it is told not to, and whose items were got.
 struct stepped_queue {
   reentrant_queue<int> queue;
   std::array<std::atomic<int>, 4> put{};
@@ -185,7 +185,7 @@ TEST_CASE("a get that sleeps may be interrupted anywhere by a handler that puts 
   stepped_queue s(false);
   const thread_state stepped;
   const auto get = [&] { s.enter(s.queue.get()); };
-  // With a helper who puts if the getter comes to sleep, which it must not beside an item.
+  // With a helper that puts if the getter comes to sleep, which it must not beside an item.
   const auto run = [&](auto&& how) {
     std::atomic<bool> is_over{false};
     std::jthread helper([&]() noexcept {

@@ -9,7 +9,7 @@
 /// Waits until others have brought a bridge to where the test wants it. In vain: the test fails.
 namespace support {
 
-/// The loop sleeps, so that who submits has to ring.
+/// The loop sleeps, so that the next submission has to ring.
 inline void until_asleep(const loopbridge::bridge& b) {
   REQUIRE(comes_true([&] { return loopbridge::detail::bridge_access::core(b).is_asleep(); }));
 }

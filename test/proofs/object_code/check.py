@@ -35,7 +35,7 @@ ALLOWED = {
     "memset": "fills bytes",
     "sched_getcpu": "reads what the kernel keeps in the thread's own memory, or asks it",
     "memcpy": "bytes of a closure, no more than a slot's",
-    "uv_async_send": "async-signal-safe, says libuv; who waits in a handler is refused before",
+    "uv_async_send": "async-signal-safe, says libuv; a wait in a handler is refused before",
     "write": "the last words of a process whose doorbell somebody closed",
     "abort": "and its end",
     "pthread_setcancelstate": "an atomic exchange in the thread's own descriptor",

@@ -33,7 +33,7 @@ inline claim(as, ok)
   }
 }
 
-/* loop_core::unregister, by who holds the turn: runs the cancel hook if that is owed */
+/* loop_core::unregister, by the thread that holds the turn: runs the cancel hook if that is owed */
 inline unregister()
 {
   if

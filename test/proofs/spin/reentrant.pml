@@ -30,8 +30,8 @@ byte depth[3];
 /* The account, which the source does not have. */
 byte accepted, ran, reported;
 bool in_flight; /* the loop has yet to let go of the slot */
-byte waiter;    /* who has the slot */
-byte firing = THREADS + 1; /* who is yet to fire */
+byte waiter;    /* the firer that has the slot */
+byte firing = THREADS + 1; /* the firer that is yet to fire */
 
 #define touch() assert(used)
 #define outcome_is_complete() assert(answered_to == waiter)
@@ -94,7 +94,7 @@ inline release_slot()
   atomic { assert(used && !in_flight); used = false; waiter = 0 }
 }
 
-/* reentrant_state::fire_and_wait, by firer `me`, who waits as waiter `u` of the word */
+/* reentrant_state::fire_and_wait, by firer `me`, which waits as waiter `u` of the word */
 inline fire_and_wait(me, u, limit)
 {
 #ifdef WAITS_ON_THE_SHARED_NODE

@@ -1,6 +1,6 @@
 #pragma once
 
-// Bridges with a capacity: who waits for room is woken, whatever ends the wait.
+// Bridges with a capacity: a submitter that waits for room is woken, whatever ends the wait.
 #include "stop.hpp"
 
 namespace weak_full {

@@ -35,7 +35,7 @@ inline int coarse_time(clockid_t, timespec* to) {
   return 0;
 }
 
-/// A lock, and what the kernel orders by one: who comes later has seen what the earlier did.
+/// A lock, and what the kernel orders by one: a later holder has seen what the earlier ones did.
 class weak_mutex {
  public:
   void lock() {

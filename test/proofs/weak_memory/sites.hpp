@@ -21,7 +21,7 @@ struct site {
 
 /// The order to use at `s`, where the source says `written`. Notes the place, and who came by.
 std::memory_order order_at(const site& s, std::memory_order written);
-/// Who comes by from now on: an index.
+/// The scenario that comes by from now on: its index.
 void now_running(std::size_t scenario);
 
 /// One order of one place, made weaker.

@@ -51,7 +51,7 @@ class stepped_bridge {
   stepped_bridge(const stepped_bridge&) = delete;
   stepped_bridge& operator=(const stepped_bridge&) = delete;
 
-  /// Until the loop is asleep, so that who submits has to ring.
+  /// Until the loop is asleep, so that the next submission has to ring.
   void wait_until_asleep() const;
   /// Keeps the loop in a callable until let_go, and, if `operation_waits`, until the stepped thread
   /// sleeps in the operation (from when stepping is set).

@@ -61,7 +61,7 @@ struct scene {
     later = submit_after(*b, 1h, [] { return 1; });
     suspended = b->submit([]() -> loopbridge::task<> { co_await loopbridge::delay(1h); });
   }
-  /// All who wait are told, what comes then is refused, and nothing is left.
+  /// All waiters are told, what comes then is refused, and nothing is left.
   void check_end() {
     CHECK_THROWS_AS((void)never->get_for(support::generous), bridge_stopped);
     CHECK_THROWS_AS((void)later->get_for(support::generous), bridge_stopped);

@@ -1,4 +1,4 @@
-// A loop_ref is the loop and nothing else: who does not ask for it does not get it.
+// A loop_ref is the loop and nothing else: a callable that does not ask for it does not get it.
 #include "loopbridge/loop_ref.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// Every thread that the library starts: who starts it keeps the signals blocked that it blocks, and
-// the stack is as large as the options say.
+// Every thread that the library starts: the signals that its starter blocks stay blocked meanwhile,
+// and its stack is as large as the options say.
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <signal.h>

@@ -14,8 +14,7 @@
 #include "support/until.hpp"
 #include "support/watchdog.hpp"
 
-// Who owns a combination owns its parts; and cancel() runs nothing but the destructor of what it
-// cancels.
+// A combination owns its parts; and cancel() runs nothing but the destructor of what it cancels.
 
 TEST_SUITE_BEGIN("combination_cancel");
 
@@ -166,7 +165,7 @@ TEST_CASE(
   bool task_ended = false;
   auto waits = b.submit([&] {
     never.on_cancel([&] {
-      const std::lock_guard lock(users_lock);  // held by who cancels
+      const std::lock_guard lock(users_lock);  // held by the canceller
       ++hooks;
     });
     return never.get_deferred();

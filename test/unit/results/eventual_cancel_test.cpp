@@ -51,7 +51,7 @@ TEST_CASE("a queued call that is cancelled and dropped before the loop finds it 
   support::catch_up(b);
   CHECK(counts.made == 100);
   CHECK(counts.destroyed == 100);
-  CHECK(log.size() == 0);  // who cancels knows
+  CHECK(log.size() == 0);  // the canceller knows
 }
 
 TEST_CASE("a call that runs cannot be cancelled") {

@@ -159,7 +159,7 @@ TEST_CASE(
   b.call_for(generous, [&]() -> task<> { s.emplace(co_await stream::connect(server.where())); });
   const int peer = server.accept();
   auto writing = b.submit([&, t = support::token(counts)]() -> task<> {
-    const std::string much(64 << 20, 'x');  // more than the kernel takes from one who is not read
+    const std::string much(64 << 20, 'x');  // more than the kernel takes while nobody reads
     co_await s->write(much);
   });
   b.call([] {});
