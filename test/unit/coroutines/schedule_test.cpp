@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("schedule");
@@ -140,25 +142,17 @@ TEST_CASE("an executor that refuses does not lose the coroutine") {
 }
 
 TEST_CASE("a bridge that is to go on with a coroutine does so as it stops, too") {
-  loopbridge::options opts;
-  opts.on_stop = loopbridge::queued_calls::refuse;
-  std::optional<bridge> to(std::move(opts));
+  std::optional<bridge> to(support::refusing());
   bridge b;
-  gate begun;
-  gate held;
+  const support::held_loop held(*to);
   int done = 0;
-  to->post([&] {
-    begun.open();
-    (void)held.wait();
-  });
-  REQUIRE(begun.wait());
   const auto run = [&]() -> foreign {
     done = co_await loopbridge::resume_on(*to, b.submit([] { return 1; }));
   };
   run();
   b.call([] {});
   to->stop_reentrant();
-  held.open();
+  held.release();
   to.reset();
   CHECK(done == 1);
 }
@@ -167,11 +161,8 @@ TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
   gate done;
   bool refused_late = false;
   {
-    loopbridge::options opts;
-    opts.on_stop = loopbridge::queued_calls::refuse;
-    bridge b(std::move(opts));
-    gate held;
-    b.post([&] { (void)held.wait(); });
+    bridge b(support::refusing());
+    const support::held_loop held(b);
     const auto run = [&]() -> foreign {
       try {
         co_await schedule(b);
@@ -182,8 +173,8 @@ TEST_CASE("a stopped bridge refuses; one that stops meanwhile ends the wait") {
     };
     run();
     std::thread stopper([&]() noexcept { b.stop(); });
-    while (!b.stop_requested()) std::this_thread::yield();
-    held.open();
+    support::until_stopped(b);
+    held.release();
     stopper.join();
     REQUIRE(done.wait());
     CHECK(refused_late);
