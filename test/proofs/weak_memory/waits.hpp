@@ -6,6 +6,7 @@
 #include <source_location>
 
 #include "scenario.hpp"
+#include "stop.hpp"
 
 namespace weak_waits {
 
@@ -14,6 +15,7 @@ using loopbridge::detail::blocking_wait;
 using loopbridge::detail::completion;
 using loopbridge::detail::wait_vertex;
 using weak::require;
+using weak_stop::quiet;
 
 /// A core as the graph knows it: a thread that runs a loop. There is no loop.
 class loop_in_name final : public loopbridge::detail::loop_core {
@@ -23,20 +25,40 @@ class loop_in_name final : public loopbridge::detail::loop_core {
   }
   void is_adopted() { run_on_any_thread(); }
   void runs_here() { note_loop_thread(); }
+  /// As a bridge's thread, which tells that it has started.
+  void starts_here() {
+    runs_here();
+    started_ = weak::start([] {});
+  }
+  void await_start() const {
+    weak::block("a loop's start", [this] { return started_ != 0; });
+    weak::join(started_);
+  }
   void ends_here() { forget_loop_thread(); }
+
+ private:
+  unsigned started_ = 0;
 };
+
+/// Is it refused by an exception, as it would never end?
+template <class Wait>
+bool refused(Wait&& wait) {
+  try {
+    wait();
+    return false;
+  } catch (const would_deadlock&) {
+    return true;
+  }
+}
 
 /// Waits for `target`, if that is not refused, until `over`.
 template <class Over>
 bool waits_for(const loop_in_name& target, Over&& over) {
-  try {
+  return !refused([&] {
     const auto answer = std::make_unique<completion>();  // no stack, whose reuse would hide more
     const blocking_wait waiting(target, {}, blocking_wait::how::timed, answer.get());
     over();
-    return true;
-  } catch (const would_deadlock&) {
-    return false;
-  }
+  });
 }
 
 /// Two loops' waits for each other, of which one must be refused. The other stands until it is.
@@ -58,14 +80,11 @@ WEAK_SCENARIO("of two loops that begin to wait for each other, one is told", {.d
   loop_in_name b;
   a.runs_here();
   two_waits both;
-  unsigned b_runs = 0;
   const unsigned other = weak::start([&] {
-    b.runs_here();
-    b_runs = weak::start([] {});
+    b.starts_here();
     both.wait_for(a);
   });
-  weak::block("the other's start", [&] { return b_runs != 0; });
-  weak::join(b_runs);  // as one sees the start of a bridge
+  b.await_start();
   both.wait_for(b);
   weak::join(other);
   require(both.standing < 2, "both wait for ever");
@@ -77,16 +96,13 @@ WEAK_SCENARIO("a loop whose thread shows when another waits for it already: one 
   loop_in_name adopted;
   adopted.is_adopted();
   adopted.runs_here();  // a guess
-  unsigned a_runs = 0;
   two_waits both;
   const unsigned waits = weak::start([&] {
-    a.runs_here();
-    a_runs = weak::start([] {});
+    a.starts_here();
     both.wait_for(adopted);
   });
   const unsigned runs = weak::start([&] {
-    weak::block("the other's start", [&] { return a_runs != 0; });
-    weak::join(a_runs);  // as one sees the start of a bridge
+    a.await_start();
     adopted.runs_here();
     both.wait_for(a);
   });
@@ -115,34 +131,28 @@ WEAK_SCENARIO("the vertex of a loop that has ended is not recycled while somebod
   loop_in_name ended;
   loop_in_name next;
   a.runs_here();
-  bool refused = false;
-  unsigned runs = 0;
+  bool was_refused = false;
   const unsigned first = weak::start([&] {
-    ended.runs_here();
-    runs = weak::start([] {});
+    ended.starts_here();
     weak::yield();
     ended.ends_here();
   });
   const unsigned second = weak::start([&] {
     weak::join(first);
     next.runs_here();
-    refused = !waits_for(a, [] {});
+    was_refused = !waits_for(a, [] {});
   });
-  weak::block("the first's start", [&] { return runs != 0; });
-  weak::join(runs);
+  ended.await_start();
   require(waits_for(ended, [] {}), "refused, though nobody waits in a circle");
   weak::join(second);
-  require(!refused, "refused, though nobody waits in a circle");
+  require(!was_refused, "refused, though nobody waits in a circle");
 }
 
 WEAK_SCENARIO("loops that call each other: at least one is told that it would never end") {
   loopbridge::bridge a(weak::asleep());
   loopbridge::bridge b(weak::asleep());
   const auto call = [](loopbridge::bridge& other) {
-    try {
-      other.call([] {});
-    } catch (const loopbridge::would_deadlock&) {  // none where they did not meet
-    }
+    (void)refused([&] { other.call([] {}); });  // not where they did not meet
   };
   auto first = a.submit([&] { call(b); });
   b.call([&] { call(a); });
@@ -152,12 +162,10 @@ WEAK_SCENARIO("loops that call each other: at least one is told that it would ne
 WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
   loopbridge::bridge a(weak::asleep());
   auto ended = std::make_unique<loopbridge::bridge>(weak::asleep());
-  bool refused = false;
+  bool was_refused = false;
   const auto call = [&](loopbridge::bridge& other) {
     try {
-      other.call([] {});
-    } catch (const loopbridge::would_deadlock&) {
-      refused = true;
+      if (refused([&] { other.call([] {}); })) was_refused = true;
     } catch (const loopbridge::bridge_stopped&) {
     }
   };
@@ -166,64 +174,42 @@ WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
   loopbridge::bridge next(weak::asleep());
   next.call([&] { call(a); });
   waits.get();
-  require(!refused, "refused, though nobody waits in a circle");
+  require(!was_refused, "refused, though nobody waits in a circle");
 }
 
 WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
   loopbridge::bridge a(weak::asleep());
   loopbridge::bridge b(weak::asleep());
-  bool refused = false;
   auto then = a.submit([&] {
-    return b.call([&] {
-      return b.submit([&] {
-        try {
-          a.call([] {});
-        } catch (const loopbridge::would_deadlock&) {
-          refused = true;
-        }
-      });
-    });
+    return b.call([&] { return b.submit([&] { return refused([&] { a.call([] {}); }); }); });
   });
   auto second = std::move(then).get();
-  second.get();
-  require(!refused, "refused, though the loop that it waits for goes on");
+  require(!second.get(), "refused, though the loop that it waits for goes on");
 }
 
 WEAK_SCENARIO("a loop that waits for a then() that waits for it is told, or the then() ends") {
-  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge a({.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
   loopbridge::bridge b(weak::asleep());
-  bool refused = false;
-  b.call([&] {
+  const bool told = b.call([&] {
     auto e = a.submit([] {}).then([&] { return b.submit([] {}); });
-    try {
-      e.get();
-    } catch (const loopbridge::would_deadlock&) {
-      refused = true;
-    }
+    return refused([&] { e.get(); });
   });
-  require(refused, "it ends, though it waits for the waiting loop");
+  require(told, "it ends, though it waits for the waiting loop");
 }
 
 WEAK_SCENARIO(
     "a then() that waits again, now for a loop that waits for it, is found by one of them") {
-  loopbridge::bridge a(weak::asleep());
+  loopbridge::bridge a({.spin = loopbridge::spinning::off, .on_unhandled_error = quiet});
   loopbridge::bridge b(weak::asleep());
   loopbridge::completer<int> first;
-  bool refused = false;
   auto e = a.submit([d = first.get_deferred()]() mutable { return std::move(d); }).then([&](int) {
     return b.submit([] {});
   });
   a.call([] {});
-  auto waits = b.submit([&] {
-    try {
-      e.get();
-    } catch (const loopbridge::would_deadlock&) {
-      refused = true;
-    }
-  });
+  auto waits = b.submit([&] { (void)refused([&] { e.get(); }); });
   first.resolve(1);
+  // Not refused where the first part was answered, and its answer run, before b waited.
   waits.get();
-  (void)refused;  // not where the first part was answered, and its answer run, before b waited
 }
 
 WEAK_SCENARIO("a wait for a then() that another loop answers is not refused, and nothing is lost") {
