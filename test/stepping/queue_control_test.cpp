@@ -43,7 +43,7 @@ TEST_CASE("negative control: a queue that wakes only if it was empty leaves the 
       return true;
     }
     void until_asleep() const {
-      while (!sleeps_) std::this_thread::yield();
+      REQUIRE(support::comes_true([&] { return sleeps_.load(); }));
     }
     void reset() { got_ = 0; }
 

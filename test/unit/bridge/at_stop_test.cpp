@@ -9,7 +9,8 @@
 #include "support/app_loop.hpp"
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
-#include "support/gate.hpp"
+#include "support/held_loop.hpp"
+#include "support/until.hpp"
 #include "support/watchdog.hpp"
 
 TEST_SUITE_BEGIN("at_stop");
@@ -46,13 +47,12 @@ TEST_CASE("by then queued calls have run, and every waiter is released") {
   bridge b;
   completer<int> never;
   auto waiting = b.submit([&] { return never.get_deferred(); });
-  const support::gate held;
-  b.post([&] { (void)held.wait(); });
+  const support::held_loop held(b);
   b.at_stop([&] { order += waiting.ready() ? "r" : "-"; });
   b.post([&] { order += "q"; });
   std::thread stopper([&]() noexcept { b.stop(); });
-  while (!b.stop_requested()) std::this_thread::yield();
-  held.open();
+  support::until_stopped(b);
+  held.release();
   stopper.join();
   CHECK(order == "qr");
   CHECK_THROWS_AS(waiting.get(), loopbridge::bridge_stopped);
