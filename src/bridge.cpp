@@ -1,7 +1,11 @@
 #include "loopbridge/bridge.hpp"
 
+#include <utility>
+
 #include "loop/core.hpp"
 #include "loop/stop_at_thread_end.hpp"
+#include "loopbridge/options.hpp"
+#include "loopbridge/stats.hpp"
 
 namespace loopbridge {
 namespace {
@@ -12,11 +16,17 @@ detail::core& whole(detail::loop_core& base) noexcept {
 
 }  // namespace
 
+bridge::bridge() : bridge(options()) {}
+
 bridge::bridge(options opts) {
   const bool ends_with_thread = opts.stop_at_thread_end;
   if (ends_with_thread) detail::reserve_stop_at_thread_end();
   core_ = detail::core::start(std::move(opts));
   if (ends_with_thread) detail::stop_at_thread_end(*core_);
+}
+
+bridge bridge::adopt(uv_loop_s* loop) {
+  return adopt(loop, options());
 }
 
 bridge bridge::adopt(uv_loop_s* loop, options opts) {

@@ -9,7 +9,6 @@
 #include "loopbridge/detail/call/wrong_use.hpp"
 #include "loopbridge/detail/handlers/reentrant_post.hpp"
 #include "loopbridge/detail/loop/submit.hpp"
-#include "loopbridge/options.hpp"
 #include "loopbridge/results/eventual.hpp"
 #include "loopbridge/submission.hpp"
 
@@ -17,6 +16,7 @@ struct uv_loop_s;
 
 namespace loopbridge {
 
+struct options;
 struct statistics;
 namespace detail {
 struct bridge_access;
@@ -82,12 +82,13 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 ///          child: with `wrong_process`, and nothing of the parent's is touched.
 class bridge {
  public:
-  /// Starts the loop in a new thread. Returns when the loop runs.
+  /// Starts the loop in a new thread. Returns when the loop runs. For options include options.hpp.
   ///
   /// Throws   std::system_error (no descriptors, no thread, a failing uv call: with libuv's code
   ///          and text); what options::on_thread_start throws; std::invalid_argument for options
   ///          that make no sense; std::bad_alloc. Nothing is left behind then.
-  explicit bridge(options opts = {});
+  bridge();
+  explicit bridge(options opts);
 
   /// Bridges to a loop that the application runs itself, on the calling thread or a later one.
   ///
@@ -109,7 +110,8 @@ class bridge {
   /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
   /// every waiter. Then run the loop once more (UV_RUN_NOWAIT) before uv_loop_close, as after any
   /// uv_close, so that our handles' close callbacks run.
-  static bridge adopt(uv_loop_s* loop, options opts = {});
+  static bridge adopt(uv_loop_s* loop);
+  static bridge adopt(uv_loop_s* loop, options opts);
 
   /// stop(). On the loop's own thread it does not join, and the loop ends by itself.
   ~bridge();
@@ -237,8 +239,7 @@ class bridge {
   void stop();
 
   /// Runs `f` when the bridge stops, on the loop's thread, with a `loop_ref` if it takes one. What
-  /// `f` throws goes to options::on_unhandled_error, and the others run. It does not
-  /// count towards options::capacity.
+  /// `f` throws goes to the hook, and the others run. Not counted by options::capacity.
   ///
   /// Thread   any ordinary thread, the loop's too.
   /// Throws   `bridge_stopped` once the stop has come that far; `wrong_process`, std::bad_alloc,
@@ -267,8 +268,7 @@ class bridge {
   /// Is the caller on the loop's thread? Any thread, any handler.
   bool on_loop_thread() const noexcept;
 
-  // Wrong uses, with an error that names the fix: arguments behind the callable, times without a
-  // unit.
+  // Wrong uses, with an error that names the fix: arguments behind the callable, bare numbers.
   template <class F, class... More>
   void post(F&&, detail::no_argument, More&&...) {}
   template <class F, class... More>

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "loopbridge/bridge.hpp"
+#include "loopbridge/options.hpp"
 
 namespace loopbridge {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "loopbridge/bridge.hpp"
+#include "loopbridge/options.hpp"
 
 namespace loopbridge {
 

@@ -59,10 +59,7 @@ struct argument_writer {
     if (text.begin == nullptr) return to.put("(null)");
     // Not further than there is room, and one more, so that it is seen to be cut.
     const std::size_t most = std::min(text.most, to.room() + 1);
-    const void* const end = most != 0 ? std::memchr(text.begin, '\0', most) : text.begin;
-    to.put({text.begin,
-            end == nullptr ? most
-                           : static_cast<std::size_t>(static_cast<const char*>(end) - text.begin)});
+    to.put({text.begin, std::find(text.begin, text.begin + most, '\0')});
   }
   void operator()(const volatile void* pointer) const noexcept {
     to.put("0x");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "loopbridge/bridge.hpp"
+#include "loopbridge/options.hpp"
 
 namespace loopbridge {
 

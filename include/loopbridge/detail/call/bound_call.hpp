@@ -1,6 +1,6 @@
 #pragma once
 
-#include <functional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -86,15 +86,25 @@ consteval void nobody_waits_for() {
       "use submit(), here or in the callable");
 }
 
+/// std::invoke, whose header is one of the slowest to compile.
+template <class F, class... Args>
+decltype(auto) invoke(F&& f, Args&&... args) {
+  if constexpr (std::is_member_pointer_v<std::remove_cvref_t<F>>) {
+    return std::apply(std::forward<F>(f), std::forward_as_tuple(std::forward<Args>(args)...));
+  } else {
+    return std::forward<F>(f)(std::forward<Args>(args)...);
+  }
+}
+
 /// Calls `f` with `args`, and with the loop ahead of them if it takes that.
 template <class F, class... Args>
 auto invoke_with_loop(F&& f, [[maybe_unused]] loop_ref loop, Args&&... args) ->
     typename std::conditional_t<takes_loop<F, Args...>(), std::invoke_result<F, loop_ref, Args...>,
                                 std::invoke_result<F, Args...>>::type {
   if constexpr (takes_loop<F, Args...>()) {
-    return std::invoke(std::forward<F>(f), loop_ref(loop), std::forward<Args>(args)...);
+    return detail::invoke(std::forward<F>(f), loop_ref(loop), std::forward<Args>(args)...);
   } else {
-    return std::invoke(std::forward<F>(f), std::forward<Args>(args)...);
+    return detail::invoke(std::forward<F>(f), std::forward<Args>(args)...);
   }
 }
 
