@@ -85,7 +85,7 @@ void f(bridge& b) { (void)submit_every(b, seconds(1), [](int) {}); }
 void f(bridge& b) { b.post(5); }
 //! pass the function, not what it has returned
 void f(bridge& b, task<int> t) { b.submit(std::move(t)); }
-//! function takes nothing, or a loop_ref
+//! the wrapped function takes
 void f(bridge& b) { wrap(b, [](int) {})("text"); }
 //! put arguments into the callable
 void f(bridge& b) { b.post([](int) {}, 1); }
