@@ -154,7 +154,7 @@ void next_slab(thread_cache& s, std::size_t c) {
     }
   }
   s.at = reinterpret_cast<std::byte*>(taken) + size_of_class(c);
-  s.end = reinterpret_cast<std::byte*>(taken) + slab_bytes(c);
+  s.end = s.at + blocks_in_slab(c) * size_of_class(c);
 }
 
 }  // namespace

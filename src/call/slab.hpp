@@ -11,20 +11,23 @@
 /// of them, and how it hands them out, is in blocks.cpp.
 namespace loopbridge::detail {
 
-/// A cache line: a posted call whose closure has up to 40 bytes. (A submitted call, which also has
-/// a result and a waiter, needs two.)
-inline constexpr std::size_t smallest_block = 64;
+/// Sizes of blocks: 48 bytes, for a posted call whose closure has up to 24; then a cache line and
+/// its doubles. (A submitted call, which also has a result and a waiter, needs two lines.)
+///
+/// Blocks are handed out in the order of memory, so it does no harm that one of 48 bytes may lie in
+/// two lines: three of them take less of the caches than three lines.
+inline constexpr std::size_t smallest_block = 48;
 inline constexpr std::size_t largest_block = 8192;
-inline constexpr std::size_t block_classes = std::bit_width(largest_block / smallest_block);
 
 constexpr std::size_t class_of(std::size_t size) noexcept {
   return size <= smallest_block
              ? 0
-             : static_cast<std::size_t>(std::bit_width((size - 1) / smallest_block));
+             : 1 + static_cast<std::size_t>(std::bit_width((size - 1) / std::size_t{64}));
 }
 constexpr std::size_t size_of_class(std::size_t c) noexcept {
-  return smallest_block << c;
+  return c == 0 ? smallest_block : std::size_t{32} << c;
 }
+inline constexpr std::size_t block_classes = class_of(largest_block) + 1;
 
 /// Blocks come from slabs: a piece of memory, aligned to its size, whose blocks are handed out in
 /// order, once each, and which is used again, or freed, when all of them are back.
