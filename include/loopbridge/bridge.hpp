@@ -82,7 +82,7 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 ///          child: with `wrong_process`, and nothing of the parent's is touched.
 class bridge {
  public:
-  /// Starts the loop in a new thread. Returns when the loop runs. For options include options.hpp.
+  /// Starts the loop in a new thread; returns when options::on_thread_start has (options.hpp).
   ///
   /// Throws   std::system_error (no descriptors, no thread, a failing uv call: with libuv's code
   ///          and text); what options::on_thread_start throws; std::invalid_argument for options

@@ -62,7 +62,7 @@ class core final : public loop_core {
   void open_loop();
   void open_handles();
   void start_thread();
-  void thread_main(completion& started, std::exception_ptr& failed) noexcept;
+  void thread_main(completion* started, std::exception_ptr& failed) noexcept;
 
   // turn.cpp
   void before_poll() noexcept;

@@ -96,6 +96,15 @@ void loop_core::unregister(reentrant_state& s) noexcept {
   if (is_this_process()) whole(*this).firings_.remove(s);
 }
 
+void loop_core::expect_loop_thread() noexcept {
+  vertex_.store(wait_vertex::of_thread_to_come(name()),
+                std::memory_order_relaxed);  // not shared yet
+}
+
+void loop_core::expect_no_thread() noexcept {
+  if (wait_vertex* const v = vertex_.exchange(nullptr, std::memory_order_relaxed)) v->give_back();
+}
+
 void loop_core::note_loop_thread() noexcept {
   wait_vertex* const of_thread = wait_vertex::of_loop_thread(name());
   if (proxy_ != nullptr) proxy_->lead_to(of_thread);

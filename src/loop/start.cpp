@@ -128,25 +128,32 @@ void core::start_thread() {
   // No std::promise: that allocates, and without memory it cannot even be destroyed unfulfilled.
   completion started;
   std::exception_ptr failed;
+  // Nobody waits for a thread that cannot fail: that is two switches of context, a fifth of what a
+  // bridge's making costs.
+  const bool may_fail = static_cast<bool>(opts_.on_thread_start);
+  completion* const announced = may_fail ? &started : nullptr;
   add_ref();  // the thread's
+  expect_loop_thread();
   try {
     if (!opts_.blocked_signals) signals_.begin();
     const platform::signal_mask blocked =
         opts_.blocked_signals ? std::bit_cast<platform::signal_mask>(*opts_.blocked_signals)
                               : platform::default_blocked_signals();
-    thread_ = own_thread(opts_.stack_size, blocked, [this, &started, &failed] {
+    thread_ = own_thread(opts_.stack_size, blocked, [this, announced, &failed] {
       of_this_thread = this;
-      thread_main(started, failed);
+      thread_main(announced, failed);
       of_this_thread = nullptr;
       forget_loop_thread();
       ended_.publish(completion::queued, false);
       release_ref();
     });
   } catch (...) {  // no thread: end the loop here
+    expect_no_thread();
     end_turns();
     release_ref();
     throw;
   }
+  if (!may_fail) return;
   if (!started.wait(no_deadline, process()))
     throw_error(status::wrong_process);  // forked by a handler
   if (failed != nullptr) {               // on_thread_start threw, and the thread has ended its loop
@@ -155,10 +162,12 @@ void core::start_thread() {
   }
 }
 
-/// `started` and `failed` are in start_thread's frame: not to be touched once `started` is done.
-void core::thread_main(completion& started, std::exception_ptr& failed) noexcept {
+/// `started`, which is null where nobody waits, and `failed` are in start_thread's frame: not to be
+/// touched once `started` is done.
+void core::thread_main(completion* started, std::exception_ptr& failed) noexcept {
   // libuv's calls are cancellation points, and the loop is everybody's.
   const platform::cancellation_disabled while_running;
+  if (wait_vertex* const v = vertex(); v != nullptr) v->is_this_threads();
   try {
     note_loop_thread();
     prepare_blocks_of_this_thread();
@@ -167,10 +176,10 @@ void core::thread_main(completion& started, std::exception_ptr& failed) noexcept
   } catch (...) {
     end_turns();
     failed = std::current_exception();
-    started.publish(completion::queued, false);
+    started->publish(completion::queued, false);
     return;
   }
-  started.publish(completion::queued, false);
+  if (started != nullptr) started->publish(completion::queued, false);
   uv_run(loop(), UV_RUN_DEFAULT);
   end_turns();  // does nothing after stop(); uv_stop() by the program amounts to one
   if (opts_.on_thread_exit) {

@@ -51,15 +51,24 @@ wait_vertex* wait_vertex::claim() noexcept {
 
 wait_vertex* wait_vertex::of_loop_thread(const char* name) noexcept {
   if (own == nullptr) {
-    own = claim();
-    if (own == nullptr) return nullptr;
-    own->of_ended_thread_.run = [](at_thread_end&) noexcept {
-      std::exchange(own, nullptr)->give_back();
-    };
-    (void)run_at_thread_end(own->of_ended_thread_);  // without, it stays this thread's
+    wait_vertex* const claimed = claim();
+    if (claimed == nullptr) return nullptr;
+    claimed->is_this_threads();
   }
   own->set_name(name);
   return own;
+}
+
+wait_vertex* wait_vertex::of_thread_to_come(const char* name) noexcept {
+  wait_vertex* const claimed = claim();
+  if (claimed != nullptr) claimed->set_name(name);
+  return claimed;
+}
+
+void wait_vertex::is_this_threads() noexcept {
+  own = this;
+  of_ended_thread_.run = [](at_thread_end&) noexcept { std::exchange(own, nullptr)->give_back(); };
+  (void)run_at_thread_end(of_ended_thread_);  // without, it stays this thread's
 }
 
 wait_vertex* wait_vertex::make_proxy() noexcept {

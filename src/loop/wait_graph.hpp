@@ -44,6 +44,10 @@ class wait_vertex {
   /// The calling thread's vertex; made or recycled at the first call. Null where there is no memory
   /// for it: its waits are then in no cycle that a thread sees.
   static wait_vertex* of_loop_thread(const char* name) noexcept;
+  /// For a thread that is about to be started, so that others may wait for its loop already. It
+  /// makes the vertex its own, or its maker gives it back. Null: as above.
+  static wait_vertex* of_thread_to_come(const char* name) noexcept;
+  void is_this_threads() noexcept;
   /// A vertex that is no thread's, for an adopted loop. Null where there is no memory for it: waits
   /// that begin before the loop's first iteration on another thread may then be in no cycle.
   static wait_vertex* make_proxy() noexcept;

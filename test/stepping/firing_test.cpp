@@ -3,6 +3,7 @@
 // reentrant_call is still there, as those of handlers are for good.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
@@ -53,7 +54,7 @@ class scene {
  private:
   const support::error_log log_;
   std::optional<reentrant_call> call_;
-  std::uint64_t accepted_ = 0;
+  std::atomic<std::uint64_t> accepted_{0};  // a nested fire() comes between, or not at all
   std::uint64_t ran_ = 0;  // the loop's thread, and read after its end
 };
 

@@ -179,7 +179,7 @@ struct captures {
 
 }  // namespace
 
-TEST_CASE("a posted call whose closure has up to 40 bytes takes one block of 64") {
+TEST_CASE("a posted call takes a block of 48 bytes, or of 64 if its closure has more than 24") {
   support::counting_memory memory;
   loopbridge::options opts;
   opts.memory = &memory;
@@ -191,7 +191,9 @@ TEST_CASE("a posted call whose closure has up to 40 bytes takes one block of 64"
     const auto size = static_cast<std::size_t>(memory.bytes_in_use() - before);
     return loopbridge::detail::size_of_class(loopbridge::detail::class_of(size));
   };
-  CHECK(block_for(captures<8>{}) == 64);
+  CHECK(block_for(captures<8>{}) == 48);
+  CHECK(block_for(captures<24>{}) == 48);
+  CHECK(block_for(captures<25>{}) == 64);
   CHECK(block_for(captures<40>{}) == 64);
   CHECK(block_for(captures<100>{}) == 128);  // what is larger is seen to be so
 }

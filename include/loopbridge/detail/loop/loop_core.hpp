@@ -110,6 +110,9 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
 
   /// Which thread runs the loop is not known for good: it is adopted. Before note_loop_thread().
   void run_on_any_thread() noexcept;
+  /// A thread is about to be started that runs the loop. Without it: expect_no_thread().
+  void expect_loop_thread() noexcept;
+  void expect_no_thread() noexcept;
   /// The calling thread runs the loop.
   void note_loop_thread() noexcept;
   /// The calling thread ends, and the next one may get its id and its vertex: another loop's, say,
