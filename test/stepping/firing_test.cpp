@@ -55,7 +55,7 @@ class scene {
   const support::error_log log_;
   std::optional<reentrant_call> call_;
   std::atomic<std::uint64_t> accepted_{0};  // a nested fire() comes between, or not at all
-  std::uint64_t ran_ = 0;  // the loop's thread, and read after its end
+  std::uint64_t ran_ = 0;                   // the loop's thread, and read after its end
 };
 
 struct ending {
