@@ -134,7 +134,10 @@ class loopbridge_group {
   loopbridge::bridge_group group_{2};
 };
 
-using loopbridge_default = loopbridge_as<by_default>;
+class loopbridge_default : public loopbridge_as<by_default> {
+ public:
+  static constexpr std::string_view compiled = "loopbridge.cpp";
+};
 using loopbridge_blocking = loopbridge_as<by_blocking>;
 using loopbridge_uv_async = loopbridge_as<by_uv_async>;
 

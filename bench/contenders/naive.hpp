@@ -20,6 +20,7 @@ class naive {
  public:
   static constexpr std::string_view name = "naive";
   static constexpr role is = role::baseline;
+  static constexpr std::string_view compiled = "naive.cpp";
 
   template <class F>
   void post(F&& f) {

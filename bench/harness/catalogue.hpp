@@ -1,6 +1,7 @@
 #pragma once
 
 #include "measures/burst.hpp"
+#include "measures/compile_time.hpp"
 #include "measures/echo_round_trip.hpp"
 #include "measures/handler.hpp"
 #include "measures/hop.hpp"
@@ -45,6 +46,7 @@ void for_each_measure(Visit&& visit) {
   visit(memory_per_call{});
   visit(memory_per_producer{});
   for (const unsigned producers : {1u, 4u}) visit(peak_memory{producers});
+  visit(compile_time{});
 }
 
 }  // namespace bench
