@@ -104,7 +104,7 @@ void core::note_sleep() noexcept {
 void core::after_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   disarm();
-  budget_ = {};
+  budget_.renew();
   if (spinning_ != nullptr) note_sleep();
   if (awake_since_ == 0) awake_since_ = uv_now(loop());
   if (draining_) {  // nested

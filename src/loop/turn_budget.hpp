@@ -1,9 +1,7 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <utility>
 
 #include "platform/platform.hpp"
 
@@ -14,23 +12,22 @@ struct turn_clock {
   using time_point = std::chrono::steady_clock::time_point;
 
   static time_point now() noexcept { return std::chrono::steady_clock::now(); }
-  static std::uint64_t coarse() noexcept { return platform::coarse_time(); }
+  static std::uint64_t ticks() noexcept { return platform::tick_count(); }
 };
 
 /// How much of what is queued the loop runs between two looks at I/O.
 ///
 /// By time; but looking at the clock costs as much as running two short calls. So there is no look
-/// for a single call. If there are more, the time counts from the second on, and the first look is
-/// before the third: long calls end there. While calls are short, the precise clock is looked at
-/// once in sixteen, and the coarse one before every second: that sees one that takes some
-/// milliseconds. Where calls take so long that sixteen would be too many, the precise one is looked
-/// at for each.
+/// for a single call. If there are more, the time counts from the second on. From the third on the
+/// processor's counter is read before every second call, which the processor does beside the calls
+/// themselves; the clock is looked at only where the counter says that the time is up. It has the
+/// last word, and from it the budget learns how far the counter goes in that time. (In case a
+/// counter cannot be trusted, the clock is looked at once in 1024 calls, too.)
 template <class Clock>
 class basic_turn_budget {
  public:
   using time_point = typename Clock::time_point;
   static constexpr std::chrono::microseconds longest{50};
-  static constexpr std::uint64_t short_calls_unseen = 16;
 
   basic_turn_budget() noexcept = default;
   static basic_turn_budget unlimited() noexcept {
@@ -39,7 +36,14 @@ class basic_turn_budget {
     return all;
   }
 
-  /// To be asked before each call. Once true, it stays so.
+  /// There was a look at I/O: all of it may be spent again.
+  void renew() noexcept {
+    calls_ = 0;
+    next_look_ = 2;
+    since_ = {};
+  }
+
+  /// To be asked before each call. Once true, it stays so until it is renewed.
   bool is_spent() noexcept { return ++calls_ == next_look_ && look(); }
 
   /// For a caller that looks at the clock anyway, between calls: is it spent by now? Time counts
@@ -51,37 +55,33 @@ class basic_turn_budget {
 
  private:
   bool look() noexcept {
-    if (calls_ != next_precise_look_) {
-      const std::uint64_t coarse = Clock::coarse();
-      if (coarse == std::exchange(coarse_, coarse)) {
-        next_look_ = std::min(calls_ + 2, next_precise_look_);
-        return false;
-      }
+    if (since_ == time_point{}) {
+      begin(Clock::now());
+      next_look_ = calls_ + 1;
+      return false;
     }
-    const time_point now = Clock::now();
-    const bool first = since_ == time_point{};
-    if (first) begin(now);
-    const bool spent = now - since_ >= longest;
-    const bool slow = (now - seen_at_) * short_calls_unseen >= longest * (calls_ - seen_);
-    next_precise_look_ = calls_ + (first || spent || slow ? 1 : short_calls_unseen);
-    next_look_ = std::min(calls_ + 2, next_precise_look_);
-    seen_at_ = now;
-    seen_ = calls_;
-    return spent;
+    const std::uint64_t ticks = Clock::ticks() - ticks_since_;
+    next_look_ = calls_ + 2;
+    if (ticks < ticks_that_last_ && calls_ % 1024 > 1) return false;
+    const auto passed = Clock::now() - since_;
+    if (passed < longest) return false;
+    using fraction = std::chrono::duration<double, std::nano>;
+    ticks_that_last_ = static_cast<std::uint64_t>(static_cast<double>(ticks) *
+                                                  (fraction(longest) / fraction(passed)));
+    next_look_ = calls_ + 1;
+    return true;
   }
 
   void begin(time_point now) noexcept {
-    since_ = seen_at_ = now;
-    coarse_ = Clock::coarse();
+    since_ = now;
+    ticks_since_ = Clock::ticks();
   }
 
   std::uint64_t calls_ = 0;
   std::uint64_t next_look_ = 2;
-  std::uint64_t next_precise_look_ = 2;
-  time_point since_{};        ///< unset: not looked yet
-  std::uint64_t seen_ = 0;    ///< how many calls there were at the last precise look,
-  time_point seen_at_{};      ///< and when that was
-  std::uint64_t coarse_ = 0;  ///< what the coarse clock showed
+  time_point since_{};  ///< unset: not looked yet
+  std::uint64_t ticks_since_ = 0;
+  std::uint64_t ticks_that_last_ = 0;  ///< as long as the budget; 0: not known yet
 };
 
 using turn_budget = basic_turn_budget<turn_clock>;

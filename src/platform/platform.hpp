@@ -17,7 +17,7 @@
 ///   linux_signals.cpp      masks
 ///   linux_descriptors.cpp  close-on-exec from the first moment on, never 0, 1 or 2; files
 ///   linux_wakeup_fd.cpp    an eventfd; posix_wakeup_fd.cpp does the same with a pipe
-///   pause_cpu.cpp          the instruction for it, by architecture
+///   pause_cpu.cpp, tick_count.hpp   the instruction for it, by architecture
 ///
 /// Another system gets files beside these that define the same functions, and meson.build chooses.
 /// What can fail returns 0 or errno's error, if nothing else is said.
@@ -236,9 +236,9 @@ void close(int fd) noexcept;
 
 // ---- Clocks and texts.
 
-/// A number that has changed when some milliseconds have passed: four on most systems, ten on some.
-/// An eighth of the cost of std::chrono::steady_clock, if there is such a clock.
-inline std::uint64_t coarse_time() noexcept;
+/// The processor's own counter of time, in ticks of a rate that is not known: by one instruction,
+/// where there is one.
+inline std::uint64_t tick_count() noexcept;
 
 /// The system's text for an errno, neither translated nor allocated; null: there is none. Any
 /// handler.
@@ -247,3 +247,4 @@ const char* error_text(int number) noexcept;
 }  // namespace loopbridge::detail::platform
 
 #include "platform/linux_inline.hpp"
+#include "platform/tick_count.hpp"

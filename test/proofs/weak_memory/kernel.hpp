@@ -29,10 +29,9 @@ struct weak_clock {
   static duration& passed() noexcept;
 };
 
-/// In steps of 4 ms.
-inline int coarse_time(clockid_t, timespec* to) {
-  to->tv_nsec = static_cast<long>(weak_clock::passed() / std::chrono::milliseconds(4));
-  return 0;
+/// The processor's counter, which goes on with the clock.
+inline std::uint64_t tick_count() {
+  return static_cast<std::uint64_t>(weak_clock::passed().count());
 }
 
 /// A lock, and what the kernel orders by one: a later holder has seen what the earlier ones did.

@@ -63,7 +63,7 @@ using ::weak::weak_clock;
 #define future weak_future
 #define steady_clock weak_clock
 #define pthread_self ::weak::this_thread_id
-#define clock_gettime ::weak::coarse_time
+#define __builtin_ia32_rdtsc ::weak::tick_count
 #define thread_local  // the executor's: see start_library()
 
 #include "../../../src/bridge.cpp"
@@ -258,5 +258,5 @@ inline void start_library() {
 #undef future
 #undef steady_clock
 #undef pthread_self
-#undef clock_gettime
+#undef __builtin_ia32_rdtsc
 #undef thread_local
