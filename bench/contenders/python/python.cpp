@@ -13,7 +13,8 @@
 namespace bench {
 namespace {
 
-const std::string script = "/usr/bin/python3 " + quoted(BENCH_SOURCES "/contenders/python/peers.py");
+const std::string script =
+    "/usr/bin/python3 " + quoted(BENCH_SOURCES "/contenders/python/peers.py");
 
 /// The figures that peers.py has: an object of numbers, by the names of the columns.
 std::vector<double> read_figures(const std::string& json, const std::vector<figure>& figures) {
