@@ -196,7 +196,7 @@ class bridge {
 
   /// For handlers and finalizers: runs `f(value)` or `f(loop_ref, value)` on the loop. Callable and
   /// value are copied as bytes into a slot of a fixed pool: trivially copyable, together at most
-  /// detail::reentrant_closure::capacity bytes. Takes no lock and no memory; errno is kept. For a
+  /// detail::reentrant_post::capacity bytes. Takes no lock and no memory; errno is kept. For a
   /// call that cannot be refused for want of a slot see reentrant_call.
   ///
   /// Returns  `accepted`, `bridge_stopped`, `exhausted` (all slots are queued:

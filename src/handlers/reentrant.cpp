@@ -1,7 +1,7 @@
 #include <cstring>
 #include <exception>
 
-#include "handlers/reentrant_post.hpp"
+#include "loopbridge/detail/handlers/reentrant_post.hpp"
 #include "loopbridge/detail/handlers/reentrant_state.hpp"
 #include "loopbridge/detail/loop/running_callable.hpp"
 #include "loopbridge/errors.hpp"
@@ -10,48 +10,22 @@
 // at an arbitrary instruction of the thread: atomics and raw system calls only.
 namespace loopbridge::detail {
 
-status post_closure(loop_core& core, std::source_location where,
-                    const reentrant_closure& closure) noexcept {
-  if (!core.is_this_process()) return status::wrong_process;
-  slot_pool<reentrant_post>& pool = core.reentrant_slots();
-  reentrant_post* const slot = pool.claim();
-  if (slot == nullptr) {
-    core.counts().refused.add();
-    return core.is_closed() ? status::bridge_stopped : status::exhausted;
-  }
-  slot->fill(pool, where, closure);
-  const status s = core.submit(*slot);
-  if (s != status::accepted) {
-    core.counts().refused.add();
-    pool.release(*slot);
-  }
-  return s;
-}
-
-void reentrant_post::fill(slot_pool<reentrant_post>& home, std::source_location where,
-                          const reentrant_closure& closure) noexcept {
-  home_ = &home;
-  where_ = where;
-  invoke_ = closure.invoke;
-  std::memcpy(bytes_, closure.bytes, sizeof bytes_);
-}
-
 call_base* reentrant_post::run(loop_core& core) noexcept {
-  alignas(std::max_align_t) std::byte bytes[sizeof bytes_];
-  std::memcpy(bytes, bytes_, sizeof bytes_);
+  alignas(std::max_align_t) std::byte bytes[capacity];
+  std::memcpy(bytes, bytes_, capacity);
   // A collector that looks through free slots must not find there what the closure pointed to.
-  std::memset(bytes_, 0, sizeof bytes_);
+  std::memset(bytes_, 0, capacity);
   const auto invoke = invoke_;
   const std::source_location where = where_;
-  home_->release(*this);  // first, so that the callable finds room to post again
+  core.reentrant_slots().release(*this);  // first, so that the callable finds room to post again
   run_unanswered(core, where, [&] { invoke(bytes, core.loop()); });
   return nullptr;
 }
 
 call_base* reentrant_post::refuse(loop_core& core) noexcept {
-  std::memset(bytes_, 0, sizeof bytes_);
+  std::memset(bytes_, 0, capacity);
   const std::source_location where = where_;
-  home_->release(*this);
+  core.reentrant_slots().release(*this);
   core.unhandled(make_error(status::bridge_stopped, where), where);
   return nullptr;
 }

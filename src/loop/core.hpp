@@ -8,7 +8,6 @@
 #include <mutex>
 #include <source_location>
 
-#include "handlers/reentrant_post.hpp"
 #include "loop/capacity.hpp"
 #include "loop/deferred_register.hpp"
 #include "loop/doorbell.hpp"
@@ -19,6 +18,7 @@
 #include "loop/reports.hpp"
 #include "loop/turn_budget.hpp"
 #include "loop/watchdog.hpp"
+#include "loopbridge/detail/handlers/reentrant_post.hpp"
 #include "loopbridge/detail/loop/loop_core.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "loopbridge/options.hpp"

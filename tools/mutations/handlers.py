@@ -14,8 +14,8 @@ MUTATIONS = [
      "    if (result == status::bridge_stopped) state_of_call.report_as_stopped();\n", "",
      ["reentrant_call_wait"]),
     ("a handler's post forgets where it was made",
-     "src/handlers/reentrant.cpp",
-     "  where_ = where;\n", "", ["place_of_failures"]),
+     DETAIL + "handlers/reentrant_post.hpp",
+     "    where_ = where;\n", "", ["place_of_failures"]),
     ("a putter says that it has woken the getters before it does",
      "src/handlers/reentrant_queue.cpp",
      "    futex_wake_all(word_);\n    word += 2;\n"

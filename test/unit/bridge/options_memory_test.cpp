@@ -45,7 +45,7 @@ TEST_CASE("the slots for handlers are in the memory that was given, and need non
   support::counting_memory memory;
   {
     bridge b(options{.memory = &memory});
-    CHECK(memory.bytes_in_use() >= long{256 * loopbridge::detail::reentrant_closure::capacity});
+    CHECK(memory.bytes_in_use() >= long{256 * loopbridge::detail::reentrant_post::capacity});
     const int before = memory.allocations();
     for (int i = 0; i < 100; ++i) CHECK(b.post_reentrant([] {}) == loopbridge::status::accepted);
     CHECK(memory.allocations() == before);

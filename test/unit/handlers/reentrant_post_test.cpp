@@ -63,7 +63,7 @@ TEST_CASE("functions are callables, and a sleeping loop is woken each time") {
 }
 
 TEST_CASE("as many bytes as the capacity says are carried unharmed") {
-  constexpr std::size_t capacity = loopbridge::detail::reentrant_closure::capacity;
+  constexpr std::size_t capacity = loopbridge::detail::reentrant_post::capacity;
   struct closure {
     std::array<unsigned char, capacity - sizeof(int*)> bytes;
     int* right;
