@@ -86,7 +86,8 @@ struct throws_when_made {
 }
 
 TEST_CASE("blocks of every size are aligned, apart from each other, and all the caller's") {
-  for (const std::size_t size : {1, 48, 49, 64, 65, 127, 128, 129, 4096, 4097, 8192, 8193, 100000}) {
+  for (const std::size_t size :
+       {1, 48, 49, 64, 65, 127, 128, 129, 4096, 4097, 8192, 8193, 100000}) {
     CAPTURE(size);
     std::vector<void*> blocks = allocate(20, size);
     for (void* const b : blocks) {
