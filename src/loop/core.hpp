@@ -84,7 +84,6 @@ class core final : public loop_core {
   void run_stop_functions() noexcept;
   void refuse(operation& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
-  void close_program_handles() noexcept;
 
   // capacity.cpp
   status submit_if_room(operation& n, const submit_options& how, std::source_location where);

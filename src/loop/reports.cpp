@@ -8,6 +8,23 @@
 
 namespace loopbridge::detail {
 
+void reports::close(uv_loop_t* loop) const noexcept {
+  // Close callbacks may open new handles, so this goes round; a program that does so for ever is
+  // left with a loop that is not closed.
+  for (int round = 0; round < 100; ++round) {
+    uv_walk(
+        loop,
+        [](uv_handle_t* h, void* self) {
+          if (uv_is_closing(h) != 0) return;
+          static_cast<const reports*>(self)->still_open(h);
+          if (uv_is_closing(h) == 0) uv_close(h, nullptr);
+        },
+        const_cast<reports*>(this));
+    uv_run(loop, UV_RUN_DEFAULT);  // close callbacks, and requests that are still at work
+    if (uv_loop_close(loop) == 0) return;
+  }
+}
+
 void reports::still_open(uv_handle_t* handle) const noexcept {
   const platform::cancellation_disabled while_writing;
   const open_handle open{uv_handle_type_name(handle->type), handle, opts_.name.c_str()};

@@ -17,10 +17,12 @@ class reports {
 
   /// A failure that nobody received, of a call from `where`.
   void unhandled(std::exception_ptr error, std::source_location where) const noexcept;
-  /// A handle of the program's that is open at the end of the loop, and will be closed.
-  void still_open(uv_handle_t* handle) const noexcept;
+  /// Closes a loop at its end: first the handles of the program's that are open, each reported.
+  void close(uv_loop_t* loop) const noexcept;
 
  private:
+  void still_open(uv_handle_t* handle) const noexcept;
+
   const options& opts_;
 };
 

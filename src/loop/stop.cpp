@@ -82,7 +82,7 @@ void core::end_turns() noexcept {
     draining_ = false;
     drain_lock_.give_back();
   }
-  if (!adopted_) close_program_handles();
+  if (!adopted_) reports_.close(loop());
 }
 
 void core::end_on_loop() noexcept {
@@ -134,23 +134,6 @@ void core::release_waiters_from_elsewhere() noexcept {
   firings_.end_all(*this);
   deferreds_.fail_all();
   drain_lock_.give_back();
-}
-
-void core::close_program_handles() noexcept {
-  // Close callbacks may open new handles, so this goes round; a program that does so for ever is
-  // left with a loop that is not closed.
-  for (int round = 0; round < 100; ++round) {
-    uv_walk(
-        loop(),
-        [](uv_handle_t* h, void* self) {
-          if (uv_is_closing(h) != 0) return;
-          static_cast<core*>(self)->reports_.still_open(h);
-          if (uv_is_closing(h) == 0) uv_close(h, nullptr);
-        },
-        this);
-    uv_run(loop(), UV_RUN_DEFAULT);  // close callbacks, and requests that are still at work
-    if (uv_loop_close(loop()) == 0) return;
-  }
 }
 
 }  // namespace loopbridge::detail

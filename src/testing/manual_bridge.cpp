@@ -175,18 +175,7 @@ class manual_bridge::clock {
       if (uv_is_closing(h) == 0) uv_close(h, nullptr);  // the program may have
     }
     uv_run(&loop_, UV_RUN_NOWAIT);  // the bridge's own handles are closed then
-    // As core::close_program_handles() has it.
-    for (int round = 0; round < 100 && uv_loop_close(&loop_) != 0; ++round) {
-      uv_walk(
-          &loop_,
-          [](uv_handle_t* h, void* self) {
-            if (uv_is_closing(h) != 0) return;
-            static_cast<clock*>(self)->reports_.still_open(h);
-            if (uv_is_closing(h) == 0) uv_close(h, nullptr);
-          },
-          this);
-      uv_run(&loop_, UV_RUN_DEFAULT);
-    }
+    reports_.close(&loop_);
   }
 
   const options opts_;
