@@ -180,7 +180,7 @@ class loop_signals {
 /// function that opened it: there is none, and `fd` is closed.
 int above_standard_streams(int fd) noexcept;
 
-/// Could `count` more be opened? An even number, at most 8. Another thread may take them meanwhile.
+/// Could `count` more be opened? At most 8. Another thread may take them meanwhile.
 int try_descriptors(unsigned count) noexcept;
 
 /// While it stands no 0, 1 and 2 are free, so that libuv opens others. Reading and writing those

@@ -48,7 +48,6 @@ EXCUSED = {
     'pthread_self|pthread_setcancelstate|sched_yield|sig(empty|fill)set|sig(add|del)set|sigismember': 'cannot fail',
     'pthread_mutex_(lock|unlock)|pthread_once|pthread_cond_.*': 'fail on misuse only',
     'sysconf|getpid': 'always known',
-    'clock_gettime': 'of the coarse clock, beside which the precise one is looked at too',
     'pthread_key_delete': 'fails for what is no key',
     'pthread_attr_setstacksize': 'own_thread_test has it refuse a size',
     'sigaction': 'asks for what is there, and fails on misuse only',
@@ -60,7 +59,7 @@ EXCUSED = {
     'write': 'the same; and a log file: log_file_test writes to a disk that is full',
     'open|open64': 'a log file: log_file_test opens one where there is no directory; and numbers to keep '
                    'from libuv, which does without',
-    'fcntl|fcntl64': 'a descriptor of another number: standard_streams_test has none left',
+    'fcntl|fcntl64': 'a descriptor of another number: standard_streams_test and descriptors_test have none left',
     'strerrordesc_np': 'null for what is no error, and log_text_test asks for that',
     'abort': 'does not return',
     # libc and the C++ runtime, which are not given a chance to fail.
