@@ -108,7 +108,7 @@ void check(const char* name, const seen& s, int late) {
 TEST_CASE("a fork at any instruction of a post or submit leaves the call to the parent" *
           doctest::skip(unsteppable)) {
   const loopbridge::options opts = support::with_each_doorbell();
-  const int late = opts.doorbell == loopbridge::doorbell::wakeup_fd ? 5 : 12;
+  const int late = opts.doorbell == loopbridge::doorbell::wakeup_fd ? 8 : 12;
   bridge b(opts);
   std::atomic<int> ran{0};
   int asked = 0;
