@@ -1,6 +1,7 @@
 #include "loop/wait_graph.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <barrier>
 #include <functional>
@@ -215,6 +216,28 @@ TEST_CASE("a loop is not taken for one that has ended, whose thread it may have 
       CHECK(answer.get() == 1);
     });
   }
+}
+
+TEST_CASE("a wait that began before a loop's thread did is found") {
+  // On one CPU, so that the new thread mostly begins when its maker waits.
+  cpu_set_t all;
+  REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  bridge a(named("alpha"));
+  for (int n = 0; n < 20; ++n) {
+    const std::string message = a.call_for(generous, [&a] {
+      bridge b(named("beta"));
+      return b.call_for(generous, [&a] {
+        return refusal_of([&a] { a.call_for(support::generous / 4, [] {}); });
+      });
+    });
+    CHECK(contains(message, "alpha"));
+    CHECK(contains(message, "beta"));
+  }
+  REQUIRE(sched_setaffinity(0, sizeof all, &all) == 0);
 }
 
 TEST_CASE("a wait that began before an adopted loop's first turn is found, on any thread") {
