@@ -5,8 +5,8 @@ namespace loopbridge {
 /// What became of a submission, for the functions that do not throw, and of a call.
 ///
 /// `accepted` and `answered` mean that the call runs or has run. Each of the others has an error of
-/// the same name: see errors.hpp. They mean that the call was refused and runs nothing, except
-/// `timed_out`, after which it may still run.
+/// the same name: see errors.hpp. Returned by a function they mean that the call was refused and
+/// runs nothing, except `timed_out`, after which it may still run.
 enum class [[nodiscard]] status : unsigned char {
   accepted,        ///< it runs exactly once on the loop thread, or is reported as `bridge_stopped`
   answered,        ///< awaited, and it has run

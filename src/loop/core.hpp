@@ -62,7 +62,11 @@ class core final : public loop_core {
   void open_loop();
   void open_handles();
   void start_thread();
-  void thread_main(completion* started, std::exception_ptr& failed) noexcept;
+  struct start_of_thread {
+    completion done;
+    std::exception_ptr failed;  ///< what on_thread_start threw
+  };
+  void thread_main(start_of_thread* awaited) noexcept;
 
   // turn.cpp
   void before_poll() noexcept;

@@ -126,12 +126,10 @@ void core::open_handles() {
 
 void core::start_thread() {
   // No std::promise: that allocates, and without memory it cannot even be destroyed unfulfilled.
-  completion started;
-  std::exception_ptr failed;
+  start_of_thread starting;
   // Nobody waits for a thread that cannot fail: that is two switches of context, a fifth of what a
   // bridge's making costs.
-  const bool may_fail = static_cast<bool>(opts_.on_thread_start);
-  completion* const announced = may_fail ? &started : nullptr;
+  start_of_thread* const awaited = opts_.on_thread_start ? &starting : nullptr;
   add_ref();  // the thread's
   expect_loop_thread();
   try {
@@ -139,9 +137,9 @@ void core::start_thread() {
     const platform::signal_mask blocked =
         opts_.blocked_signals ? std::bit_cast<platform::signal_mask>(*opts_.blocked_signals)
                               : platform::default_blocked_signals();
-    thread_ = own_thread(opts_.stack_size, blocked, [this, announced, &failed] {
+    thread_ = own_thread(opts_.stack_size, blocked, [this, awaited] {
       of_this_thread = this;
-      thread_main(announced, failed);
+      thread_main(awaited);
       of_this_thread = nullptr;
       forget_loop_thread();
       ended_.publish(completion::queued, false);
@@ -153,18 +151,19 @@ void core::start_thread() {
     release_ref();
     throw;
   }
-  if (!may_fail) return;
-  if (!started.wait(no_deadline, process()))
+  if (awaited == nullptr) return;
+  if (!starting.done.wait(no_deadline, process())) {
     throw_error(status::wrong_process);  // forked by a handler
-  if (failed != nullptr) {               // on_thread_start threw, and the thread has ended its loop
+  }
+  if (starting.failed != nullptr) {  // on_thread_start threw, and the thread has ended its loop
     thread_.join();
-    std::rethrow_exception(failed);
+    std::rethrow_exception(starting.failed);
   }
 }
 
-/// `started`, which is null where nobody waits, and `failed` are in start_thread's frame: not to be
-/// touched once `started` is done.
-void core::thread_main(completion* started, std::exception_ptr& failed) noexcept {
+/// `awaited`, which is null where nobody waits, is in start_thread's frame: not to be touched once
+/// it is done.
+void core::thread_main(start_of_thread* awaited) noexcept {
   // libuv's calls are cancellation points, and the loop is everybody's.
   const platform::cancellation_disabled while_running;
   if (wait_vertex* const v = vertex(); v != nullptr) v->is_this_threads();
@@ -175,11 +174,11 @@ void core::thread_main(completion* started, std::exception_ptr& failed) noexcept
     if (opts_.on_thread_start) opts_.on_thread_start();
   } catch (...) {
     end_turns();
-    failed = std::current_exception();
-    started->publish(completion::queued, false);
+    awaited->failed = std::current_exception();  // on_thread_start's: nothing else throws
+    awaited->done.publish(completion::queued, false);
     return;
   }
-  if (started != nullptr) started->publish(completion::queued, false);
+  if (awaited != nullptr) awaited->done.publish(completion::queued, false);
   uv_run(loop(), UV_RUN_DEFAULT);
   end_turns();  // does nothing after stop(); uv_stop() by the program amounts to one
   if (opts_.on_thread_exit) {

@@ -5,8 +5,8 @@ DETAIL = "include/loopbridge/detail/"
 MUTATIONS = [
     ("what is made after the loop was opened may fail, and it stays open",
      "src/loop/start.cpp",
-     "  completion started;\n",
-     "  completion started;\n"
+     "  start_of_thread starting;\n",
+     "  start_of_thread starting;\n"
      "  const std::unique_ptr<int> more(new int(1));\n"
      "  if (*more != 1) std::abort();\n", ["faults_allocation_exact"]),
     ("a loop that could not be opened is not closed",
