@@ -71,6 +71,7 @@ MUST_FIND = {
 
 JUMP = re.compile(r"(?:^|\s)(call|jmp|j[a-z]+|ret|hlt|ud2)q?(?:\s+(.*))?$")
 DIRECT = re.compile(r"([0-9a-f]+) <(.*)>$")
+FILLING = re.compile(r"((data16|cs) )*nop|xchg +%ax,%ax$|int3")
 THROUGH_GOT = re.compile(r"\*0x[0-9a-f]+\(%rip\)\s+# [0-9a-f]+ <([^@>+]+)")
 
 
@@ -178,8 +179,11 @@ class Walk:
                     elif direct:
                         targets = [int(direct.group(1), 16)]
                     elif is_switch(module, at, came_from):
-                        name = module.name_at(at)  # a switch: to anywhere in this function
-                        targets = [a for a in module.code if module.name_at(a) == name]
+                        # A switch: to anywhere in this function, but not to what fills it up, which
+                        # would lead on into the next one.
+                        name = module.name_at(at)
+                        targets = [a for a, (text, _) in module.code.items()
+                                   if module.name_at(a) == name and not FILLING.match(text)]
                     else:
                         may_return |= self.through_pointer(module, at, came_from, path)
                 else:
