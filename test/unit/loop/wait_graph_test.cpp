@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 
+#include <array>
+#include <atomic>
 #include <barrier>
 #include <functional>
 #include <loopbridge/loopbridge.hpp>
@@ -226,19 +228,23 @@ TEST_CASE("a wait that began before a loop's thread did is found") {
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
   REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  std::array<std::string, 20> inner;
+  std::atomic<std::size_t> inner_ended = 0;
   bridge a(named("alpha"));
-  for (int n = 0; n < 20; ++n) {
-    std::string inner;
-    // Whichever of the two looks last sees both waits; it may be both.
-    std::string message = a.call_for(generous, [&] {
+  for (std::size_t n = 0; n < inner.size(); ++n) {
+    // Whoever looks last sees the circle: alpha as it waits, alpha as it ends beta, which then does
+    // not wait for beta's end, or beta. It may be more than one of them.
+    const std::string outer = a.call_for(generous, [&] {
       bridge b(named("beta"));
       return refusal_of([&] {
-        b.call_for(generous, [&] {
-          inner = refusal_of([&] { a.call_for(support::generous / 4, [] {}); });
+        b.call_for(generous, [&, n] {
+          inner[n] = refusal_of([&] { a.call_for(support::generous / 4, [] {}); });
+          ++inner_ended;
         });
       });
     });
-    message += inner;  // after beta's end
+    REQUIRE(support::comes_true([&] { return inner_ended == n + 1; }));
+    const std::string message = outer + inner[n];
     CHECK(contains(message, "alpha"));
     CHECK(contains(message, "beta"));
   }
