@@ -57,6 +57,18 @@ double paced_call() {
   return median(times);
 }
 
+/// Microseconds, of making a bridge, one call and its end; the median.
+double life() {
+  stay_on_one_cpu();
+  std::vector<double> times(2000);
+  for (double& t : times) {
+    const auto start = clock::now();
+    bridge().call([] {});
+    t = nanoseconds_since(start) / 1000;
+  }
+  return median(times);
+}
+
 /// Nanoseconds of one post while the loop is held; the median of batches.
 double post_held(bridge& b) {
   constexpr int held_posts = 1000;
@@ -91,6 +103,7 @@ double measure(const std::string& what) {
   if (what == "call") return call(loopbridge::spinning::off);
   if (what == "spinning call") return call(loopbridge::spinning::adaptive);
   if (what == "paced call") return paced_call();
+  if (what == "life") return life();
   bridge b;
   if (what == "post held") return post_held(b);
   if (what == "posts") return throughput(b, 1);
