@@ -10,6 +10,10 @@
 #include <optional>
 #include <source_location>
 #include <string>
+#include <type_traits>
+#include <utility>
+
+#include "loopbridge/loop_ref.hpp"
 
 struct uv_handle_s;
 
@@ -92,6 +96,29 @@ struct watchdog_options {
   std::function<void(const overdue&)> on_overdue = {};
 };
 
+/// A function that takes a loop_ref, or nothing.
+class thread_start_function {
+ public:
+  thread_start_function() noexcept = default;
+  thread_start_function(std::nullptr_t) noexcept {}  // NOLINT: implicit
+  template <class F>
+    requires(!std::is_same_v<F, thread_start_function> &&
+             (std::is_invocable_v<F&, loop_ref> || std::is_invocable_v<F&>))
+  thread_start_function(F f) {  // NOLINT: implicit
+    if constexpr (std::is_invocable_v<F&, loop_ref>) {
+      f_ = std::move(f);
+    } else if (std::function<void()> without = std::move(f)) {
+      f_ = [run = std::move(without)](loop_ref) { run(); };
+    }
+  }
+
+  explicit operator bool() const noexcept { return bool(f_); }
+  void operator()(loop_ref loop) const { f_(loop); }
+
+ private:
+  std::function<void(loop_ref)> f_;
+};
+
 /// How a bridge is set up. Every member has a default that suits most programs.
 struct options {
   /// Names the loop's thread (cut to what the system allows: 15 bytes on Linux) and the bridge in
@@ -166,9 +193,10 @@ struct options {
   std::size_t stack_size = 0;
 
   /// Run on the loop's thread, before its first turn and after its last. Garbage collectors and
-  /// language runtimes register the thread here. The bridge's constructor throws what
-  /// `on_thread_start` throws. Not for adopted loops, which have no thread of ours.
-  std::function<void()> on_thread_start = {};
+  /// language runtimes register the thread here. The first may take a loop_ref: it can make handles
+  /// before any call runs. The bridge's constructor throws what `on_thread_start` throws. Not for
+  /// adopted loops, which have no thread of ours.
+  thread_start_function on_thread_start = {};
   std::function<void()> on_thread_exit = {};
 
   /// Receives every failure that has no waiter: what a posted callable threw, a failed call whose

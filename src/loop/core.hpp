@@ -16,6 +16,7 @@
 #include "loop/loop_handles.hpp"
 #include "loop/own_thread.hpp"
 #include "loop/reports.hpp"
+#include "loop/stop_register.hpp"
 #include "loop/turn_budget.hpp"
 #include "loop/watchdog.hpp"
 #include "loopbridge/detail/handlers/reentrant_post.hpp"
@@ -85,7 +86,6 @@ class core final : public loop_core {
   // stop.cpp
   void end_turns() noexcept;
   void end_on_loop() noexcept;
-  void run_stop_functions() noexcept;
   void refuse(operation& n) noexcept;
   void release_waiters_from_elsewhere() noexcept;
 
@@ -117,6 +117,7 @@ class core final : public loop_core {
   turn_budget budget_;             ///< since the last look at I/O
   bool draining_ = false;          ///< in a callable of ours, perhaps in a uv_run that it nested
   bool turns_ended_ = false;
+  stop_register stops_{stop_functions_};
   platform::loop_signals signals_;
 
   // Drain lock.

@@ -96,6 +96,14 @@ void loop_core::unregister(reentrant_state& s) noexcept {
   if (is_this_process()) whole(*this).firings_.remove(s);
 }
 
+void loop_core::register_owned(owned_object& o) noexcept {
+  whole(*this).stops_.add(o);
+}
+
+void loop_core::unregister(owned_object& o) noexcept {
+  whole(*this).stops_.remove(o);
+}
+
 void loop_core::expect_loop_thread() noexcept {
   vertex_.store(wait_vertex::of_thread_to_come(name()),
                 std::memory_order_relaxed);  // not shared yet

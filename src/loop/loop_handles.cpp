@@ -46,10 +46,7 @@ int loop_handles::open(uv_loop_t* loop, bool adopted, callback before_poll,
   prepare_.of = check_.of = idle_.of = this;
   prepare_.run = before_poll;
   check_.run = after_poll;
-  uv_prepare_start(&prepare_, [](uv_prepare_t* h) {
-    auto& one = static_cast<own<uv_prepare_t>&>(*h);
-    one.run(one.of->core_);
-  });
+  uv_prepare_start(&prepare_, on_prepare);
   uv_check_start(&check_, [](uv_check_t* h) {
     auto& one = static_cast<own<uv_check_t>&>(*h);
     one.run(one.of->core_);
@@ -61,6 +58,25 @@ int loop_handles::open(uv_loop_t* loop, bool adopted, callback before_poll,
   left_ = 4;
   are_open_ = true;
   return 0;
+}
+
+void loop_handles::on_prepare(uv_prepare_t* h) noexcept {
+  auto& one = static_cast<own<uv_prepare_t>&>(*h);
+  one.run(one.of->core_);
+}
+
+loop_core* loop_handles::core_on(uv_loop_t* loop) noexcept {
+  loop_core* found = nullptr;
+  uv_walk(
+      loop,
+      [](uv_handle_t* h, void* to) {
+        if (h->type != UV_PREPARE) return;
+        auto* const prepare = reinterpret_cast<uv_prepare_t*>(h);
+        if (prepare->prepare_cb != on_prepare) return;
+        *static_cast<loop_core**>(to) = &static_cast<own<uv_prepare_t>&>(*prepare).of->core_;
+      },
+      &found);
+  return found;
 }
 
 void loop_handles::keep_awake(bool awake) noexcept {

@@ -29,6 +29,10 @@ class loop_handles {
   /// Has a uv_walk() of the program's closed the handles that the bridge needs? That is a stop.
   bool closed_by_the_program() const noexcept;
 
+  /// A bridge's that has its handles on `loop`; null: none has, any more. Loop thread. Looks at all
+  /// handles of the loop.
+  static loop_core* core_on(uv_loop_t* loop) noexcept;
+
  private:
   /// A handle of ours, and the callback of the program's that closed it: see close_own().
   template <class Handle>
@@ -43,6 +47,7 @@ class loop_handles {
     }
   };
 
+  static void on_prepare(uv_prepare_t* h) noexcept;
   void is_closed(uv_close_cb theirs, uv_handle_t* h) noexcept;
   void close_doorbell() noexcept;
   template <class Handle>

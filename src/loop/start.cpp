@@ -7,6 +7,7 @@
 #include "loop/core.hpp"
 #include "loop/wait_graph.hpp"
 #include "loopbridge/detail/call/blocks.hpp"
+#include "loopbridge/detail/loop/owned_object.hpp"
 #include "loopbridge/errors.hpp"
 #include "platform/platform.hpp"
 
@@ -65,11 +66,12 @@ core::core(options&& opts, uv_loop_t* adopted)
 
 core::~core() {
   // An adopted loop's that has not turned since its stop.
-  batch never_run = stop_functions_.take();
+  batch never_run = stops_.never_run();
   while (operation* const n = never_run.pop()) (void)n->refuse(*this);
 }
 
 core_ptr core::start(options&& opts) {
+  owned_object::free_parked();
   const platform::cancellation_disabled while_starting;
   std::optional<platform::standard_streams_taken> until_opened(std::in_place);
   require_descriptors();
@@ -171,7 +173,7 @@ void core::thread_main(start_of_thread* awaited) noexcept {
     note_loop_thread();
     prepare_blocks_of_this_thread();
     platform::name_this_thread(opts_.name);
-    if (opts_.on_thread_start) opts_.on_thread_start();
+    if (opts_.on_thread_start) opts_.on_thread_start(loop());
   } catch (...) {
     end_turns();
     awaited->failed = std::current_exception();  // on_thread_start's: nothing else throws

@@ -15,7 +15,8 @@
 //   1. what is queued runs, or is refused          no call is left
 //      firings of which neither came are reported  see reentrant_state
 //   2. deferreds fail, their cancel hooks run      no waiter is left
-//      functions given to at_stop() run            the last one first
+//      functions given to at_stop() run,         the last one first
+//      and owned objects are destroyed
 //   3. our handles are closed                      no ring touches one any more
 //   4. the program's handles are reported, closed; requests at work are waited for; the loop closes
 namespace loopbridge::detail {
@@ -90,7 +91,7 @@ void core::end_on_loop() noexcept {
   run_batch();                                          // the list is closed: the last batch
   firings_.end_all(*this);
   deferreds_.end_all();
-  run_stop_functions();
+  stops_.end_all(*this);
   disarm();
   if (watch_) watch_->end();
   turns_ended_ = true;
@@ -99,21 +100,6 @@ void core::end_on_loop() noexcept {
     uv_stop(loop());
   } else {
     forget_loop_thread();  // which may end, and this bridge will not hear of it
-  }
-}
-
-void core::run_stop_functions() noexcept {
-  stop_functions_.close();
-  batch in_order = stop_functions_.take();
-  operation* last = nullptr;
-  while (operation* const n = in_order.pop()) {
-    n->next = last;
-    last = n;
-  }
-  while (last != nullptr) {
-    operation* const before = last->next;  // read before it runs, which frees it
-    (void)last->run(*this);                // of at_stop(): nobody waits for it
-    last = before;
   }
 }
 

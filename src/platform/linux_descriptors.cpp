@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +54,20 @@ int above_standard_streams(int fd) noexcept {
   const int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   close_keeping_errno(fd);
   return moved;
+}
+
+int duplicate(int fd) noexcept {
+  // Not by fcntl: see try_descriptors().
+  const int free = above_standard_streams(::open("/", O_PATH | O_CLOEXEC));
+  if (free < 0) return free;
+  const int made = ::dup3(fd, free, O_CLOEXEC);
+  if (made < 0) close_keeping_errno(free);
+  return made;
+}
+
+std::uint64_t number_of_socket(int fd) noexcept {
+  struct stat file{};
+  return fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
 }
 
 int try_descriptors(unsigned count) noexcept {

@@ -180,6 +180,12 @@ class loop_signals {
 /// function that opened it: there is none, and `fd` is closed.
 int above_standard_streams(int fd) noexcept;
 
+/// Another descriptor for what `fd` is one for. -1 and errno.
+int duplicate(int fd) noexcept;
+/// Which socket it is: its duplicates have the same number, and no other socket that is open at the
+/// same time has. 0: it is no socket, or not open.
+std::uint64_t number_of_socket(int fd) noexcept;
+
 /// Could `count` more be opened? At most 8. Another thread may take them meanwhile.
 int try_descriptors(unsigned count) noexcept;
 

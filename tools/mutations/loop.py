@@ -50,8 +50,8 @@ MUTATIONS = [
      "src/loop/capacity.cpp",
      "  if (handles_.are_open() && !draining_) handles_.keep_awake(true);\n", "", ["adopt"]),
     ("functions given to at_stop run in the order in which they were given",
-     "src/loop/stop.cpp",
-     "    n->next = last;\n    last = n;\n", "    n->run(*this);\n", ["at_stop"]),
+     "src/loop/stop_register.hpp",
+     "      n->next = last;\n      last = n;\n", "      (void)n->run(core);\n", ["at_stop"]),
     ("a thread's end leaves its bridges",
      "src/loop/stop_at_thread_end.cpp", "        made.stop();\n", "", ["thread_end"]),
 ]

@@ -19,6 +19,7 @@ namespace loopbridge::detail {
 class completion;
 class deferred_base;
 class interrupt_flag;
+class owned_object;
 class reentrant_post;
 class reentrant_state;
 struct spinners;
@@ -101,6 +102,10 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   /// thread.
   void register_firings(reentrant_state& s) noexcept;
   void unregister(reentrant_state& s) noexcept;
+
+  /// An owned object is there, which the bridge's end has to end. Loop thread.
+  void register_owned(owned_object& o) noexcept;
+  void unregister(owned_object& o) noexcept;
 
  protected:
   loop_core(loop_ref loop, std::pmr::memory_resource* memory, slot_pool<reentrant_post>* pool,
