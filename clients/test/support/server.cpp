@@ -30,6 +30,15 @@ sockaddr_in loopback(int port) {
   return a;
 }
 
+/// Is it gone, or does only its parent have yet to hear of it?
+bool has_ended(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  if (!std::getline(stat, text)) return true;
+  const std::size_t state = text.rfind(')') + 2;  // a name may have blanks
+  return state < text.size() && text[state] == 'Z';
+}
+
 /// The process and all its descendants: PostgreSQL's are in sessions of their own.
 std::vector<pid_t> family_of(pid_t root) {
   std::vector<std::pair<pid_t, pid_t>> parents;
@@ -136,8 +145,11 @@ void server::signal_all(int signal) const {
 
 void server::kill() {
   if (pid_ == -1) return;
-  signal_all(SIGKILL);
+  const auto family = family_of(pid_);
+  for (const pid_t pid : family) ::kill(pid, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) == -1 && errno == EINTR) continue;
+  // Its children hold its memory, without which PostgreSQL does not start again, until they end.
+  for (const pid_t pid : family) (void)comes_true([&] { return has_ended(pid); });
   pid_ = -1;
 }
 

@@ -39,7 +39,7 @@ class server {
   /// Fails the test if the server does not answer in time, with what it has written. The thread
   /// that starts it must outlive it: the kernel kills it when that thread ends.
   void start();
-  /// SIGKILL to it and its descendants, and waits until it is gone.
+  /// SIGKILL to it and its descendants, and waits until they are gone.
   void kill();
   /// SIGSTOP and SIGCONT, to it and its descendants.
   void freeze();
