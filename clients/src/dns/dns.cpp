@@ -1,0 +1,42 @@
+#include "loopbridge/clients/dns.hpp"
+
+#include "dns/dns_channel.hpp"
+#include "loopbridge/uv/owned.hpp"
+
+namespace loopbridge::clients {
+namespace {
+
+using loopbridge::detail::end_of;
+
+/// By which a waiter's own deadline is later than the loop's, whose error says more. It counts
+/// where the loop is held up.
+constexpr std::chrono::milliseconds grace{20};
+
+auto look_up(std::string host, std::chrono::nanoseconds timeout) {
+  const auto now = std::chrono::steady_clock::now();
+  return [host = std::move(host), now, due = end_of(now, timeout)](detail::dns_channel& c) {
+    return c.look_up(host, now, due);
+  };
+}
+
+}  // namespace
+
+dns::dns(bridge& on, dns_options options)
+    : timeout_(options.timeout),
+      channel_(std::make_unique<owned<detail::dns_channel>>(
+          on, [&](loop_ref loop) { return detail::dns_channel(loop, options); })) {}
+
+dns::~dns() = default;
+
+dns::addresses dns::call_within(std::chrono::nanoseconds timeout, std::string host,
+                                std::source_location where) {
+  const auto patience = timeout < loopbridge::detail::for_ever - grace ? timeout + grace : timeout;
+  return channel_->call_for(patience, look_up(std::move(host), timeout), where);
+}
+
+eventual<dns::addresses> dns::submit_within(std::chrono::nanoseconds timeout, std::string host,
+                                            std::source_location where) {
+  return channel_->submit(look_up(std::move(host), timeout), where);
+}
+
+}  // namespace loopbridge::clients
