@@ -1,0 +1,83 @@
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string>
+
+#include "dns/dns_channel.hpp"
+#include "loopbridge/uv/fd_watcher.hpp"
+#include "loopbridge/uv/timer.hpp"
+#include "pg/pg_cancel.hpp"
+#include "pg/pg_request.hpp"
+
+namespace loopbridge::clients::detail {
+
+/// What a connection tells its pool.
+struct pg_listener {
+  /// It can take a query.
+  virtual void ready() = 0;
+  /// It is closed, and `why`. `sqlstate`: what the server gave as its reason to let nobody in.
+  virtual void lost(phase reached, const std::string& why, const std::string& sqlstate) = 0;
+
+ protected:
+  ~pg_listener() = default;
+};
+
+/// One connection, which may be opened again and again. Thread: the loop's.
+class pg_connection {
+ public:
+  pg_connection(loop_ref loop, const pg_options& options, dns_channel& names, pg_listener& pool);
+  ~pg_connection() { fail_request(phase::waiting, "the client was destroyed"), close(); }
+  pg_connection(const pg_connection&) = delete;
+  pg_connection& operator=(const pg_connection&) = delete;
+
+  bool is_closed() const noexcept { return state_ == state::closed; }
+  bool is_opening() const noexcept { return state_ == state::opening; }
+  bool is_ready() const noexcept { return state_ == state::ready; }
+
+  /// When it is closed. What comes of it, the pool is told later.
+  void open();
+  /// When it is ready.
+  void run(std::shared_ptr<pg_request> request);
+  /// When a request runs: nobody wants its answer any more.
+  void give_up();
+
+ private:
+  enum class state : unsigned char { closed, opening, ready, running, cancelling };
+
+  void connect(const dns::addresses& found);
+  void watch(fd_interest what);
+  void log_in();
+  void serve(bool readable);
+  void take_results();
+  void end_of_query();
+  void end_of_cancel();
+
+  std::string message() const;
+  void fail_request(phase reached, const std::string& why);
+  void lose(phase reached, const std::string& why, const std::string& sqlstate = {});
+  void close();
+
+  const loop_ref loop_;
+  const pg_options& options_;
+  dns_channel& names_;
+  pg_listener& pool_;
+
+  state state_ = state::closed;
+  phase reached_ = phase::resolving;  ///< while it opens
+  PGconn* connection_ = nullptr;
+  /// Of the socket: stopped before libpq closes that.
+  fd_watcher watcher_;
+  /// Of opening, and of a cancel.
+  timer limit_;
+  /// Of the look-up: one that a later open() has overtaken finds it gone.
+  std::shared_ptr<pg_connection*> attempt_;
+
+  std::shared_ptr<pg_request> request_;  ///< while it runs
+  std::unique_ptr<PGresult, decltype(&PQclear)> result_{nullptr, PQclear};
+  std::unique_ptr<pg_cancel> cancel_;  ///< until the server has taken it
+  bool drained_ = false;               ///< while it cancels: the query has ended
+};
+
+}  // namespace loopbridge::clients::detail
