@@ -1,0 +1,35 @@
+// Orders of four threads, over two connections to PostgreSQL: pg USER [HOST [PASSWORD]].
+#include <chrono>
+#include <cstdio>
+#include <loopbridge/clients/pg.hpp>
+#include <loopbridge/loopbridge.hpp>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using loopbridge::clients::pg;
+
+void order(pg& db, int count) noexcept {
+  try {
+    db.call_for(500ms, {"INSERT INTO orders VALUES ($1, $2)", {"pears", count}});
+  } catch (const loopbridge::clients::pg_error& e) {  // the server's own words
+    std::printf("refused: %s (%s)\n", e.what(), e.sqlstate().c_str());
+  } catch (const loopbridge::error& e) {  // and whether it may have been executed
+    std::printf("%s\n", e.what());
+  }
+}
+
+int main(int argc, char** argv) {
+  loopbridge::bridge bridge;
+  pg db(bridge, {.host = argc > 2 ? argv[2] : "127.0.0.1",
+                 .user = argc > 1 ? argv[1] : "",
+                 .password = argc > 3 ? argv[3] : "",
+                 .database = "postgres",
+                 .connections = 2});
+  db.call("CREATE TABLE IF NOT EXISTS orders (what text, count int)");
+  std::vector<std::thread> buyers;
+  for (int n = 1; n <= 4; ++n) buyers.emplace_back(order, std::ref(db), n);
+  for (std::thread& b : buyers) b.join();
+  const auto sum = db.call({"SELECT sum(count) FROM orders WHERE what = $1", {"pears"}});
+  std::printf("pears ordered: %s\n", std::string(sum.at(0, 0).value_or("0")).c_str());
+}
