@@ -50,11 +50,13 @@ struct client {
 };
 
 struct fixture {
+  fixture() : c(b, [this](loopbridge::loop_ref loop) { return client(loop, d); }) {}
+
   const support::watchdog watchdog;
   diary d;
   std::vector<request> requests{{0, {}}, {1, {}}, {2, {}}, {3, {}}};
   bridge b;
-  loopbridge::owned<client> c{b, [this](loopbridge::loop_ref loop) { return client(loop, d); }};
+  loopbridge::owned<client> c;
 };
 
 }  // namespace
