@@ -13,6 +13,7 @@ documents = {
     "README.md": ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines"],
     "docs/guide.md": ["results", "scheduler", "ctrl_c", "shared_loop", "other_loop", "under_pressure",
                       "many_loops", "manual_bridge", "queue_of_signals", "logging"],
+    "docs/reference/own_client.md": ["raw_socket"],
 }
 
 

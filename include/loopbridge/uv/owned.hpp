@@ -162,7 +162,8 @@ class owned {
 
   template <class F>
   void post(F&& f, std::source_location where = std::source_location::current()) {
-    detail::post_to(core(), where, bound(std::forward<F>(f)));
+    detail::loop_core& to = core();
+    detail::post_to(to, where, bound(std::forward<F>(f)));
   }
   template <class F>
   status try_post(F&& f, std::source_location where = std::source_location::current()) noexcept {
@@ -172,7 +173,8 @@ class owned {
   template <class F>
   eventual<result_of<F>> submit(F&& f,
                                 std::source_location where = std::source_location::current()) {
-    return detail::submit_to(core(), {}, where, bound(std::forward<F>(f)));
+    detail::loop_core& to = core();
+    return detail::submit_to(to, {}, where, bound(std::forward<F>(f)));
   }
   template <class F>
   submission<result_of<F>> try_submit(

@@ -34,6 +34,8 @@
 #include <variant>
 #include <vector>
 
+#include "on_the_loop.hpp"
+
 class everything {
  public:
   /// Names of what went wrong.
@@ -44,6 +46,7 @@ class everything {
     tasks();
     coroutines();
     from_handlers();
+    expect(use_what_is_on_the_loop(b_), "owned, fd_watcher, readable, timer");
     the_rest();
     return wrong_;
   }

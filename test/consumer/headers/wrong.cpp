@@ -113,6 +113,20 @@ void f(eventual<int>& e) { e.wait_for(5); }
 void f(reentrant_call& c) { c.call_for(5); }
 //! with its unit
 task<> f() { co_await delay(5); }
+//! with its unit
+void f(timer& t) { t.start(5); }
+//! with its unit
+int f(owned<fixed>& o) { return o.call_for(5, [](fixed&) { return 1; }); }
+//! takes H&
+void f(owned<fixed>& o) { o.post([](int*) {}); }
+//! the function makes the H
+void f(bridge& b) { owned<fixed> o(b, [] { return 1; }); }
+//! takes nothing, or a loop_ref
+void f(bridge& b) { owned<fixed> o(b, [](int) { return fixed(); }); }
+//! would be lost
+void f(owned<fixed>& o) { o.post([](fixed&) -> task<> { co_return; }); }
+//! moves without throwing
+void f(owned<fixed>& o, const std::string& s) { (void)o.try_post([s](fixed&) {}); }
 //! std::move it
 void f(bridge& b, std::unique_ptr<int> p) {
   auto g = [p = std::move(p)] {};

@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <signal.h>
+#include <uv.h>
 
 #include <atomic>
+#include <functional>
 #include <loopbridge/loopbridge.hpp>
 #include <memory>
 #include <optional>
@@ -111,6 +113,46 @@ TEST_CASE("the hooks run on the loop's thread, before its first turn and after i
   CHECK(events == std::vector<std::string>{"start", "call", "exit"});
   CHECK(started == called);
   CHECK(exited == called);
+}
+
+TEST_CASE("on_thread_start is given the loop if it takes it, before any call runs") {
+  const support::watchdog no_hang;
+  uv_loop_t* given = nullptr;
+  uv_timer_t timer;
+  bool fired = false;
+  loopbridge::options opts;
+  opts.on_thread_start = [&](loopbridge::loop_ref loop) {
+    given = loop;
+    uv_timer_init(loop, &timer);
+    timer.data = &fired;
+    const auto fire = [](uv_timer_t* t) {
+      *static_cast<bool*>(t->data) = true;
+      uv_close(reinterpret_cast<uv_handle_t*>(t), nullptr);
+    };
+    uv_timer_start(&timer, fire, 0, 0);
+  };
+  bridge b(opts);
+  CHECK(given == b.call([](loopbridge::loop_ref loop) { return loop.get(); }));
+  CHECK(support::comes_true([&] { return b.call([&] { return fired; }); }));
+}
+
+TEST_CASE("on_thread_start may be a std::function, empty or not, a function, or nothing again") {
+  const support::watchdog no_hang;
+  loopbridge::options opts;
+  opts.on_thread_start = std::function<void()>();
+  CHECK_FALSE(opts.on_thread_start);
+  opts.on_thread_start = std::function<void(loopbridge::loop_ref)>();
+  CHECK_FALSE(opts.on_thread_start);
+  static int ran = 0;
+  opts.on_thread_start = +[] { ++ran; };
+  CHECK(opts.on_thread_start);
+  loopbridge::options copy = opts;
+  copy.on_thread_start = nullptr;
+  CHECK_FALSE(copy.on_thread_start);
+  { bridge b(copy); }
+  CHECK(ran == 0);
+  { bridge b(opts); }
+  CHECK(ran == 1);
 }
 
 TEST_CASE("the constructor throws what on_thread_start throws, and leaves nothing behind") {
