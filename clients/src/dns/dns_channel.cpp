@@ -20,8 +20,10 @@ struct dns_channel::query {
   }
   template <class Error>
   void fail(outcome result, phase reached, const std::string& why) {
-    answer(std::make_exception_ptr(
-        Error(result, channel.peer_, reached, clock::now() - since, why + " ('" + host + "')")));
+    // No temporary shares the text with the waiter, who may have gone on by the end of the line.
+    auto error = std::make_exception_ptr(
+        Error(result, channel.peer_, reached, clock::now() - since, why + " ('" + host + "')"));
+    answer(std::move(error));
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <list>
 #include <memory>
 #include <optional>
@@ -39,8 +40,10 @@ struct pg_request {
   template <class Error = request_error, class... More>
   void fail(outcome result, phase reached, const std::string& why, More&&... more) {
     forget_deadline();
-    done.reject(
+    // No temporary shares the text with the waiter, who may have gone on by the end of the line.
+    auto error = std::make_exception_ptr(
         Error(result, peer, reached, clock::now() - since, why, std::forward<More>(more)...));
+    done.reject(std::move(error));
   }
 };
 
