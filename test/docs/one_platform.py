@@ -3,7 +3,7 @@
 
 Elsewhere in include/ and src/ no condition of the preprocessor asks for more than the language, the
 compiler and its options, and no system's header is included: what is without a namespace of its own
-is the C++ library's, libuv's or spdlog's.
+is the C++ library's, libuv's, spdlog's or stdexec's.
 """
 import pathlib
 import re
@@ -12,7 +12,7 @@ import sys
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 MAY_BE_ASKED = re.compile(r"defined|__has_feature|__has_include|__cpp_\w+|__clang__|__GNUC__|"
                           r"__SANITIZE_\w+|address_sanitizer|LOOPBRIDGE_\w+")
-MAY_BE_INCLUDED = re.compile(r"[a-z_]+|uv\.h|spdlog/.*")
+MAY_BE_INCLUDED = re.compile(r"[a-z_]+|uv\.h|(?:spdlog|stdexec)/.*")
 # The type of a public option is the system's: options::blocked_signals.
 PUBLIC_TYPES = {("include/loopbridge/options.hpp", "signal.h")}
 

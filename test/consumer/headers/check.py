@@ -3,8 +3,8 @@
 
 macros    each compiles where macros.hpp is defined, after the standard and libuv headers that it
           needs, which cannot bear that
-warnings  no warning that a project could mean comes from them, or from everything.hpp, which uses
-          all of them
+warnings  no warning that a project could mean comes from them, or from everything.hpp and
+          senders.hpp, which use all of them
 errors    each program in wrong.cpp fails to compile, and the compiler says in one of its first
           errors what to do
 """
@@ -40,6 +40,10 @@ CLANG = ["-Weverything", "-Wno-unknown-warning-option"] + ["-Wno-" + w for w in 
 # covered-switch-default, which is on. unsafe-buffer-usage: forbids pointers. weak-vtables: a class
 # without a source file has its table in every object file, and the linker keeps one.
 
+# Debian has no senders: a header that wants them comes behind the tests' stand-in.
+STAND_IN = "#include <mini_execution.hpp>\n#define LOOPBRIDGE_EXECUTION_NAMESPACE mini_execution\n"
+SENDERS = "loopbridge/execution.hpp"
+
 # Meson's MALLOC_PERTURB_ would slow them down by a third.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C", "CCACHE_DISABLE": "1", "MALLOC_PERTURB_": "0"}
 
@@ -51,7 +55,8 @@ class Compiler:
                                  check=True).stdout
         self.is_clang = "clang" in version
         self.name = version.splitlines()[0]
-        self.flags = ["-std=c++20", "-I", str(INCLUDE), "-I", str(HERE)]
+        self.flags = ["-std=c++20", "-I", str(INCLUDE), "-I", str(HERE),
+                      "-isystem", str(HERE.parent.parent / "support")]
         if uv_include:
             self.flags += ["-idirafter", uv_include]
         self.scratch = pathlib.Path(scratch)
@@ -79,24 +84,27 @@ class Compiler:
 
 
 def include(header):
-    return "#include <%s>\n" % header
+    return (STAND_IN if header == SENDERS else "") + "#include <%s>\n" % header
 
 
 def macros(compiler):
     # What is not ours: the standard library, the system, libuv.
     others = {h: set(re.findall(r"^#include <(?!loopbridge).*>$", p.read_text(), re.M))
               for p in INCLUDE.rglob("*.hpp") for h in [str(p.relative_to(INCLUDE))]}
-    optional = {line for lines in others.values() for line in lines if "spdlog" in line}
+    optional = {line for lines in others.values() for line in lines
+                if "spdlog" in line or "execution" in line}
     prelude = compiler.precompile("\n".join(sorted(set().union(*others.values()) - optional)) + "\n")
     for header in compiler.headers():
         own = "".join(line + "\n" for line in others[header] & optional)
+        own += STAND_IN if header == SENDERS else ""
         well, said = compiler.run(own + '#include "macros.hpp"\n' + include(header), *prelude)
         yield well, header, said
 
 
 def warnings(compiler):
     flags = ["-Werror"] + WARNINGS + (CLANG if compiler.is_clang else GCC)
-    everything = '#include "everything.hpp"\nint main() { everything().use(); }\n'
+    everything = ('#include "everything.hpp"\n#include "senders.hpp"\n'
+                  "int main() { everything().use(); use_senders(); }\n")
     # All at once, for the time that each takes alone is that of the standard headers.
     well, said = compiler.run("".join(map(include, compiler.headers())) + everything, *flags)
     yield well, "all of them", said
@@ -104,7 +112,8 @@ def warnings(compiler):
 
 def errors(compiler):
     first, *programs = re.split(r"^//! (.*)$", (HERE / "wrong.cpp").read_text(), flags=re.M)
-    umbrella = "".join(include(h) for h in compiler.headers() if "spdlog" not in h)
+    umbrella = "".join(include(h) for h in compiler.headers()
+                       if "spdlog" not in h and h != SENDERS)
     prelude = compiler.precompile("#include <uv.h>\n#include <array>\n" + umbrella + first)
     for says, program in zip(programs[::2], programs[1::2]):
         compiles, said = compiler.run(program, *prelude)

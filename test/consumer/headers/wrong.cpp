@@ -177,3 +177,15 @@ void f(reentrant_queue<fixed>& q) { q.close(); }
 void f(log_sink& l) { (void)l.log(log_level::info, "{}", fixed()); }
 //! a literal
 void f(log_sink& l, const std::string& text) { (void)l.log(log_level::info, text); }
+//! finds no senders
+#include <loopbridge/execution.hpp>
+//! std::move it
+#include <mini_execution.hpp>
+#define LOOPBRIDGE_EXECUTION_NAMESPACE mini_execution
+#include <loopbridge/execution.hpp>
+void f(eventual<int>& e) { as_sender(e); }
+//! a time comes first, and with its unit
+#include <mini_execution.hpp>
+#define LOOPBRIDGE_EXECUTION_NAMESPACE mini_execution
+#include <loopbridge/execution.hpp>
+void f(bridge& b) { get_scheduler(b).schedule_after(5); }

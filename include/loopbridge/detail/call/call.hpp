@@ -186,6 +186,10 @@ class result : public call_base {
     return outcome_.error(where_);
   }
   bool has_value() const noexcept final { return outcome_.has_value(); }
+  /// Once it is done: was it cancelled, or did its bridge stop? Does not count as reading.
+  bool was_stopped() const noexcept {
+    return outcome_.is(status::cancelled) || outcome_.is(status::bridge_stopped);
+  }
 
  protected:
   using call_base::call_base;
