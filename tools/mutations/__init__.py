@@ -1,9 +1,20 @@
 """What tools/mutate breaks, a file for each subject. An entry says what it is called, where it
 stands, the text and what it becomes, and the tests that are tried, in this order."""
 
-from . import sync, faults, forks, waits, loop, calls, handlers, senders, beside, clients
+from . import (
+    sync,
+    faults,
+    forks,
+    waits,
+    loop,
+    calls,
+    handlers,
+    on_the_loop,
+    senders,
+    beside,
+    clients,
+)
 
-MUTATIONS = [
-    entry for subject in (sync, faults, forks, waits, loop, calls, handlers, senders, beside, clients)
-    for entry in subject.MUTATIONS
-]
+SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, beside, clients)
+
+MUTATIONS = [entry for subject in SUBJECTS for entry in subject.MUTATIONS]

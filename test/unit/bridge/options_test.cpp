@@ -149,9 +149,13 @@ TEST_CASE("on_thread_start may be a std::function, empty or not, a function, or 
   loopbridge::options copy = opts;
   copy.on_thread_start = nullptr;
   CHECK_FALSE(copy.on_thread_start);
-  { bridge b(copy); }
+  {
+    bridge b(copy);
+  }
   CHECK(ran == 0);
-  { bridge b(opts); }
+  {
+    bridge b(opts);
+  }
   CHECK(ran == 1);
 }
 

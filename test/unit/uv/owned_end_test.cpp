@@ -7,6 +7,7 @@
 #include <loopbridge/uv/delay.hpp>
 #include <loopbridge/uv/owned.hpp>
 #include <loopbridge/uv/queue_work.hpp>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -132,8 +133,11 @@ TEST_CASE("an owner's destructor takes no memory and gives none back, before the
   std::string ends;
   std::optional<owned<client>> before;
   std::optional<owned<client>> after;
+  const auto core_is_there = std::make_shared<int>();
   {
-    bridge b;
+    loopbridge::options opts;
+    opts.on_unhandled_error = [core_is_there](const loopbridge::unhandled_error&) {};
+    bridge b(std::move(opts));
     before.emplace(make_ending(b, ends, "a"));
     after.emplace(make_ending(b, ends, "b"));
     const int by_then = entered;
@@ -143,7 +147,9 @@ TEST_CASE("an owner's destructor takes no memory and gives none back, before the
   const int by_then = entered;
   after.reset();
   CHECK(entered == by_then);
-  bridge next;  // frees what that has left
+  CHECK(core_is_there.use_count() == 2);
+  const bridge next;  // frees what that has left
+  CHECK(core_is_there.use_count() == 1);
   CHECK(ends.size() == 2);
 }
 
