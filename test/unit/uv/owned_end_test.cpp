@@ -189,17 +189,30 @@ TEST_CASE("a task that uses it ends before it at a stop, also one that libuv wor
     support::found_open t;
     std::string ends;
     std::string then = "?";
-    bridge b(t.opts());
+    const support::gate begun;
+    const support::gate reported;
+    loopbridge::options opts = t.opts();
+    opts.on_open_handle = [inner = opts.on_open_handle,
+                           reported](const loopbridge::open_handle& h) {
+      inner(h);
+      reported.open();
+    };
+    bridge b(std::move(opts));
     owned<client> c = make_ending(b, ends, "a");
     auto answer = c.submit([&](client&) -> loopbridge::task<> {
       try {
+        if (!works) begun.open();
         if (!works) co_await loopbridge::delay(1h);
-        co_await loopbridge::queue_work([&] { support::until_stopped(b); });
+        co_await loopbridge::queue_work([begun, reported] {
+          begun.open();
+          (void)reported.wait();
+        });
       } catch (const loopbridge::cancelled&) {
         then = ends;
         throw;
       }
     });
+    REQUIRE(begun.wait());
     support::catch_up(b);
     b.stop();
     CHECK_THROWS_AS(answer.get(), loopbridge::bridge_stopped);
