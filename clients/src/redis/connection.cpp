@@ -26,9 +26,13 @@ redis_connection::redis_connection(loop_ref loop, redis_options options)
       peer_("redis " + options_.host + ":" + std::to_string(options_.port)),
       loop_(loop),
       deadlines_(loop, [this](redis_request& r) { on_deadline(r); }),
-      timer_(loop, [this] {
-        if (stage_ == phase::queued) return connect();
-        lost("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
+      timer_(loop,
+             [this] {
+               if (stage_ == phase::queued) return connect();
+               lost("no answer within " + std::to_string(options_.connect_timeout.count()) + " ms");
+             }),
+      end_of_turn_(loop, [this] {
+        if (may_write()) write(clock::now());
       }) {
   connect();
 }

@@ -64,6 +64,10 @@ class redis_connection {
 
   // The commands on it: pipeline.cpp.
   void on_ready(const fd_events& events);
+  /// Not where commands wait for room in the socket: the watcher tells when there is some.
+  bool may_write() const noexcept {
+    return stage_ == phase::waiting && watched_ == fd_interest::read;
+  }
   void write(clock::time_point now);
   std::size_t gather(std::span<iovec> parts, clock::time_point now);
   void written(std::size_t size, clock::time_point now);
@@ -91,6 +95,7 @@ class redis_connection {
   clock::time_point heard_{};  ///< when something came last, or began to be waited for
   deadlines<redis_request> deadlines_;
   timer timer_;  ///< for the connection as a whole: the end of an attempt, or the next one
+  timer end_of_turn_;
 
   std::unique_ptr<connector> connector_;
   descriptor socket_;

@@ -35,8 +35,14 @@ deferred<redis_reply> redis_connection::add(requests&& one) {
   }
   r.entry = deadlines_.add(r.due, r);
   queue_.splice(queue_.end(), one);
-  // Not where others wait for room in the socket.
-  if (stage_ == phase::waiting && watched_ == fd_interest::read) write(now);
+  if (!may_write()) return answer;
+  // The server is idle: every moment counts. Where it is not, commands are written together, at the
+  // end of the turn: with 16 threads it then reads eight at once, and answers twice as many.
+  if (sent_.empty()) {
+    write(now);
+  } else if (!end_of_turn_.is_active()) {
+    end_of_turn_.start(clock::duration::zero());
+  }
   return answer;
 }
 
