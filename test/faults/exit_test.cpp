@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/uv/owned.hpp>
+#include <optional>
 #include <thread>
 
 #include "support/doorbells.hpp"
@@ -105,6 +107,27 @@ TEST_CASE(
             });
             if (on_the_loop) s.b.call([] { std::exit(own_code); });
             std::exit(own_code);
+            return 1;
+          }) == own_code);
+  }
+}
+
+TEST_CASE("a static owner ends before its bridge at exit, or after it: its object has ended once") {
+  const options opts = support::with_each_doorbell();
+  for (const bool outlives : {false, true}) {
+    CAPTURE(outlives);
+    CHECK(support::in_child([&] {
+            static std::atomic<int> ends{0};
+            std::atexit([] { _exit(ends == 1 ? own_code : 20); });  // after all destructors below
+            struct counted {
+              ~counted() { ++ends; }
+            };
+            using owner = loopbridge::owned<counted>;
+            static std::optional<owner> later;
+            static std::optional<bridge> b(opts);
+            static std::optional<owner> earlier;
+            (outlives ? later : earlier).emplace(*b, [] { return counted(); });
+            std::exit(1);
             return 1;
           }) == own_code);
   }
