@@ -130,8 +130,8 @@ TEST_CASE("the deadline ends a look-up that a frozen server does not answer") {
   loopbridge::bridge bridge;
   clients::dns names(bridge, server.options());
   server.process.freeze();
-  CHECK_THROWS_AS(names.call_for(50ms, "example.test"), clients::request_timed_out);
-  CHECK(outcome_of([&] { names.call_for(50ms, "example.test"); }) == outcome::unknown);
+  CHECK_THROWS_AS(names.submit_for(50ms, "example.test").get(), clients::request_timed_out);
+  CHECK(outcome_of([&] { names.submit_for(300ms, "example.test").get(); }) == outcome::unknown);
   server.process.thaw();
   CHECK(sorted(names.call_for(generous, "example.test")) == both);
 }

@@ -49,9 +49,10 @@ TEST_CASE("a query whose time is up ends on the server, and its connection serve
   clients::pg db(bridge, the_postgres().options(1));
   clients::pg other(bridge, the_postgres().options(1));
   const std::string before = pid_of(db);
-  CHECK_THROWS_AS(db.call_for(50ms, "SELECT pg_sleep(600)"), clients::request_timed_out);
+  CHECK_THROWS_AS(db.submit_for(300ms, "SELECT pg_sleep(600)").get(), clients::request_timed_out);
   CHECK(pid_of(db) == before);
-  CHECK(outcome_of([&] { db.call_for(50ms, "SELECT pg_sleep(600)"); }) == outcome::unknown);
+  CHECK(outcome_of([&] { db.submit_for(300ms, "SELECT pg_sleep(600)").get(); }) ==
+        outcome::unknown);
   CHECK(support::comes_true([&] { return !runs(other, "SELECT pg_sleep(600)"); }));
 }
 
@@ -74,7 +75,7 @@ TEST_CASE("a cancel never hits the next query") {
   clients::pg db(bridge, the_postgres().options(1));
   for (int n = 0; n < 100; ++n) {
     // Ends about when its time is up: before the cancel, in the middle of it, and by it.
-    (void)outcome_of([&] { db.call_for(5ms, {"SELECT pg_sleep($1)", {0.0048}}); });
+    (void)outcome_of([&] { db.submit_for(5ms, {"SELECT pg_sleep($1)", {0.0048}}).get(); });
     CHECK(db.call("SELECT pg_sleep(0.002)").rows() == 1);
   }
 }
@@ -86,7 +87,8 @@ TEST_CASE("a query whose deadline passes in the queue is not sent") {
   clients::pg other(bridge, the_postgres().options(1));
   db.call("CREATE TABLE late (n int)");
   const answer first = db.submit("SELECT pg_sleep(602)");
-  CHECK(outcome_of([&] { db.call_for(50ms, "INSERT INTO late VALUES (1)"); }) == outcome::not_sent);
+  CHECK(outcome_of([&] { db.submit_for(50ms, "INSERT INTO late VALUES (1)").get(); }) ==
+        outcome::not_sent);
   first.cancel();
   CHECK(db.call("SELECT * FROM late").rows() == 0);
   db.call("DROP TABLE late");
@@ -115,10 +117,11 @@ TEST_CASE("a query that is cancelled in the queue is not sent") {
   loopbridge::bridge bridge;
   clients::pg db(bridge, the_postgres().options(1));
   db.call("CREATE TABLE unwanted (n int)");
-  const answer first = db.submit("SELECT pg_sleep(0.1)");
+  const answer first = db.submit("SELECT pg_sleep(606)");
   const answer second = db.submit("INSERT INTO unwanted VALUES (1)");
   bridge.call([] {});  // now it waits in the client, not in the loop's list
   CHECK(second.cancel());
+  first.cancel();
   CHECK(db.call("SELECT * FROM unwanted").rows() == 0);
   db.call("DROP TABLE unwanted");
 }
@@ -127,10 +130,11 @@ TEST_CASE("each query that waits has its own deadline") {
   const support::watchdog dog;
   loopbridge::bridge bridge;
   clients::pg db(bridge, the_postgres().options(1));
-  const answer first = db.submit("SELECT pg_sleep(0.2)");
+  const answer first = db.submit("SELECT pg_sleep(605)");
   const answer patient = db.submit_for(generous, "SELECT 1");
   const answer hasty = db.submit_for(20ms, "SELECT 2");
   CHECK(outcome_of([&] { hasty.get(); }) == outcome::not_sent);
+  first.cancel();
   CHECK(patient.get().at(0, 0) == "1");
 }
 
@@ -144,9 +148,10 @@ TEST_CASE("a cancel that a frozen server does not take costs its connection, and
   clients::pg db(bridge, options);
   const std::string before = pid_of(db);
   server.freeze();
-  CHECK(outcome_of([&] { db.call_for(50ms, "SELECT pg_sleep(603)"); }) == outcome::unknown);
+  CHECK(outcome_of([&] { db.submit_for(300ms, "SELECT pg_sleep(603)").get(); }) ==
+        outcome::unknown);
   // It tells why there is no connection: logging in takes too long, once the cancel has.
-  CHECK_THROWS_WITH_AS(db.call_for(500ms, "SELECT 1"), doctest::Contains("logging in"),
+  CHECK_THROWS_WITH_AS(db.submit_for(1s, "SELECT 1").get(), doctest::Contains("logging in"),
                        clients::request_timed_out);
   server.thaw();
   CHECK(pid_of(db) != before);

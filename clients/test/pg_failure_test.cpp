@@ -37,16 +37,16 @@ TEST_CASE("where nothing listens a query waits for its deadline, and says what i
   const support::watchdog dog;
   loopbridge::bridge bridge;
   clients::pg db(bridge, {.port = support::free_port()});
-  CHECK_THROWS_WITH_AS(db.call_for(100ms, "SELECT 1"), doctest::Contains("Connection refused"),
-                       clients::request_timed_out);
-  CHECK(outcome_of([&] { db.call_for(50ms, "SELECT 1"); }) == outcome::not_sent);
+  CHECK_THROWS_WITH_AS(db.submit_for(300ms, "SELECT 1").get(),
+                       doctest::Contains("Connection refused"), clients::request_timed_out);
+  CHECK(outcome_of([&] { db.submit_for(50ms, "SELECT 1").get(); }) == outcome::not_sent);
 }
 
 TEST_CASE("a name that is not known is no connection either") {
   const support::watchdog dog;
   loopbridge::bridge bridge;
   clients::pg db(bridge, {.host = "missing.test", .dns = {.servers = "127.0.0.1:1"}});
-  CHECK_THROWS_WITH_AS(db.call_for(100ms, "SELECT 1"), doctest::Contains("missing.test"),
+  CHECK_THROWS_WITH_AS(db.submit_for(300ms, "SELECT 1").get(), doctest::Contains("missing.test"),
                        clients::request_timed_out);
 }
 

@@ -61,6 +61,7 @@ pg_connection::pg_connection(loop_ref loop, const pg_options& options, dns_chann
       pool_(pool),
       watcher_(loop,
                [this](fd_events e) {
+                 if (e.error != 0) watched_ = fd_interest::none;
                  if (state_ == state::opening) return log_in();
                  serve(e.readable || e.error != 0);
                }),
@@ -109,18 +110,25 @@ void pg_connection::connect(const dns::addresses& found) {
 }
 
 void pg_connection::watch(fd_interest what) {
+  if (what == watched_) return;  // a watcher looks each time which socket it is
   try {
     watcher_.watch(PQsocket(connection_), what);
+    watched_ = what;
   } catch (const std::system_error& e) {
     lose(state_ == state::opening ? reached_ : phase::waiting, e.what());
   }
+}
+
+void pg_connection::unwatch() {
+  watcher_.stop();
+  watched_ = fd_interest::none;
 }
 
 void pg_connection::log_in() {
   if (PQstatus(connection_) != CONNECTION_STARTED && PQstatus(connection_) != CONNECTION_NEEDED)
     reached_ = phase::logging_in;
   // It may close its socket, and open another, which may even have the same number.
-  watcher_.stop();
+  unwatch();
   switch (PQconnectPoll(connection_)) {
     case PGRES_POLLING_READING:
       return watch(fd_interest::read);
@@ -264,7 +272,7 @@ void pg_connection::close() {
   attempt_ = nullptr;
   cancel_ = nullptr;
   result_ = nullptr;
-  watcher_.stop();
+  unwatch();
   PQfinish(std::exchange(connection_, nullptr));
 }
 

@@ -48,6 +48,7 @@ class pg_connection {
 
   void connect(const dns::addresses& found);
   void watch(fd_interest what);
+  void unwatch();
   void log_in();
   void serve(bool readable);
   void take_results();
@@ -69,6 +70,7 @@ class pg_connection {
   PGconn* connection_ = nullptr;
   /// Of the socket: stopped before libpq closes that.
   fd_watcher watcher_;
+  fd_interest watched_ = fd_interest::none;
   /// Of opening, and of a cancel.
   timer limit_;
   /// Of the look-up: one that a later open() has overtaken finds it gone.
