@@ -236,13 +236,19 @@ void http_transfer::finish(CURLcode code) {
 }
 
 void http_transfer::fail(std::string_view why) {
-  done.reject(request_error(result(), "http " + call_.host, phase_,
-                            std::chrono::steady_clock::now() - call_.since, why));
+  reject<request_error>(why);
 }
 
 void http_transfer::expire() {
-  done.reject(request_timed_out(result(), "http " + call_.host, phase_,
-                                std::chrono::steady_clock::now() - call_.since, "timed out"));
+  reject<request_timed_out>("timed out");
+}
+
+template <class Error>
+void http_transfer::reject(std::string_view why) {
+  // In two steps, so that no copy of the error is left here when its waiter has it.
+  std::exception_ptr error = std::make_exception_ptr(Error(
+      result(), "http " + call_.host, phase_, std::chrono::steady_clock::now() - call_.since, why));
+  done.reject(std::move(error));
 }
 
 }  // namespace loopbridge::clients

@@ -65,6 +65,8 @@ class http_transfer {
   void set(CURLoption option, Value value);
   void set_method();
   void set_headers();
+  template <class Error>
+  void reject(std::string_view why);
   bool receive(std::size_t size) noexcept;
   outcome result() const noexcept;
   std::string reason(CURLcode code) const;

@@ -1,0 +1,165 @@
+#pragma once
+
+#include <nats/nats.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "loopbridge/clients/backoff.hpp"
+#include "loopbridge/clients/nats.hpp"
+
+namespace loopbridge::clients {
+
+/// A subscription, over all connections that it lives through.
+class nats_sub {
+ public:
+  std::string subject;
+  std::string queue;
+  /// Called on nats.c's thread; it hands the message on.
+  std::function<void(nats_message&&)> deliver;
+  /// Is this the handler's loop?
+  std::function<bool()> is_here;
+  std::atomic<bool> closed = false;  ///< deliver() need not be called any more
+  std::atomic<std::uint64_t> dropped = 0;
+
+  /// A message goes to the handler's loop. False: so many wait there already.
+  bool arrive(std::size_t limit) {
+    const std::lock_guard held(mutex_);
+    if (waiting_ >= limit) return false;
+    ++waiting_;
+    return true;
+  }
+  /// The handler has returned.
+  void leave() noexcept {
+    const std::lock_guard held(mutex_);
+    --waiting_;
+    all_left_.notify_all();
+  }
+  /// False: the time was up.
+  bool wait_until_all_left(std::chrono::steady_clock::time_point until) {
+    std::unique_lock held(mutex_);
+    return all_left_.wait_until(held, until, [&] { return waiting_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_left_;
+  std::size_t waiting_ = 0;
+};
+
+/// A message on its way from the loop to the link's thread.
+struct nats_job {
+  enum class kind { publish, request, flush };
+  /// Who moves it on from `waiting` by an exchange decides: the link's thread, which sends it then,
+  /// or the loop, which has given it up. Back to `waiting`: the link's thread, where nothing was
+  /// sent.
+  enum class step { waiting, taken, dropped };
+
+  kind what;
+  nats_message message;
+  std::string token;  ///< of a request: the end of the subject that its answer comes to
+  std::chrono::steady_clock::time_point due;
+  std::atomic<step> at = step::waiting;
+
+  bool move(step to) noexcept {
+    step from = step::waiting;
+    return at.compare_exchange_strong(from, to);
+  }
+};
+
+/// Why a job failed, for the loop.
+struct nats_failure {
+  outcome result;
+  phase reached;
+  std::string why;
+};
+
+/// The connection, made again whenever it is lost, and the thread that does this and all that may
+/// block. Any thread may use it; it lives until that thread has ended.
+///
+/// nats.c can connect again by itself, and can be driven by an event loop. It does neither here.
+/// Its event loop has the first connect block the loop's thread; it remembers a half-read message
+/// beyond the connection; a lock that its writes are made under makes the loop wait. Its
+/// reconnecting keeps what it could not send, however late it is, and gives up for good when a
+/// password is refused twice. A connection that is used once has none of this.
+class nats_link : public std::enable_shared_from_this<nats_link> {
+ public:
+  using job_ptr = std::shared_ptr<nats_job>;
+  /// What becomes of a job: called on the link's thread. Null: it was sent.
+  using on_ended = std::function<void(const job_ptr&, const nats_failure*)>;
+
+  nats_link(nats_options options, on_ended ended);
+  ~nats_link();
+
+  void start();
+  void push(job_ptr job);
+  void subscribe(std::shared_ptr<nats_sub> sub);
+  void unsubscribe(const std::shared_ptr<nats_sub>& sub) noexcept;
+  /// False: the time was up.
+  bool drain(const std::shared_ptr<nats_sub>& sub, std::chrono::steady_clock::time_point until);
+  void close() noexcept;
+
+  const std::string& inbox() const noexcept { return inbox_; }
+  const std::string& peer() const noexcept { return peer_; }
+  bool is_connected() const noexcept { return connected_; }
+  /// Why there is no connection; empty where there is one, or none was tried.
+  std::string trouble() const;
+
+ private:
+  /// A subscription on one connection: what nats.c's callbacks get. Lives until nats.c has done
+  /// with it.
+  struct instance {
+    nats_link* link;
+    std::shared_ptr<nats_sub> sub;
+    natsSubscription* native = nullptr;
+    bool ending = false;
+    bool over = false;  ///< no callback comes any more
+  };
+  using lock = std::unique_lock<std::mutex>;
+
+  static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* at);
+  static void on_complete(void* at);
+  static void on_closed(natsConnection*, void* self);
+
+  void run() noexcept;
+  void work();
+  bool connect();
+  void disconnect(lock& held);
+  void follow_subscriptions(lock& held);
+  void send(const job_ptr& job);
+  natsStatus write(nats_job& job);
+  void refuse_all(const nats_failure& why);
+
+  const nats_options options_;
+  const on_ended ended_;
+  const std::string inbox_;
+  const std::string peer_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<job_ptr> jobs_;
+  std::map<nats_sub*, std::shared_ptr<nats_sub>> subs_;
+  std::list<instance> instances_;  ///< changed by the link's thread alone
+  std::list<instance> zombies_;    ///< of which nats.c does not say when it has done with them
+  std::string trouble_;
+  bool closing_ = false;
+  bool subs_changed_ = false;
+  bool lost_ = false;    ///< nats.c has closed the connection
+  bool broken_ = false;  ///< and is about to say so
+  std::atomic<bool> connected_ = false;
+
+  natsConnection* connection_ = nullptr;  // this and the rest: the link's thread
+  natsOptions* const native_options_;
+  backoff backoff_;
+};
+
+}  // namespace loopbridge::clients
