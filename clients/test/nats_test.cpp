@@ -143,10 +143,12 @@ TEST_CASE("a subscription is destroyed in its own handler, and while messages ar
     c::nats_subscription sub;
     const support::gate first;
     int calls = 0;
-    sub = n.subscribe("flood", [&, first](auto&&) {
-      ++calls;
-      sub = {};
-      first.open();
+    b.call([&] {  // where the handler runs, which must not come before the assignment
+      sub = n.subscribe("flood", [&, first](auto&&) {
+        ++calls;
+        sub = {};
+        first.open();
+      });
     });
     REQUIRE(first.wait());
     b.call([&] { CHECK(calls == 1); });
