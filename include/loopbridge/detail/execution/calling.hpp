@@ -12,7 +12,7 @@
 #include "loopbridge/detail/execution/vocabulary.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
 #include "loopbridge/detail/uv/timer_wait.hpp"
-#include "loopbridge/results/then.hpp"
+#include "loopbridge/results/eventual.hpp"
 
 /// What the functions of call senders are made into: a plain one, or a task.
 namespace loopbridge::detail {
@@ -38,11 +38,17 @@ class timed_wait {
   std::optional<std::chrono::nanoseconds> span_;
 };
 
+/// What a function's result is to a receiver: eventuals, too, are awaited.
+template <class R>
+struct sent_of : answer_of<R> {};
+template <class T>
+struct sent_of<eventual<T>> : answer_of<deferred<T>> {};
+
 /// A call that returns an eventual, as a task that awaits that.
 template <class Bound>
 struct awaiting_call {
   Bound bound;
-  task<typename awaited<std::remove_cv_t<typename Bound::result_type>>::type> operator()(
+  task<typename sent_of<std::remove_cv_t<typename Bound::result_type>>::type> operator()(
       loop_ref loop) {
     co_return co_await bound(loop);
   }
@@ -52,8 +58,8 @@ struct awaiting_call {
 template <class F, class Bound = bound_call_of<F>,
           class Returned = std::remove_cv_t<typename Bound::result_type>>
 struct calling {
-  using answer = typename awaited<Returned>::type;
-  static constexpr bool is_plain = !is_awaited<Returned>;
+  using answer = typename sent_of<Returned>::type;
+  static constexpr bool is_plain = !sent_of<Returned>::is_deferred;
   static constexpr bool gives_eventual = is_plain ? false : !is_later<Returned>;
 
   template <class G, class Receiver>
