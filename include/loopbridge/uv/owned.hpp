@@ -94,9 +94,10 @@ class owned_call {
 /// Order    among all calls of the bridge
 /// After the end   The owner's destructor never throws, waits or allocates, and takes no lock. So
 /// it
-///          may run in any thread, in a finalizer inside malloc, in static destruction, when the
-///          bridge is gone, and in a forked child, where it leaves the parent's object alone. (With
-///          options::memory, after the bridge's end, it frees a block of that.)
+///          may run in any thread, in a handler, in a finalizer inside malloc, in static
+///          destruction, when the bridge is gone, and in a forked child, where it leaves the
+///          parent's object alone. (With options::memory, after the bridge's end, it frees a block
+///          of that.)
 ///
 /// H is destroyed once, on the loop's thread: when the calls that were submitted before the owner's
 /// destructor have run. At the latest it is destroyed when the bridge stops, the object that was
