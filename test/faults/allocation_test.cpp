@@ -6,6 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <loopbridge/loopbridge.hpp>
+#include <loopbridge/uv/fd_watcher.hpp>
+#include <loopbridge/uv/owned.hpp>
+#include <loopbridge/uv/timer.hpp>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -15,6 +18,7 @@
 #include "support/doorbells.hpp"
 #include "support/held_loop.hpp"
 #include "support/in_child.hpp"
+#include "support/socket_pair.hpp"
 
 TEST_SUITE_BEGIN("faults: allocation");
 
@@ -98,6 +102,31 @@ TEST_CASE("what is refused for want of memory runs nothing, what is accepted run
     CHECK(ran == accepted);
     CHECK(c.alive() == 0);
     CHECK(b.call([] { return 1; }) == 1);
+  });
+}
+
+TEST_CASE("an object on the loop, its watcher and its timer: made whole without memory, or not") {
+  struct client {
+    client(loopbridge::loop_ref loop, counts& c, int fd)
+        : alive(c), watcher(loop, [](loopbridge::fd_events) {}), timer(loop, [] {}) {
+      watcher.watch(fd, loopbridge::fd_interest::read);
+      timer.start(std::chrono::hours(1));
+    }
+    token alive;
+    loopbridge::fd_watcher watcher;
+    loopbridge::timer timer;
+  };
+  std::atomic<int> reported{0};
+  bridge b(quiet(reported));
+  const support::socket_pair s;
+  each_allocation_failing("owned", [&](attempt& a) {
+    counts c;
+    std::optional<loopbridge::owned<client>> o;
+    a([&] { o.emplace(b, [&](loopbridge::loop_ref loop) { return client(loop, c, s.near); }); });
+    CHECK(c.alive() == (o ? 1 : 0));
+    o.reset();
+    support::catch_up(b);
+    CHECK(c.alive() == 0);
   });
 }
 

@@ -16,6 +16,7 @@
 
 #include "support/counted.hpp"
 #include "support/error_log.hpp"
+#include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/watchdog.hpp"
 
@@ -159,11 +160,14 @@ TEST_CASE("its owner ends in a function that runs on it: it lasts until that ret
   int alive_then = 0;
   const auto end_in = [&](auto&& with) {
     std::optional<owned<client>> c(s.make());
-    with(*c, [&](client&, loop_ref loop) {
+    const support::gate over;
+    with(*c, [&, over](client&, loop_ref loop) {
       c.reset();
       for (int turn = 0; turn < 3; ++turn) uv_run(loop, UV_RUN_NOWAIT);  // runs what is queued
       alive_then = s.counts.alive();
+      over.open();
     });
+    REQUIRE(over.wait());
     CHECK(s.alive() == 0);
     CHECK(std::exchange(alive_then, 0) == 1);
     CHECK_FALSE(c.has_value());
