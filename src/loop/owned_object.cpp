@@ -9,8 +9,12 @@ namespace loopbridge::detail {
 namespace {
 
 /// Blocks whose owner was the last to let go, after the bridge's end. The owner may have done so in
-/// the midst of malloc, so it leaves them to the next thread that makes something.
+/// the midst of malloc, so it leaves them to the next thread that makes something, or to the exit.
 constinit submission_list<operation> parked;
+
+const struct freed_at_exit {
+  ~freed_at_exit() { owned_object::free_parked(); }
+} at_exit;
 
 }  // namespace
 
