@@ -13,8 +13,10 @@ from . import (
     senders,
     beside,
     clients,
+    redis,
 )
 
-SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, beside, clients)
+SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, beside, clients,
+            redis)
 
 MUTATIONS = [entry for subject in SUBJECTS for entry in subject.MUTATIONS]

@@ -23,15 +23,22 @@ bool readable_in_time(int fd) {
 
 }  // namespace
 
-peer::peer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+peer::peer(bool version_6)
+    : listener_(::socket(version_6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in a{};
   a.sin_family = AF_INET;
   a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof a;
-  REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&a), size) == 0);
+  sockaddr_in6 a6{};
+  a6.sin6_family = AF_INET6;
+  a6.sin6_addr = in6addr_loopback;
+  auto* const bound =
+      version_6 ? reinterpret_cast<sockaddr*>(&a6) : reinterpret_cast<sockaddr*>(&a);
+  socklen_t size = version_6 ? sizeof a6 : sizeof a;
+  if (version_6 && ::bind(listener_, bound, size) != 0) return;
+  if (!version_6) REQUIRE(::bind(listener_, bound, size) == 0);
   REQUIRE(::listen(listener_, 16) == 0);
-  REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&a), &size) == 0);
-  port_ = ntohs(a.sin_port);
+  REQUIRE(::getsockname(listener_, bound, &size) == 0);
+  port_ = ntohs(version_6 ? a6.sin6_port : a.sin_port);
 }
 
 peer::~peer() {

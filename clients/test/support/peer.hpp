@@ -9,11 +9,13 @@ namespace support {
 /// about, and fails the test when that does not come in time.
 class peer {
  public:
-  peer();
+  /// On 127.0.0.1, or on ::1: is_listening() says whether the machine has that.
+  explicit peer(bool version_6 = false);
   ~peer();
   peer(const peer&) = delete;
   peer& operator=(const peer&) = delete;
 
+  bool is_listening() const noexcept { return port_ != 0; }
   int port() const noexcept { return port_; }
 
   /// Takes the next connection, and closes the one before.
