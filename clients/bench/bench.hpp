@@ -42,7 +42,7 @@ class service {
   virtual double reads() { return 0; }
 };
 
-// Each is defined where its package is found; others give null.
 std::unique_ptr<service> start_redis();
+std::unique_ptr<service> start_pg();
 
 }  // namespace client_bench

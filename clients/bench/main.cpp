@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
   std::puts(
       "| | threads | way | connections | requests/s | of a connection each | p99, us | CPU, us | "
       "context switches | read at once |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---:|");
-  for (const auto start : {client_bench::start_redis}) {
+  for (const auto start : {client_bench::start_redis, client_bench::start_pg}) {
     const auto s = start();
     for (const unsigned threads : {1u, 4u, 16u, 64u})
       client_bench::measure_all(*s, threads, rounds, how_long);
