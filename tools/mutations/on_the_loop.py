@@ -6,7 +6,7 @@ MUTATIONS = [
     ("a watcher polls the client's own descriptor",
      "src/uv/fd_watcher.cpp",
      "made->duplicate = detail::platform::duplicate(fd);", "made->duplicate = fd;",
-     ["fd_watcher_closed"]),
+     ["fd_watcher_orders"]),
     ("a watcher takes a number that has come back for the socket that it knows",
      "src/uv/fd_watcher.cpp",
      "                           detail::platform::number_of_socket(fd) == socket_ &&\n", "",
