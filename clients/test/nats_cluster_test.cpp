@@ -58,7 +58,7 @@ TEST_CASE("the nodes of a cluster are killed in turn: calls go on through the ot
         try {
           wrong += caller.remote_call_for(500ms, "cluster", std::to_string(t)) != std::to_string(t);
           ++answers[t];
-        } catch (const c::request_error&) {
+        } catch (const loopbridge::error&) {
         } catch (...) {
           ++wrong;
         }

@@ -32,6 +32,15 @@ c::nats_options local() {
   return {.servers = {server().url()}};
 }
 
+/// What a server says to one that logs in.
+void let_in(support::fake_connection& s) {
+  s.write(
+      "INFO {\"server_id\":\"x\",\"version\":\"2.9.0\",\"proto\":1,\"host\":\"127.0.0.1\","
+      "\"port\":1,\"headers\":true,\"max_payload\":1048576}\r\n");
+  s.read_until("PING\r\n");
+  s.write("PONG\r\n");
+}
+
 }  // namespace
 
 TEST_CASE("a request that nobody serves fails at once, and was not executed") {
@@ -136,15 +145,53 @@ TEST_CASE("a server that accepts and is silent does not hold up the loop, nor th
   CHECK_THROWS_AS(n.request_for(50ms, {.subject = "a"}), c::request_timed_out);
 }
 
+TEST_CASE("a request whose deadline passes before there is a connection is not sent later") {
+  const support::watchdog dog;
+  const support::gate lets_in;
+  std::string seen;
+  const support::gate flushed;
+  const support::fake_server slow([&](support::fake_connection& s) {
+    if (!lets_in.wait()) return;
+    let_in(s);
+    seen = s.read_until("PING\r\n");  // of the flush
+    s.write("PONG\r\n");
+    flushed.open();
+    s.read_until("never");
+  });
+  loopbridge::bridge b;
+  c::nats n(b, {.servers = {"nats://127.0.0.1:" + std::to_string(slow.port())},
+                .connect_timeout = support::generous});
+  try {
+    n.request_for(30ms, {.subject = "late"});
+    FAIL("it was answered");
+  } catch (const c::request_timed_out& e) {
+    CHECK(e.result() == c::outcome::not_sent);
+  }
+  lets_in.open();
+  n.publish({.subject = "kept"});
+  n.flush_for(support::generous);
+  REQUIRE(flushed.wait());
+  CHECK(seen.find("PUB kept") != std::string::npos);
+  CHECK(seen.find("PUB late") == std::string::npos);
+}
+
+TEST_CASE("a server that answers no ping any more is given up, and connected to anew") {
+  const support::watchdog dog;
+  const support::fake_server silent([](support::fake_connection& s) {
+    let_in(s);
+    s.read_until("never");
+  });
+  loopbridge::bridge b;
+  c::nats n(
+      b, {.servers = {"nats://127.0.0.1:" + std::to_string(silent.port())}, .ping_interval = 20ms});
+  CHECK(support::comes_true([&] { return silent.accepted() >= 3; }));
+}
+
 TEST_CASE("a connection lost in the middle of a message: the next one begins afresh") {
   const support::watchdog dog;
   std::atomic<int> logins = 0;
   const support::fake_server half([&](support::fake_connection& s) {
-    s.write(
-        "INFO {\"server_id\":\"x\",\"version\":\"2.9.0\",\"proto\":1,\"host\":\"127.0.0.1\","
-        "\"port\":1,\"headers\":true,\"max_payload\":1048576}\r\n");
-    s.read_until("PING\r\n");
-    s.write("PONG\r\n");
+    let_in(s);
     const bool first = logins++ == 0;
     for (;;) {  // until its subscription comes, whose number the message names
       const std::string line = s.read_until("\r\n");

@@ -106,7 +106,7 @@ TEST_CASE("no request is executed or answered twice, and none is lost without an
   REQUIRE(support::comes_true([&] {
     try {
       seen.insert(rpc.remote_call_for(500ms, "who", ""));
-    } catch (const c::request_error&) {  // none is there yet
+    } catch (const loopbridge::error&) {  // none is there yet
     }
     return seen.size() == workers.size();
   }));
@@ -136,6 +136,9 @@ TEST_CASE("no request is executed or answered twice, and none is lost without an
           } else {
             ++(e.result() == c::outcome::unknown ? unknown : wrong);
           }
+        } catch (const loopbridge::timed_out&) {  // on a machine that is busy: the loop was late
+          const std::lock_guard lock(mutex);
+          ++unknown;
         } catch (...) {
           const std::lock_guard lock(mutex);
           ++wrong;

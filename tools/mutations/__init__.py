@@ -14,9 +14,10 @@ from . import (
     beside,
     clients,
     redis,
+    http_and_nats,
 )
 
 SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, beside, clients,
-            redis)
+            redis, http_and_nats)
 
 MUTATIONS = [entry for subject in SUBJECTS for entry in subject.MUTATIONS]
