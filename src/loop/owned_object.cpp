@@ -8,8 +8,9 @@
 namespace loopbridge::detail {
 namespace {
 
-/// Blocks whose owner was the last to let go, after the bridge's end. The owner may have done so in
-/// the midst of malloc, so it leaves them to the next thread that makes something, or to the exit.
+/// Blocks whose owner was the last to let go: after the bridge's end, or because the loop had ended
+/// the object before the owner had rung the bell. The owner may be in the midst of malloc, so it
+/// leaves them to the next thread that makes something, or to the exit.
 constinit submission_list<operation> parked;
 
 const struct freed_at_exit {
@@ -19,9 +20,11 @@ const struct freed_at_exit {
 }  // namespace
 
 void owned_object::let_go() noexcept {
-  if (core_->submit(*this) == status::accepted) return;
-  // In a child the object is the parent's.
-  if (!core_->is_this_process() || !let_go_of_hold()) return;
+  if (core_->submit(*this) != status::accepted) {
+    if (!core_->is_this_process()) return;  // in a child the object is the parent's
+    (void)let_go_of_hold();                 // the list's
+  }
+  if (!let_go_of_hold()) return;
   // A resource of the program's may be gone when another thread comes by.
   if (core_->memory() != nullptr) return free_block();
   parked.push(*this);

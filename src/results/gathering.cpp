@@ -72,7 +72,7 @@ void round::on_done(const slot& s) noexcept {
   if ((decides || is_last) && !over_.exchange(true)) {
     decided_ = static_cast<std::size_t>(&s - slot_array());
     // The slot's hold is the list's from here. Refused: the bridge stops, and ends what waits.
-    if (core_->submit(*this) == status::accepted) return;
+    if (submit_holder(*core_, *this) == status::accepted) return;
   }
   release_ref();
 }

@@ -3,6 +3,11 @@
 DETAIL = "include/loopbridge/detail/"
 
 MUTATIONS = [
+    ("a callback is in the list before its call is marked, and may be gone then",
+     DETAIL + "call/call.hpp",
+     "    if (completion_.mark_has_callbacks()) {\n      callbacks_.add(c);\n",
+     "    callbacks_.add(c);\n    if (completion_.mark_has_callbacks()) {\n",
+     ["weak_memory"]),
     ("the list publishes without seq_cst: a sender may miss that the loop goes to sleep",
      DETAIL + "sync/inbox.hpp",
      "std::memory_order_seq_cst, std::memory_order_relaxed));",

@@ -61,7 +61,9 @@ class schedule_awaiter final : public operation {
 /// The coroutine goes on on the loop that it was on.
 class same_loop {
  public:
-  bool submit(operation& n) const noexcept { return core_ && core_->submit(n) == status::accepted; }
+  bool submit(operation& n) const noexcept {
+    return core_ && submit_holder(*core_, n) == status::accepted;
+  }
 
  private:
   core_ptr core_ = core_of_this_thread();
@@ -84,9 +86,9 @@ class foreign_awaiter final : public completion_callback, public internal_operat
   decltype(auto) await_resume() { return std::forward<Held>(answer_).get(); }
 
   void notify() noexcept override {
-    loop_core& of_call = eventual_access::state(answer_).core();
+    const core_ptr of_call(eventual_access::state(answer_).core());
     // This may be gone as soon as one of them has it.
-    if (where_.submit(*this) || of_call.submit(*this) == status::accepted) return;
+    if (where_.submit(*this) || submit_holder(*of_call, *this) == status::accepted) return;
     go_on();
   }
   void go_on() noexcept {

@@ -78,17 +78,17 @@ class owned_call {
 /// An object that is made, used and ended on a loop, while its owner may live in any thread: a
 /// client of hiredis, libpq or curl, with its watchers and timers.
 ///
-///   loopbridge::owned<client> c(bridge, [&](loopbridge::loop_ref loop) { return client(loop,
-///   host); }); int n = c.call_for(500ms, [](client& c) { return c.ask(); });
+///   loopbridge::owned c(bridge, [&](loopbridge::loop_ref loop) { return client(loop, host); });
+///   int n = c.call_for(500ms, [](client& it) { return it.ask(); });
 ///
 /// A call's function takes H&, or H& and a loop_ref. It may be a pointer to one of H's functions,
 /// and may return a deferred<T> or a task<T>. H lasts while the function runs, and a task that it
 /// returns. Otherwise the functions are those of a bridge.
 ///
-/// Thread   post, try_post, submit, try_submit: any ordinary thread, the loop's too. call,
-/// call_for:
-///          any ordinary thread but the loop's. All may run at the same time. Move or destroy the
-///          owner only after every member call has returned, or in a call's function.
+/// Thread   post, try_post, submit, try_submit: any ordinary thread, the loop's too.
+///          call, call_for: any ordinary thread but the loop's.
+///          All may run at the same time. Move or destroy the owner only after every member call
+///          has returned, or in a call's function.
 /// Throws   what the bridge's functions throw: `bridge_stopped` once the bridge stops, for H ends
 ///          with it; `wrong_process`; `no_state` if the owner was moved from
 /// Order    among all calls of the bridge
@@ -96,8 +96,7 @@ class owned_call {
 /// it
 ///          may run in any thread, in a handler, in a finalizer inside malloc, in static
 ///          destruction, when the bridge is gone, and in a forked child, where it leaves the
-///          parent's object alone. (With options::memory, after the bridge's end, it frees a block
-///          of that.)
+///          parent's object alone. (With options::memory it may free a block of that.)
 ///
 /// H is destroyed once, on the loop's thread: when the calls that were submitted before the owner's
 /// destructor have run. At the latest it is destroyed when the bridge stops, the object that was

@@ -78,6 +78,7 @@ using ::weak::weak_clock;
 #include "../../../src/loop/loop_core.cpp"
 #include "../../../src/loop/loop_handles.cpp"
 #include "../../../src/loop/own_thread.cpp"
+#include "../../../src/loop/owned_object.cpp"
 #include "../../../src/loop/reports.cpp"
 #include "../../../src/loop/start.cpp"
 #include "../../../src/loop/stats.cpp"

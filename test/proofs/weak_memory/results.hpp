@@ -115,6 +115,35 @@ WEAK_SCENARIO("watchers are told once, whenever they come, and see the answer") 
   }
 }
 
+/// Takes the handle along when it is told, as a coroutine's frame does.
+struct dropping_watcher final : loopbridge::detail::completion_callback {
+  explicit dropping_watcher(loopbridge::eventual<tracked>&& e) : answer(std::move(e)) {}
+  void notify() noexcept override {
+    require(answer.get().value == 7, "told before the answer");
+    answer = {};
+    ++told;
+  }
+  loopbridge::eventual<tracked> answer;
+  weak::tally told;
+};
+struct plain_watcher final : loopbridge::detail::completion_callback {
+  void notify() noexcept override { ++told; }
+  weak::tally told;
+};
+
+WEAK_SCENARIO("a watcher that comes as the second, and drops the handle, is the last to touch it") {
+  loopbridge::bridge bridge(weak::asleep());
+  {
+    plain_watcher first;
+    dropping_watcher second(bridge.submit([] { return tracked(); }));
+    auto& call = loopbridge::detail::eventual_access::state(second.answer);
+    call.on_completion(first);
+    call.on_completion(second);
+    bridge.call([] {});
+    require(first.told == 1 && second.told == 1, "not told once");
+  }
+}
+
 WEAK_SCENARIO("a completer on another thread against a cancel: one of them decides") {
   loopbridge::bridge bridge(weak::asleep());
   loopbridge::completer<int> done;

@@ -82,8 +82,13 @@ class call_base : public answered_call {
   bool cancel() noexcept;
   /// Calls `c` when it is done, which it may be already. Any number may be added.
   void on_completion(completion_callback& c) noexcept {
-    // Done, and its completer may not have seen the mark: then it is for us to notify them all.
-    if (callbacks_.add(c) && !completion_.mark_has_callbacks()) callbacks_.notify_all();
+    // Marked first: once `c` is in the list, it may be notified and this call be gone. If it is
+    // done, its completer need not have seen the mark, so `c` stays out of the list.
+    if (completion_.mark_has_callbacks()) {
+      callbacks_.add(c);
+    } else {
+      c.notify();
+    }
   }
   /// Cancels the call for a task or a combination that is cancelled, and so will not read it. That
   /// the bridge has stopped is expected then, and not reported; any other failure is.

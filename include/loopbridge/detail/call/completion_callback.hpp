@@ -28,14 +28,13 @@ class completion_callback {
 /// notifier sees each callback whole, and a late one sees the outcome.
 class completion_callbacks {
  public:
-  /// False: they were notified already, and so is `c`, here.
-  bool add(completion_callback& c) noexcept {
+  /// If they were notified already, so is `c`, here.
+  void add(completion_callback& c) noexcept {
     completion_callback* last = last_.load();
     do {
-      if (last == notified()) return c.notify(), false;
+      if (last == notified()) return c.notify();
       c.next = last;
     } while (!last_.compare_exchange_weak(last, &c));
-    return true;
   }
 
   /// All of them, in the order in which they came. The call, and this, may be gone as soon as the

@@ -152,6 +152,13 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
 
 using core_ptr = ref_ptr<loop_core>;
 
+/// Submits what may hold the core itself. The loop may run it, and end, before this has rung the
+/// bell: so the core is held here.
+inline status submit_holder(loop_core& core, operation& n) noexcept {
+  const core_ptr held(core);
+  return core.submit(n);
+}
+
 /// The bridge whose own thread this is; empty: none. Any ordinary thread.
 core_ptr core_of_this_thread() noexcept;
 

@@ -44,11 +44,12 @@ class executor_ref<bridge> {
   explicit executor_ref(bridge& to) : core_(bridge_access::core(to)) {}
   template <class F>
   void post(F&& f, std::source_location where) const {
-    post_to(*core_, where, std::forward<F>(f));
+    const core_ptr core(*core_);  // f may hold this, and be gone before the bell is rung
+    post_to(*core, where, std::forward<F>(f));
   }
   /// For what is no call, and goes on in any case: refused when the bridge stops, too. False: it
   /// has stopped.
-  bool submit(operation& n) const noexcept { return core_->submit(n) == status::accepted; }
+  bool submit(operation& n) const noexcept { return submit_holder(*core_, n) == status::accepted; }
 
  private:
   core_ptr core_;

@@ -98,7 +98,7 @@ class completion {
     return {(old & handle_gone_mark) != 0, (old & callbacks_mark) != 0};
   }
 
-  /// Holder of the handle, after a callback was added: has the completer look. False: it is done.
+  /// Holder of the handle, before a callback is added: has the completer look. False: it is done.
   bool mark_has_callbacks() noexcept { return phase_of(word_.fetch_or(callbacks_mark)) != done; }
   /// Holder of the handle, once it has completed: was a callback added before that? Relaxed: it is
   /// about one word, and sees at least what the caller's own publish() saw.
