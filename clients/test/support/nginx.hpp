@@ -7,8 +7,8 @@
 
 namespace support {
 
-/// nginx with a prefix of its own, so that it needs no rights. Its echo module comes with Debian's
-/// nginx-light.
+/// nginx with a prefix of its own, so that it needs no rights. It is one process, which the kernel
+/// ends with the test; workers would stay. Its echo module comes with Debian's nginx-light.
 class nginx {
  public:
   nginx() { server_.start(); }
@@ -26,7 +26,7 @@ class nginx {
     std::ofstream(d + "/long") << std::string(long_size, 'x');
     std::ofstream(d + "/nginx.conf")
         << "load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;\n"
-           "daemon off; worker_processes 1; pid nginx.pid;\n"
+           "daemon off; master_process off; pid nginx.pid;\n"
            "events { worker_connections 512; }\n"
            "http { access_log off; client_max_body_size 50m; client_body_buffer_size 16m;\n"
            "client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
