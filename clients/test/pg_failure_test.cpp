@@ -78,6 +78,25 @@ TEST_CASE("a database that is not there fails at once") {
   CHECK_THROWS_AS(db.call("SELECT 1"), clients::pg_error);
 }
 
+TEST_CASE("what waits is served by connections that are in, where others are refused") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  clients::pg admin(bridge, the_postgres().options(1));
+  admin.call("CREATE ROLE guest LOGIN");
+  auto options = the_postgres().options(2);
+  options.user = "guest";
+  clients::pg db(bridge, options);
+  db.call("SELECT 1");
+  admin.call("ALTER ROLE guest NOLOGIN");
+  const auto running = db.submit("SELECT pg_sleep(600)");
+  const auto waiting = db.submit("SELECT 2");  // for which a second connection is tried
+  CHECK_THROWS_WITH_AS(db.submit_for(300ms, "SELECT 3").get(), doctest::Contains("log in"),
+                       clients::request_timed_out);
+  running.cancel();
+  CHECK(waiting.get().at(0, 0) == "2");
+  admin.call("DROP ROLE guest");
+}
+
 TEST_CASE("a query whose connection breaks is not sent again, and the next one works") {
   const support::watchdog dog;
   loopbridge::bridge bridge;

@@ -120,6 +120,10 @@ void pg_pool::lost(phase reached, const std::string& why, const std::string& sql
   last_reached_ = reached;
   if (!pause_.is_active()) pause_.start(backoff_.next());
   if (!is_final(sqlstate)) return;
+  // Those that are in already go on, and serve what waits.
+  for (const auto& c : connections_) {
+    if (!c->is_closed() && !c->is_opening()) return;
+  }
   while (!waiting_.empty())
     take(*waiting_.front())->fail<pg_error>(outcome::not_sent, reached, why, sqlstate);
 }
