@@ -19,7 +19,7 @@ void order(pg& db, int count) noexcept {
   }
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   loopbridge::bridge bridge;
   pg db(bridge, {.host = argc > 2 ? argv[2] : "127.0.0.1",
                  .user = argc > 1 ? argv[1] : "",
@@ -32,4 +32,7 @@ int main(int argc, char** argv) {
   for (std::thread& b : buyers) b.join();
   const auto sum = db.call({"SELECT sum(count) FROM orders WHERE what = $1", {"pears"}});
   std::printf("pears ordered: %s\n", std::string(sum.at(0, 0).value_or("0")).c_str());
+} catch (const loopbridge::error& e) {
+  std::printf("%s\n", e.what());
+  return 1;
 }
