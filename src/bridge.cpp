@@ -3,7 +3,10 @@
 #include <utility>
 
 #include "loop/core.hpp"
+#include "loop/in_callable.hpp"
 #include "loop/stop_at_thread_end.hpp"
+#include "loopbridge/bridge_ref.hpp"
+#include "loopbridge/draining.hpp"
 #include "loopbridge/options.hpp"
 #include "loopbridge/stats.hpp"
 
@@ -15,6 +18,14 @@ detail::core& whole(detail::loop_core& base) noexcept {
 }
 
 }  // namespace
+
+void detail::stop_when_idle(loop_core& of) {
+  whole(of).stop_when_idle();
+}
+
+bool detail::stop_within(loop_core& of, std::chrono::nanoseconds time) {
+  return whole(of).stop_within(time);
+}
 
 bridge::bridge() : bridge(options()) {}
 
@@ -60,7 +71,11 @@ statistics bridge::stats() const {
 }
 
 bool bridge::stop_requested() const noexcept {
-  return !core_ || core_->is_closed();
+  return !core_ || core_->is_closed() || core_->is_closed_to_caller();
+}
+
+bridge_ref bridge::current() noexcept {
+  return bridge_ref(detail::in_callable::core_of_caller());
 }
 
 bool bridge::on_loop_thread() const noexcept {

@@ -18,11 +18,12 @@ namespace loopbridge {
 
 struct options;
 struct statistics;
+class bridge_ref;
 namespace detail {
 struct bridge_access;
 }
 
-/// The result type of a call of an `F`: what that returns; of a deferred<T> or a task<T>, the T.
+/// What a call of an `F` gives: what that returns; of a deferred<T>, task<T> or eventual<T>, the T.
 template <class F>
 using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 
@@ -43,9 +44,8 @@ using call_result_t = detail::answer_t<detail::bound_call_of<F>>;
 /// Which function may be called where ("ordinary" means outside signal handlers):
 ///
 ///   post, try_post, submit,
-///   try_submit, at_stop             any ordinary thread, the loop's too
+///   try_submit, at_stop, stop       any ordinary thread, the loop's too
 ///   call, call_for                  any ordinary thread but the loop's
-///   stop                            any ordinary thread, the loop's too
 ///   post_reentrant, stop_reentrant  anywhere: handlers and finalizers, at any instruction, also
 ///                                   inside another of these calls
 ///
@@ -141,7 +141,7 @@ class bridge {
   }
 
   /// Runs `f` on the loop. Its result, or what it throws, comes through the eventual. If `f`
-  /// returns a deferred<T> or a task<T>, that is an eventual<T>, ready when this has ended.
+  /// returns a deferred<T>, task<T> or eventual<T>, that is an eventual<T>, ready when it ends.
   ///
   /// Blocks   with a capacity only, for room: see options::patience.
   /// Throws   `bridge_stopped`, `wrong_process`, std::bad_alloc, what moving `f` throws; with a
@@ -258,15 +258,15 @@ class bridge {
   void stop_reentrant() noexcept;
 
   /// The bridge's counters: include stats.hpp. Any thread, also when the bridge has stopped; a
-  /// handler too, unless the bridge is empty (that throws `no_state`). In a child, those of the
-  /// fork.
+  /// handler too, but not of an empty bridge (`no_state`). In a child, those of the fork.
   statistics stats() const;
 
-  /// Has the bridge been stopped, or is it stopping? Any thread, any handler.
+  /// Has the bridge been stopped, or does it stop now or when it is idle? Any thread, any handler.
   bool stop_requested() const noexcept;
-
   /// Is the caller on the loop's thread? Any thread, any handler.
   bool on_loop_thread() const noexcept;
+  /// The bridge in whose callable or task the caller is: include bridge_ref.hpp, which says more.
+  static bridge_ref current() noexcept;
 
   // Wrong uses, with an error that names the fix: arguments behind the callable, bare numbers.
   template <class F, class... More>

@@ -53,7 +53,7 @@ class interrupted : public error {
 };
 
 /// The completer of a deferred result was dropped without resolving it, or rejected with a null
-/// std::exception_ptr.
+/// std::exception_ptr. Or the semaphore or async_mutex that a task waited for was destroyed.
 class broken : public error {
  public:
   using error::error;
@@ -63,7 +63,8 @@ class broken : public error {
 ///
 /// Where the cycle leads through a task or a then() that is suspended, waits without a deadline are
 /// refused. The waiting thread gets this error, or, if it waits already, the task's call ends in
-/// it. A when_all() or when_any() of several calls is in no cycle, as another of them may end it.
+/// it. So it is with tasks that wait for an async_mutex, also where no thread waits for them. A
+/// when_all() or when_any() of several calls is in no cycle, as another of them may end it.
 /// Nor is a wait with a deadline or an interruption, where a task is in between.
 class would_deadlock : public error {
  public:

@@ -47,8 +47,21 @@ void deferred_base::awaits_no_more() noexcept {
   wait_chain::until_nobody_looks();  // the call may go, then
 }
 
+void deferred_base::awaits(held_lock& lock) noexcept {
+  awaits_lock_.store(&lock);
+  process_mark::looked_at().waiting.fetch_add(1);
+  if (link_.load() > settled_mark) end_if_circular();  // as above
+}
+
+void deferred_base::awaits_lock_no_more() noexcept {
+  if (awaits_lock_.exchange(nullptr) == nullptr) return;
+  process_mark::looked_at().waiting.fetch_sub(1);
+  wait_chain::until_nobody_looks();  // the lock may go, then
+}
+
 void deferred_base::end_if_circular() noexcept {
-  if (awaits_.load() != nullptr && wait_chain::leads_back_to(*this)) end_as(status::would_deadlock);
+  if (awaits_.load() == nullptr && awaits_lock_.load() == nullptr) return;
+  if (wait_chain::leads_back_to(*this)) end_as(status::would_deadlock);
 }
 
 void deferred_base::finish_cancel_hook() noexcept {

@@ -1,3 +1,4 @@
+#include "loop/in_callable.hpp"
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/coroutines/call_awaiter.hpp"
 #include "loopbridge/detail/coroutines/task_scope.hpp"
@@ -19,6 +20,7 @@ void task_scope::go_on(task_promise_base& first) noexcept {
 }
 
 void task_scope::resume() noexcept {
+  const in_callable of_this(core_);
   wait_ = nullptr;
   go_on(*innermost_);
   if (!is_done_) return;
@@ -43,6 +45,7 @@ void task_scope::resume_soon() noexcept {
 
 void task_scope::cancel() noexcept {
   cancelled_ = true;
+  if (!is_cancelled()) return;  // shielded
   if (stop_) stop_->request_stop();
   if (cancellable_wait* const l = std::exchange(wait_, nullptr); l != nullptr) l->cancel();
 }

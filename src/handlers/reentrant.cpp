@@ -50,7 +50,7 @@ status reentrant_state::fire() noexcept {
   if (!core.is_this_process()) return status::wrong_process;
   std::uint64_t word = word_.load(std::memory_order_relaxed);
   do {
-    if ((word & over_mark) != 0 || core.is_closed()) {
+    if ((word & over_mark) != 0 || core.is_closed() || core.is_closed_to_caller()) {
       core.counts().refused.add();
       return status::bridge_stopped;
     }
@@ -76,7 +76,9 @@ status reentrant_state::fire() noexcept {
 status reentrant_state::fire_and_wait(deadline until) noexcept {
   loop_core& core = *core_;
   if (!core.is_this_process()) return status::wrong_process;
-  if (core.is_closed()) return core.counts().refused.add(), status::bridge_stopped;
+  if (core.is_closed() || core.is_closed_to_caller()) {
+    return core.counts().refused.add(), status::bridge_stopped;
+  }
   if (core.on_loop_thread()) return status::would_deadlock;
   if (!core.handler_may_wait()) return status::unsupported;
   const unsigned index = waits_in_use_.claim();

@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,7 @@ namespace loopbridge::detail {
 ///   start.cpp        making it: descriptors, loop, handles, thread
 ///   turn.cpp         one iteration of the loop: sleep or not, take what is queued, run it
 ///   stop.cpp         ending it: what ends, which releases its waiters, in what order
+///   stop_when_idle.cpp   ending it later, when it has nothing left to do
 ///   capacity.cpp     the way in, where there is a capacity
 ///   loop_core.cpp    the services that calls use
 ///   stats.cpp        what bridge::stats() says
@@ -50,6 +52,9 @@ class core final : public loop_core {
   void stop();
   void stop_reentrant() noexcept;
   void end() noexcept;
+  /// As the functions of these names.
+  void stop_when_idle();
+  bool stop_within(std::chrono::nanoseconds time);
 
   statistics stats() const noexcept;
 
@@ -82,6 +87,13 @@ class core final : public loop_core {
   void take_batch() noexcept;
   void note_turn() noexcept;
   bool has_children() const noexcept;
+
+  // stop_when_idle.cpp
+  bool is_idle() const noexcept;
+  class idle_request final : public internal_operation {
+    void go(loop_core& of) noexcept override;
+    void end(loop_core& of) noexcept override;
+  };
 
   // stop.cpp
   void end_turns() noexcept;
@@ -117,6 +129,8 @@ class core final : public loop_core {
   turn_budget budget_;             ///< since the last look at I/O
   bool draining_ = false;          ///< in a callable of ours, perhaps in a uv_run that it nested
   bool turns_ended_ = false;
+  bool ends_when_idle_ = false;
+  end_hook* end_hooks_ = nullptr;
   stop_register stops_{stop_functions_};
   platform::loop_signals signals_;
 
@@ -125,7 +139,9 @@ class core final : public loop_core {
   deferred_register deferreds_;
 
   firing_register firings_;
-  completion ended_;  ///< done when the loop thread has nothing left to do but to end
+  idle_request idle_request_;  ///< in the list once: see stop_when_idle()
+  /// Done when the loop thread has nothing left to do but to end; adopted: when the turns ended.
+  completion ended_;
   std::unique_ptr<watchdog> watch_;  ///< null: not asked for
   std::mutex joining_;               ///< guards thread_
   own_thread thread_;

@@ -26,6 +26,8 @@ class deferred_register {
     d.release_ref();
   }
 
+  bool is_empty() const noexcept { return first_ == nullptr; }
+
   /// Loop thread, at the end: every call that waits ends as stopped, and the cancel hooks run.
   void end_all() noexcept {
     while (first_ != nullptr) {

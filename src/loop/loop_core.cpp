@@ -7,6 +7,7 @@
 #include "loop/wait_graph.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
 #include "platform/platform.hpp"
+#include "sync/intrusive_list.hpp"
 
 // The services of a bridge's core that calls use. Each belongs to one of the core's parts.
 namespace loopbridge::detail {
@@ -33,6 +34,8 @@ void loop_core::destroy() noexcept {
 status loop_core::submit_specially(operation& n, const submit_options& how,
                                    std::source_location where) {
   core& self = whole(*this);
+  if (is_closed_to_caller())
+    return is_this_process() ? status::bridge_stopped : status::wrong_process;
   const status s = self.gate_ ? self.submit_if_room(n, how, where) : submit(n);
   if (s == status::accepted && self.adopted_) self.keep_alive_from_inside();
   return s;
@@ -85,6 +88,15 @@ bool loop_core::try_unregister(deferred_base& d) noexcept {
 
 void loop_core::unregister(deferred_base& d) noexcept {
   if (on_loop_thread()) whole(*this).deferreds_.remove(d);
+}
+
+void loop_core::add(end_hook& h) noexcept {
+  link_first(whole(*this).end_hooks_, h);
+  h.in_list = true;
+}
+
+void loop_core::remove(end_hook& h) noexcept {
+  if (std::exchange(h.in_list, false)) unlink(whole(*this).end_hooks_, h);
 }
 
 void loop_core::register_firings(reentrant_state& s) noexcept {

@@ -57,7 +57,7 @@ core::core(options&& opts, uv_loop_t* adopted)
         "bridge at once, std::chrono::nanoseconds::max() lets them wait for as long as it takes");
   }
   name_ = opts_.name.c_str();
-  is_special_ = gate_ != nullptr || adopted_;
+  is_special_.store(gate_ != nullptr || adopted_, std::memory_order_relaxed);  // not shared yet
   if (opts_.watchdog.callback > opts_.watchdog.callback.zero()) {
     watch_ = std::make_unique<watchdog>(*this, opts_.watchdog, opts_.stack_size);
     watchdog_ = watch_.get();

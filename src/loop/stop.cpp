@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "loop/core.hpp"
+#include "loop/in_callable.hpp"
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/call/deferred_state.hpp"
 #include "loopbridge/detail/loop/blocking_wait.hpp"
@@ -15,6 +16,7 @@
 //   1. what is queued runs, or is refused          no call is left
 //      firings of which neither came are reported  see reentrant_state
 //   2. deferreds fail, their cancel hooks run      no waiter is left
+//      tasks that were shielded are cancelled      no task is left that would not end
 //      functions given to at_stop() run,         the last one first
 //      and owned objects are destroyed
 //   3. our handles are closed                      no ring touches one any more
@@ -88,9 +90,15 @@ void core::end_turns() noexcept {
 
 void core::end_on_loop() noexcept {
   const platform::cancellation_disabled while_running;  // as in run_batch(), for the hooks
-  run_batch();                                          // the list is closed: the last batch
+  const in_callable of_this(*this);
+  run_batch();  // the list is closed: the last batch
   firings_.end_all(*this);
   deferreds_.end_all();
+  while (end_hooks_ != nullptr) {
+    end_hook& h = *end_hooks_;
+    remove(h);
+    h.bridge_ends();
+  }
   stops_.end_all(*this);
   disarm();
   if (watch_) watch_->end();
@@ -100,6 +108,7 @@ void core::end_on_loop() noexcept {
     uv_stop(loop());
   } else {
     forget_loop_thread();  // which may end, and this bridge will not hear of it
+    ended_.publish(completion::queued, false);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "loop/core.hpp"
+#include "loop/in_callable.hpp"
 #include "loopbridge/detail/call/call.hpp"
 #include "loopbridge/detail/call/deferred_state.hpp"
 #include "loopbridge/detail/sync/completion.hpp"
@@ -135,7 +136,7 @@ void core::run_turn() noexcept {
     draining_ = true;
     run_batch();
     if (!is_this_process()) return;
-    if (handles_.closed_by_the_program()) close();
+    if (handles_.closed_by_the_program() || (ends_when_idle_ && is_idle())) close();
     if (is_closed()) end_on_loop();
     draining_ = false;
     drain_lock_.give_back_and_look();
@@ -152,6 +153,7 @@ void core::run_turn() noexcept {
 void core::run_batch() noexcept {
   // An adopted loop's thread is the program's, and may be cancelled.
   const platform::cancellation_disabled while_running;
+  const in_callable of_this(*this);
   signals_.open(uv_now(loop()), has_children());
   const bool closed = is_closed();
   // Taking gives the permits back: with a capacity no more is taken before all of it has run.

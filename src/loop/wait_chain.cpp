@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <source_location>
 #include <string>
+#include <utility>
 
 #include "platform/platform.hpp"
 
@@ -12,9 +13,12 @@ void wait_chain::until_nobody_looks() noexcept {
   while (process_mark::looked_at().looking.load() != 0) platform::yield_cpu();
 }
 
-/// From a thread or a call: how many steps it is to the end; 0: it leads elsewhere.
-unsigned wait_chain::walk(wait_vertex* thread, call_base* call, const goal& end,
-                          step (&path)[longest]) noexcept {
+/// How many steps it is back to where it begins; 0: it leads elsewhere. At each step one of the
+/// three is what must go on.
+unsigned wait_chain::walk(const goal& end, step (&path)[longest]) noexcept {
+  wait_vertex* thread = end.thread;
+  const deferred_base* task = end.answer;
+  call_base* call = nullptr;
   for (unsigned length = 0; length < longest;) {
     step& here = path[length++];
     if (call != nullptr) {
@@ -22,29 +26,35 @@ unsigned wait_chain::walk(wait_vertex* thread, call_base* call, const goal& end,
       const completion::phase how_far = call->how_far();
       if (how_far == completion::waiting) {
         // Read after `waiting` was seen; held by the call.
-        const deferred_base* const answer = &call->answer();
-        if (answer == end.answer) return length;
-        call = answer->awaits_.load();
-        if (call == nullptr) return 0;
-        continue;
+        task = &call->answer();
+        if (task == end.answer) return length;
+      } else if (how_far == completion::queued || how_far == completion::running) {
+        thread = wait_vertex::resolve_proxy(call->core().vertex());
+        if (thread != nullptr && thread == end.thread) return length;
       }
-      if (how_far != completion::queued && how_far != completion::running) return 0;
-      thread = wait_vertex::resolve_proxy(call->core().vertex());
-    } else {
+      call = nullptr;
+    } else if (task != nullptr) {
+      here = {task, 0};
+      call = task->awaits_.load();
+      const held_lock* const lock = call == nullptr ? task->awaits_lock_.load() : nullptr;
+      task = lock != nullptr ? lock->by.load() : nullptr;
+      if (task != nullptr && task == end.answer) return length;
+    } else if (thread != nullptr) {
       here = {thread, thread->episode_.load()};
-      if (!thread->endless_.load()) return 0;
-      call = thread->call_.load();
+      wait_vertex* const at = std::exchange(thread, nullptr);
+      if (!at->endless_.load()) return 0;
+      call = at->call_.load();
       if (call != nullptr) continue;
-      thread = wait_vertex::resolve_proxy(thread->waits_for_.load());
+      thread = wait_vertex::resolve_proxy(at->waits_for_.load());
+      if (thread != nullptr && thread == end.thread) return length;
+    } else {
+      return 0;
     }
-    if (thread == nullptr) return 0;
-    if (thread == end.thread) return length;
-    call = nullptr;
   }
   return 0;
 }
 
-bool wait_chain::is_circle(wait_vertex* thread, call_base* call, const goal& end) noexcept {
+bool wait_chain::is_circle(const goal& end) noexcept {
   // While it looks, its thread must not be interrupted: a handler might wait for a loop that waits
   // for this to be over.
   const platform::signals_blocked while_locked;
@@ -52,15 +62,15 @@ bool wait_chain::is_circle(wait_vertex* thread, call_base* call, const goal& end
   looking.fetch_add(1);
   step once[longest];
   step again[longest];
-  const unsigned length = walk(thread, call, end, once);
-  const bool found = length != 0 && walk(thread, call, end, again) == length &&
-                     std::equal(once, once + length, again);
+  const unsigned length = walk(end, once);
+  const bool found =
+      length != 0 && walk(end, again) == length && std::equal(once, once + length, again);
   looking.fetch_sub(1);
   return found;
 }
 
 void wait_chain::check(wait_vertex& own, std::source_location where) {
-  if (!is_circle(&own, nullptr, {&own, nullptr})) return;
+  if (!is_circle({&own, nullptr})) return;
   char name[wait_vertex::name_words * 8 + 1];
   own.get_name(name);
   throw would_deadlock(std::string("loopbridge: this wait would never end, because what it waits "
@@ -72,7 +82,7 @@ void wait_chain::check(wait_vertex& own, std::source_location where) {
 
 bool wait_chain::leads_back_to(deferred_base& d) noexcept {
   if (process_mark::looked_at().waiting.load() == 0) return false;
-  return is_circle(nullptr, d.awaits_.load(), {nullptr, &d});
+  return is_circle({nullptr, &d});
 }
 
 }  // namespace loopbridge::detail

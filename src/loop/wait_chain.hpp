@@ -15,6 +15,7 @@ namespace loopbridge::detail {
 ///   a call that is queued, or runs        its loop's thread must go on
 ///   one that a suspended task answers     the call that the task awaits
 ///   the same of a then()                  the call before it
+///   a task that waits for a lock          the task that has the lock
 ///   a thread that waits without end       the call that it waits for, or the loop's next iteration
 ///
 /// It ends where something else may bring the answer: a completer; a thread that does not wait, or
@@ -35,20 +36,20 @@ class wait_chain {
   static void until_nobody_looks() noexcept;
 
  private:
-  static constexpr unsigned longest = 64;
+  static constexpr unsigned longest = 128;
   struct step {
     const void* at;
     std::uint64_t episode;
     bool operator==(const step&) const = default;
   };
+  /// Where a walk begins, and where it is to come back to: one of the two.
   struct goal {
-    const wait_vertex* thread;
+    wait_vertex* thread;
     const deferred_base* answer;
   };
 
-  static bool is_circle(wait_vertex* thread, call_base* call, const goal& end) noexcept;
-  static unsigned walk(wait_vertex* thread, call_base* call, const goal& end,
-                       step (&path)[longest]) noexcept;
+  static bool is_circle(const goal& end) noexcept;
+  static unsigned walk(const goal& end, step (&path)[longest]) noexcept;
 };
 
 }  // namespace loopbridge::detail

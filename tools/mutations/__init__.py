@@ -11,13 +11,14 @@ from . import (
     handlers,
     on_the_loop,
     senders,
+    tasks,
     beside,
     clients,
     redis,
     http_and_nats,
 )
 
-SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, beside, clients,
-            redis, http_and_nats)
+SUBJECTS = (sync, faults, forks, waits, loop, calls, handlers, on_the_loop, senders, tasks, beside,
+            clients, redis, http_and_nats)
 
 MUTATIONS = [entry for subject in SUBJECTS for entry in subject.MUTATIONS]

@@ -74,6 +74,6 @@ MUTATIONS = [
      "    if (until != no_deadline) return is_done();", ["faults_interrupts", "faults_system_calls"]),
     ("a constructor that throws costs a block",
      DETAIL + "call/blocks.hpp",
-     "  } catch (...) {\n    release_block(block, sizeof(T), memory);\n    throw;",
+     "  } catch (...) {\n    release_block(block, in_block<T>::size, memory);\n    throw;",
      "  } catch (...) {\n    throw;", ["faults_throw"]),
 ]

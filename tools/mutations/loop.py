@@ -41,7 +41,7 @@ MUTATIONS = [
      "    if (passed < longest) return false;\n", "", ["turn_budget"]),
     ("a program that closes our handles is not noticed where a callable did it",
      "src/loop/turn.cpp",
-     "    if (handles_.closed_by_the_program()) close();\n", "", ["closed_by_the_program"]),
+     "handles_.closed_by_the_program() || (ends", "(ends", ["closed_by_the_program"]),
     ("a handle that the program has closed keeps its callback, and the bridge its references",
      DETAIL + "loop/own_handle.hpp",
      "  theirs = std::exchange(handle->close_cb, closed);", "  (void)theirs;",

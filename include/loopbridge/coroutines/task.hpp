@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <coroutine>
+#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace loopbridge {
 
 template <class T = void>
 class task;
+template <class T>
+class shield;
 
 namespace detail {
 
@@ -114,6 +117,10 @@ class task_outcome<void> {
 
 template <class T>
 class task_promise final : public awaiting_promise, public task_outcome<T> {
+  static_assert(alignof(outcome<T>) <= alignof(std::max_align_t),
+                "a task's result is in its frame, which compilers do not align for more than "
+                "std::max_align_t: return a std::unique_ptr to it");
+
  public:
   task_promise() noexcept
       : awaiting_promise(std::coroutine_handle<task_promise>::from_promise(*this)) {}
@@ -179,6 +186,8 @@ class [[nodiscard("a task runs when it is awaited, or returned from a call")]] t
   friend class detail::awaiting_promise;
   template <class, class>
   friend class detail::started_task;
+  template <class>
+  friend class shield;
 
   explicit task(promise_type& promise) noexcept : task_holder(promise) {}
 

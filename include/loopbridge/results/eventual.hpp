@@ -204,6 +204,67 @@ struct eventual_access {
     return e.state_.release();
   }
 };
+
+/// Waits for the call whose eventual a callable has returned, and answers by it. Held by the
+/// deferred's holders, and, until it is notified, by that call.
+class returned_eventual : public completion_callback,
+                          public internal_operation,
+                          public cancel_hook {
+ public:
+  void notify() noexcept final;
+  void operator()() final { give_up(); }
+  void destroy() noexcept final {}
+
+ protected:
+  returned_eventual(loop_core& core, deferred_base& answer) noexcept
+      : core_(core), answer_(answer) {}
+  ~returned_eventual() = default;
+
+  void await(call_base& before) noexcept;
+  void give_up() noexcept;
+  /// The call is done: into the deferred's outcome with what it has.
+  virtual void take_from(call_base& before) noexcept = 0;
+
+ private:
+  void go(loop_core& core) noexcept final;
+  void end(loop_core& core) noexcept final;
+
+  loop_core& core_;
+  deferred_base& answer_;
+  call_base* before_ = nullptr;  ///< its handle is ours; loop thread
+};
+
+template <class T>
+class returned_eventual_of final : public deferred_state<T>, public returned_eventual {
+ public:
+  explicit returned_eventual_of(loop_core& core, eventual<T>&& before) noexcept
+      : deferred_state<T>(core.memory(), in_block<returned_eventual_of>::block_of(this),
+                          in_block<returned_eventual_of>::size,
+                          [](deferred_base& d) noexcept {
+                            static_cast<returned_eventual_of&>(d).give_up();
+                            static_cast<returned_eventual_of&>(d).own_outcome().clear();
+                          }),
+        returned_eventual(core, static_cast<deferred_base&>(*this)) {
+    this->set_cancel_hook(*this);
+    this->await(*eventual_access::release(before));
+  }
+
+ private:
+  void take_from(call_base& before) noexcept override {
+    this->own_outcome().capture([&]() -> T { return static_cast<result<T>&>(before).take(); });
+  }
+};
+
+template <class T>
+deferred_ptr<T> await_eventual(loop_core& core, eventual<T>&& before, outcome<T>& out) {
+  result<T>& call = eventual_access::state(before);  // throws if it is empty
+  if (call.is_ready()) {
+    out.capture([&]() -> T { return call.take(); });
+    return {};
+  }
+  return deferred_ptr<T>::adopt(
+      make_in_block<returned_eventual_of<T>>(core.memory(), core, std::move(before)));
+}
 }  // namespace detail
 
 }  // namespace loopbridge

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -34,15 +33,8 @@ struct then_result<F, T, false> : std::invoke_result<F, eventual<T>> {
 template <class F, class T>
 using then_result_t = typename then_result<F, T>::type;
 
-/// Results that come still later are awaited.
-template <class R>
-struct awaited : answer_of<R> {};
-template <class T>
-struct awaited<eventual<T>> : answer_of<deferred<T>> {};
-template <class R>
-constexpr bool is_awaited = awaited<R>::is_deferred;
 template <class F, class T>
-using then_t = typename awaited<std::remove_cv_t<then_result_t<F, T>>>::type;
+using then_t = typename answer_of<std::remove_cv_t<then_result_t<F, T>>>::type;
 
 /// Calls the function of a then() with what it takes, of an eventual that is ready. That argument
 /// is kept, so that a task which the function returns may refer to it.
@@ -55,12 +47,12 @@ class then_call {
 
   then_result_t<F, T> operator()() {
     if constexpr (!takes_value<F, T>) {
-      return std::invoke(std::move(f_), std::move(before_));
+      return detail::invoke(std::move(f_), std::move(before_));
     } else if constexpr (std::is_void_v<T>) {
-      return std::invoke(std::move(f_));
+      return detail::invoke(std::move(f_));
     } else {
       argument_.emplace(std::move(before_).get());
-      return std::invoke(std::move(f_), std::get<0>(std::move(*argument_)));
+      return detail::invoke(std::move(f_), std::get<0>(std::move(*argument_)));
     }
   }
 
@@ -75,7 +67,7 @@ template <class T, class F>
 struct then_body {
   using type = then_t<F, T>;
   using returned = std::remove_cv_t<then_result_t<F, T>>;
-  static constexpr bool may_wait_again = is_awaited<returned>;
+  static constexpr bool may_wait_again = is_later<returned>;
 
   F f;
   part<T> before{};
@@ -125,7 +117,7 @@ struct then_body {
 template <class T, class F, class Executor>
 struct then_elsewhere {
   using type = then_result_t<F, T>;
-  static_assert(!is_awaited<type>,
+  static_assert(!is_later<type>,
                 "on an executor of its own then() takes a function that returns a value");
 
   Executor executor;

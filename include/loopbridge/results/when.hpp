@@ -74,6 +74,40 @@ struct all_of {
   }
 };
 
+/// What when_any() of several types gathers.
+template <class... Ts>
+struct any_of {
+  static_assert(
+      !(std::is_reference_v<Ts> || ...),
+      "when_any() of several types gives a std::variant, which holds no reference: return "
+      "a pointer");
+  using type = std::variant<member_t<Ts>...>;
+  static constexpr bool may_wait_again = false;
+
+  std::tuple<part<Ts>...> parts{};
+
+  round_ptr make_round(loop_core& core) const {
+    round_ptr r = round::make(core, sizeof...(Ts), round::ends::one);
+    std::apply([&r](const auto&... each) { (r->add(each.state()), ...); }, parts);
+    return r;
+  }
+  bool takes_failure() const noexcept { return false; }
+  call_base* finish(std::size_t decided, outcome<type>& out, loop_core&,
+                    std::source_location) noexcept {
+    out.capture([&] { return take<0>(decided); });
+    return nullptr;
+  }
+
+ private:
+  template <std::size_t n>
+  type take(std::size_t decided) {
+    if constexpr (n + 1 < sizeof...(Ts)) {
+      if (decided != n) return take<n + 1>(decided);
+    }
+    return type(std::in_place_index<n>, take_member(std::get<n>(parts)));
+  }
+};
+
 template <class T>
 using members_t = std::conditional_t<std::is_void_v<T>, void, std::vector<member_t<T>>>;
 
@@ -187,10 +221,22 @@ auto when_any(std::vector<eventual<T>>&& all,
     -> eventual<first_result<T>> {
   return detail::combine_range<detail::round::ends::one>(all, where);
 }
+/// Of several types: a variant of them (std::monostate for a void), whose index() is that of the
+/// first that ended.
+template <class T, class... Ts>
+  requires(!(std::is_same_v<T, Ts> && ...))
+auto when_any(eventual<T>&& first, eventual<Ts>&&... rest)
+    -> eventual<std::variant<detail::member_t<T>, detail::member_t<Ts>...>> {
+  using body = detail::any_of<T, Ts...>;
+  const auto swap_parts = [&](body& b) {
+    std::apply([&](auto& p, auto&... ps) { p.swap(first), (ps.swap(rest), ...); }, b.parts);
+  };
+  return detail::combine_arguments(body{}, swap_parts, first, rest...);
+}
 template <class T, class... Ts>
 auto when_any(eventual<T>&& first, Ts&&... rest) -> eventual<first_result<T>> {
   static_assert((std::is_same_v<Ts, eventual<T>> && ...),
-                "when_any() takes eventuals of one type, each for good: std::move it");
+                "when_any() takes eventuals, each for good: std::move it");
   using body = detail::range_of<T, detail::round::ends::one>;
   const auto swap_parts = [&](body& b) {
     std::size_t n = 0;

@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "on_the_loop.hpp"
+#include "other_forms.hpp"
 
 class everything {
  public:
@@ -48,6 +49,7 @@ class everything {
     from_handlers();
     expect(use_what_is_on_the_loop(b_), "owned, fd_watcher, readable, timer");
     the_rest();
+    for (const std::string& w : other_forms().use()) wrong_.push_back(w);
     return wrong_;
   }
 

@@ -40,8 +40,8 @@ void f(std::vector<eventual<int>>& all) { when_any(all); }
 void f(eventual<int>& e) { (void)stash(e); }
 //! std::move it
 void f(eventual<int>& e) { (void)to_future(e); }
-//! eventuals of one type
-void f(bridge& b) { when_any(b.submit([] { return 1; }), b.submit([] {})); }
+//! std::move it
+void f(bridge& b, eventual<int>& e) { when_any(b.submit([] {}), e); }
 //! an executor has post(callable)
 void f(bridge& b, int& n) { b.submit([] { return 1; }).then(n, [](int) {}); }
 //! a function that returns a value
@@ -75,6 +75,23 @@ foreign g() { co_await delay(seconds(1)); }
 //! calls the function with nothing
 task<> f() { co_await queue_work([](int) {}); }
 
+//! cannot be waited for
+void f(bridge& b) { call_or_run(b, []() -> task<> { co_return; }); }
+//! steady_clock
+void f(bridge& b) { call_until(b, std::chrono::system_clock::now(), [] {}); }
+//! takes a point in time
+void f(bridge& b) { call_until(b, seconds(1), [] {}); }
+//! with its unit
+void f(bridge& b) { stop_within(b, 5); }
+//! std::move it
+void f(bridge& b, deferred<int>& d) { to_eventual(b, d); }
+//! takes a function that returns a task
+void f(bridge& b) { (void)start<int>(b, [](completer<int>& c) { c.resolve(1); }); }
+//! a task's result is in its frame
+struct alignas(64) wide {};
+task<wide> f() { co_return wide(); }
+//! return a pointer
+void f(bridge& b, int& n) { when_any(b.submit([&]() -> int& { return n; }), b.submit([] {})); }
 //! function takes nothing, or a loop_ref
 void f(bridge& b) { b.post([](int) {}); }
 //! function takes nothing, or a loop_ref

@@ -180,10 +180,10 @@ WEAK_SCENARIO("a loop that runs on a dead one's vertex is not taken for it") {
 WEAK_SCENARIO("a loop whose wait is answered, though it has yet to wake, may be waited for") {
   loopbridge::bridge a(weak::asleep());
   loopbridge::bridge b(weak::asleep());
-  auto then = a.submit([&] {
-    return b.call([&] { return b.submit([&] { return refused([&] { a.call([] {}); }); }); });
-  });
-  auto second = std::move(then).get();
+  loopbridge::eventual<bool> second;
+  auto first = a.submit(
+      [&] { b.call([&] { second = b.submit([&] { return refused([&] { a.call([] {}); }); }); }); });
+  first.get();
   require(!second.get(), "refused, though the loop that it waits for goes on");
 }
 

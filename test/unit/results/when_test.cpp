@@ -5,6 +5,8 @@
 #include <loopbridge/results/then.hpp>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "support/error_log.hpp"
@@ -38,6 +40,42 @@ eventual<int> endless(bridge& b, completer<int>& c, bool& was_cancelled) {
 }
 
 }  // namespace
+
+TEST_CASE("when_any of several types gives a variant, whose index is that of the first") {
+  bridge b;
+  const auto of = [&](std::size_t which) {
+    completer<int> number;
+    completer<std::string> text;
+    completer<void> nothing;
+    completer<int> again;
+    auto first = when_any(b.submit([&] { return number.get_deferred(); }),
+                          b.submit([&] { return text.get_deferred(); }),
+                          b.submit([&] { return nothing.get_deferred(); }),
+                          b.submit([&] { return again.get_deferred(); }));
+    static_assert(std::is_same_v<decltype(first),
+                                 eventual<std::variant<int, std::string, std::monostate, int>>>);
+    b.call([] {});
+    if (which == 0) number.resolve(1);
+    if (which == 1) text.resolve("two");
+    if (which == 2) nothing.resolve();
+    if (which == 3) again.resolve(4);
+    auto got = first.get_for(generous);
+    b.call([] {});
+    // The others are cancelled.
+    CHECK(number.is_cancelled() == (which != 0));
+    CHECK(text.is_cancelled() == (which != 1));
+    CHECK(nothing.is_cancelled() == (which != 2));
+    CHECK(again.is_cancelled() == (which != 3));
+    return got;
+  };
+  CHECK(std::get<0>(of(0)) == 1);
+  CHECK(std::get<1>(of(1)) == "two");
+  CHECK(of(2).index() == 2);
+  CHECK(std::get<3>(of(3)) == 4);
+  auto fails = when_any(b.submit(throws),
+                        b.submit([&]() -> task<> { co_await completer<void>().get_deferred(); }));
+  CHECK_THROWS_AS(fails.get_for(generous), std::runtime_error);
+}
 
 TEST_CASE("when_all gives the values of calls of several bridges, in the order given") {
   bridge a;

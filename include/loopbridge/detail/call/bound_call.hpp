@@ -10,6 +10,8 @@ namespace loopbridge {
 template <class T>
 class deferred;
 template <class T>
+class eventual;
+template <class T>
 class task;
 
 namespace detail {
@@ -59,29 +61,39 @@ struct answer_of {
   using type = T;
   static constexpr bool is_deferred = false;  ///< it may come after the callable has returned
   static constexpr bool is_task = false;
+  static constexpr bool is_eventual = false;
 };
 template <class T>
 struct answer_of<deferred<T>> {
   using type = T;
   static constexpr bool is_deferred = true;
   static constexpr bool is_task = false;
+  static constexpr bool is_eventual = false;
 };
 template <class T>
 struct answer_of<task<T>> {
   using type = T;
   static constexpr bool is_deferred = true;
   static constexpr bool is_task = true;
+  static constexpr bool is_eventual = false;
+};
+template <class T>
+struct answer_of<eventual<T>> {
+  using type = T;
+  static constexpr bool is_deferred = true;
+  static constexpr bool is_task = false;
+  static constexpr bool is_eventual = true;
 };
 
 /// Does a result come after the callable has returned?
 template <class R>
 inline constexpr bool is_later = answer_of<std::remove_cv_t<R>>::is_deferred;
 
-/// By calls without a waiter.
+/// By calls without a waiter. (An eventual that is dropped reports its failure.)
 template <class R>
 consteval void nobody_waits_for() {
   static_assert(
-      !is_later<R>,
+      !is_later<R> || answer_of<std::remove_cv_t<R>>::is_eventual,
       "nobody waits for this call, and what its deferred or task ends with would be lost: "
       "use submit(), here or in the callable");
 }
@@ -138,7 +150,8 @@ class bound_call {
 template <class F>
 using bound_call_of = bound_call<std::decay_t<F>>;
 
-/// What the waiter gets: the callable's result, or, of a deferred<T> or a task<T>, the T.
+/// What the waiter gets: the callable's result, or, of a deferred<T>, task<T> or eventual<T>, the
+/// T.
 template <class Bound>
 using answer_t = typename answer_of<std::remove_cv_t<typename Bound::result_type>>::type;
 

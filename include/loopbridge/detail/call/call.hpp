@@ -18,37 +18,10 @@
 
 /// The calls that a bridge's verbs make, from the submission to the answer.
 ///
-///   post     posted_call      a block; no result
+///   post     posted_call      a block; no result: see submit.hpp
 ///   submit   submitted_call   a block, which outlives the waiter if need be, and the bridge
 ///   call     stack_call       the caller's frame: see submit.hpp
 namespace loopbridge::detail {
-
-/// post: destroyed on the loop thread once it has run.
-template <class Bound>
-class posted_call final : public operation {
- public:
-  template <class F>
-  explicit posted_call(std::source_location where, F&& f)
-      : where_(where), callable_(std::forward<F>(f)) {}
-
-  call_base* run(loop_core& core) noexcept override {
-    nobody_waits_for<typename Bound::result_type>();
-    run_unanswered(core, where_, [&] { callable_(core.loop()); });
-    destroy_in_block(this, core.memory());
-    return nullptr;
-  }
-
-  call_base* refuse(loop_core& core) noexcept override {
-    const std::source_location where = where_;
-    destroy_in_block(this, core.memory());
-    core.unhandled(make_error(status::bridge_stopped, where), where);
-    return nullptr;
-  }
-
- private:
-  const std::source_location where_;
-  Bound callable_;
-};
 
 /// A call that a thread may wait for, without its value and its callable.
 ///
@@ -168,11 +141,13 @@ class call_base : public answered_call {
   call_base* next_given_up_ = nullptr;  ///< in a list of calls: see give_up_handle()
 };
 
-/// Starts the task that `callable` returns. Null: it has ended without waiting, and `result` has
-/// what it gave. Defined in started_task.hpp, which task.hpp includes.
+/// By a callable that returns a task, which this starts, or an eventual. Null: that has ended, and
+/// `result` has what it gave. In started_task.hpp, which task.hpp includes, and in eventual.hpp.
 template <class T, class Bound>
 deferred_ptr<T> start_task(loop_core& core, std::source_location where, Bound& callable,
                            outcome<T>& result);
+template <class T>
+deferred_ptr<T> await_eventual(loop_core& core, eventual<T>&& before, outcome<T>& result);
 
 /// A call with its outcome.
 template <class T>
@@ -215,6 +190,8 @@ class result : public call_base {
         const running_callable watched(core_, where_);
         if constexpr (returned::is_task) {
           answered_by(start_task<T>(core_, where_, callable, outcome_));
+        } else if constexpr (returned::is_eventual) {
+          answered_by(await_eventual<T>(core_, callable(core_.loop()), outcome_));
         } else {
           answered_by(callable(core_.loop()).release());
         }

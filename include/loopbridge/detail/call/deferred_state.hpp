@@ -44,6 +44,12 @@ class cancel_hook {
   ~cancel_hook() = default;
 };
 
+/// A lock that one task has and others wait for. Home of `by`, what that task answers by: written
+/// by the loop of these tasks, read by wait_chain, in default orders.
+struct held_lock {
+  std::atomic<deferred_base*> by{nullptr};
+};
+
 /// The shared state of a deferred and its completer, without the value: which side settles it,
 /// which call it answers, and what to run when nobody wants it any more.
 ///
@@ -113,6 +119,9 @@ class deferred_base : public ref_counted<deferred_base> {
   /// holds `call` until awaits_no_more(). See wait_chain.
   void awaits(call_base& call) noexcept;
   void awaits_no_more() noexcept;
+  /// The same for a task that is suspended until it has `lock`.
+  void awaits(held_lock& lock) noexcept;
+  void awaits_lock_no_more() noexcept;
   /// Ends the call that this answers, if it is part of a circle of endless waits.
   void end_if_circular() noexcept;
   void set_call(loop_core& core, std::source_location where) noexcept {
@@ -168,8 +177,9 @@ class deferred_base : public ref_counted<deferred_base> {
   }
   void destroy() noexcept;
 
-  /// Home: set and reset by the loop, read by wait_chain; default orders, see there.
+  /// Home of these two: set and reset by the loop, read by wait_chain; default orders, see there.
   std::atomic<call_base*> awaits_{nullptr};
+  std::atomic<held_lock*> awaits_lock_{nullptr};
   std::atomic<std::uintptr_t> link_{0};
   core_ptr core_;  ///< this and the next: of the call, set before link_
   std::source_location where_;
@@ -191,9 +201,9 @@ class deferred_state : public deferred_base {
     return make_in_block<deferred_state>(memory, memory);
   }
   explicit deferred_state(std::pmr::memory_resource* memory) noexcept
-      : deferred_state(memory, this, sizeof(deferred_state), [](deferred_base& d) noexcept {
-          static_cast<deferred_state&>(d).outcome_.clear();
-        }) {}
+      : deferred_state(
+            memory, in_block<deferred_state>::block_of(this), in_block<deferred_state>::size,
+            [](deferred_base& d) noexcept { static_cast<deferred_state&>(d).outcome_.clear(); }) {}
 
   /// Completer: stores what `fill` puts into the outcome, and passes it on. False: it was settled
   /// or cancelled.

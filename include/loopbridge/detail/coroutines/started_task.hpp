@@ -20,7 +20,7 @@ class started_task final : public deferred_state<T>, public task_scope, private 
  public:
   started_task(loop_core& core, std::source_location where, Bound&& callable)
       : deferred_state<T>(
-            core.memory(), this, sizeof(started_task),
+            core.memory(), in_block<started_task>::block_of(this), in_block<started_task>::size,
             [](deferred_base& d) noexcept { static_cast<started_task&>(d).empty_all(); }),
         task_scope(core, where, static_cast<deferred_base&>(*this)),
         callable_(std::move(callable)) {}

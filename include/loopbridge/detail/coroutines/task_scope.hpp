@@ -101,7 +101,8 @@ class task_scope {
   uv_loop_s* loop() const noexcept { return core_.loop().get(); }
   /// Of the call that started it.
   std::source_location where() const noexcept { return where_; }
-  bool is_cancelled() const noexcept { return cancelled_; }
+  /// And not shielded from it. The bridge's end ends every shield.
+  bool is_cancelled() const noexcept { return cancelled_ && (shields_ == 0 || core_.is_closed()); }
   deferred_base& answer() const noexcept { return answer_; }
 
   /// Runs the line's first task, up to its first wait, or to its end: true.
@@ -130,14 +131,19 @@ class task_scope {
 
   /// From now on what can be cancelled throws `cancelled`, beginning with what is waited for now.
   void cancel() noexcept;
+  /// By `shielding`.
+  void begin_shield() noexcept { ++shields_; }
+  void end_shield() noexcept {
+    if (--shields_ == 0 && cancelled_ && stop_) stop_->request_stop();
+  }
   void throw_if_cancelled() const {
-    if (cancelled_) std::rethrow_exception(make_error(status::cancelled, where_));
+    if (is_cancelled()) std::rethrow_exception(make_error(status::cancelled, where_));
   }
 
   /// Throws std::bad_alloc.
   std::stop_token stop_token() {
     if (!stop_) stop_.emplace();
-    if (cancelled_) stop_->request_stop();
+    if (is_cancelled()) stop_->request_stop();
     return stop_->get_token();
   }
 
@@ -173,6 +179,7 @@ class task_scope {
   task_promise_base* innermost_ = nullptr;
   bool is_done_ = false;
   bool cancelled_ = false;
+  unsigned shields_ = 0;
   std::optional<std::stop_source> stop_;
   resumption in_list_{*this};
 };
@@ -214,6 +221,33 @@ class users_awaiter : public task_awaiter {
 
  protected:
   ~users_awaiter() = default;
+};
+
+/// A line that is shielded from its cancelling, while this stands in one of its frames. The
+/// bridge's end finds it, since the answer of a line that was cancelled is in no register any more.
+class shielding : private end_hook {
+ public:
+  shielding(const shielding&) = delete;
+  shielding& operator=(const shielding&) = delete;
+
+ protected:
+  shielding() = default;
+  ~shielding() = default;
+
+  void begin(task_scope& scope) noexcept {
+    of_ = &scope;
+    scope.begin_shield();
+    scope.core().add(*this);
+  }
+  void end() noexcept {
+    of_->core().remove(*this);
+    of_->end_shield();
+  }
+
+ private:
+  void bridge_ends() noexcept override { of_->cancel(); }
+
+  task_scope* of_ = nullptr;
 };
 
 /// Asks the task's scope, and does not wait.

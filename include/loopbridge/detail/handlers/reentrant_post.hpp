@@ -56,10 +56,11 @@ status post_reentrant_to(loop_core& core, std::source_location where, F f,
   };
   if (!core.is_this_process()) return status::wrong_process;
   slot_pool<reentrant_post>& pool = core.reentrant_slots();
-  reentrant_post* const slot = pool.claim();
+  const bool closed = core.is_closed_to_caller();
+  reentrant_post* const slot = closed ? nullptr : pool.claim();
   if (slot == nullptr) {
     core.counts().refused.add();
-    return core.is_closed() ? status::bridge_stopped : status::exhausted;
+    return closed || core.is_closed() ? status::bridge_stopped : status::exhausted;
   }
   slot->fill(where, closure);
   const status s = core.submit(*slot);

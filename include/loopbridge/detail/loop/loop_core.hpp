@@ -29,6 +29,22 @@ struct submit_options;
 template <class Slot>
 class slot_pool;
 
+/// Asked to end when the bridge does, after all waiters are released: by a task that nobody waits
+/// for any more, and that would not end by itself.
+class end_hook {
+ public:
+  virtual void bridge_ends() noexcept = 0;
+
+  // The core's list.
+  end_hook* previous = nullptr;
+  end_hook* following = nullptr;
+  bool in_list = false;
+
+ protected:
+  end_hook() = default;
+  ~end_hook() = default;
+};
+
 /// What calls see of a bridge's core: its inbox, and on the loop thread the services that a running
 /// call needs. The rest of the core, which knows libuv, is in src/loop/core.hpp.
 ///
@@ -37,9 +53,14 @@ class slot_pool;
 /// descriptor was closed.
 class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
  public:
-  /// Is there a capacity, or is the loop adopted? Then what counts towards a capacity goes in by
-  /// submit_specially().
-  bool is_special() const noexcept { return is_special_; }
+  /// Is there a capacity, or is the loop adopted, or the bridge about to stop when it is idle? Then
+  /// what counts towards a capacity goes in by submit_specially().
+  bool is_special() const noexcept { return is_special_.load(std::memory_order_relaxed); }
+  /// Does it take no calls from this thread any more, since it stops when it is idle? Any thread,
+  /// any handler.
+  bool is_closed_to_caller() const noexcept {
+    return for_loop_only_.load(std::memory_order_relaxed) && !on_loop_thread();
+  }
   /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, would_deadlock or
   /// wrong_process.
   status submit_specially(operation& n, const submit_options& how, std::source_location where);
@@ -98,6 +119,10 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   /// The same on the loop thread; elsewhere it does nothing, and the loop's end removes it.
   void unregister(deferred_base& d) noexcept;
 
+  /// Loop thread. Each is asked once at most.
+  void add(end_hook& h) noexcept;
+  void remove(end_hook& h) noexcept;
+
   /// A reentrant_call is there, for as long as the bridge's end must know of it. Any ordinary
   /// thread.
   void register_firings(reentrant_state& s) noexcept;
@@ -129,7 +154,10 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   std::pmr::memory_resource* const memory_;
   slot_pool<reentrant_post>* const reentrant_slots_;  ///< the core's, in src/loop/core.hpp
   spinners* const spinning_;                          ///< the core's, too
-  bool is_special_ = false;
+  /// Home of these two: set before the first call, or by stop_when_idle(). Relaxed: a call that
+  /// sees the old value has come before that.
+  std::atomic<bool> is_special_{false};
+  std::atomic<bool> for_loop_only_{false};
   watchdog* watchdog_ = nullptr;
   /// The thread that runs the loop: written by that thread (adopted: at its first turn), or before
   /// the first call. Relaxed: only the thread itself ever finds its own id here, a

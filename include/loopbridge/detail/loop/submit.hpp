@@ -35,6 +35,33 @@ inline status enter(loop_core& c, operation& n, const submit_options& how,
   return s;
 }
 
+/// post: destroyed on the loop thread once it has run.
+template <class Bound>
+class posted_call final : public operation {
+ public:
+  template <class F>
+  explicit posted_call(std::source_location where, F&& f)
+      : where_(where), callable_(std::forward<F>(f)) {}
+
+  call_base* run(loop_core& core) noexcept override {
+    nobody_waits_for<typename Bound::result_type>();
+    run_unanswered(core, where_, [&] { callable_(core.loop()); });
+    destroy_in_block(this, core.memory());
+    return nullptr;
+  }
+
+  call_base* refuse(loop_core& core) noexcept override {
+    const std::source_location where = where_;
+    destroy_in_block(this, core.memory());
+    core.unhandled(make_error(status::bridge_stopped, where), where);
+    return nullptr;
+  }
+
+ private:
+  const std::source_location where_;
+  Bound callable_;
+};
+
 template <class F>
 void post_to(loop_core& c, std::source_location where, F&& f) {
   using posted = posted_call<bound_call_of<F>>;

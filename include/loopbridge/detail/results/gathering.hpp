@@ -167,7 +167,7 @@ class gathering final : public deferred_state<T>, public gathering_base, private
  public:
   gathering(loop_core& core, std::source_location where, Body&& body)
       : deferred_state<T>(
-            core.memory(), this, sizeof(gathering),
+            core.memory(), in_block<gathering>::block_of(this), in_block<gathering>::size,
             [](deferred_base& d) noexcept { static_cast<gathering&>(d).empty_all(); }),
         gathering_base(static_cast<deferred_base&>(*this)),
         core_(core),
