@@ -54,7 +54,7 @@ class other_forms {
     loopbridge::semaphore some(2);
     loopbridge::async_mutex one;
     const loopbridge::semaphore::permit permit = co_await some.acquire();
-    expect(some.try_acquire() && permit && some.available() == 1, "permits");
+    expect(permit && some.available() == 1 && some.try_acquire(), "permits");
     const auto lock = co_await one.lock();
     co_return one.is_locked() ? co_await loopbridge::shield(three()) : 0;
   }
