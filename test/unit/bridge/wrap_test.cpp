@@ -161,7 +161,7 @@ TEST_CASE(
   bridge b;
   const auto submits = wrap(b, twice);
   const auto blocks = wrap_blocking(b, generous, twice);
-  CHECK(b.call([&] { return submits(3); }).get() == 6);
+  CHECK(b.call([&] { return submits(3); }) == 6);
   CHECK_THROWS_AS(b.call([&] { return blocks(3); }), loopbridge::would_deadlock);
 }
 

@@ -19,8 +19,8 @@ namespace loopbridge::detail {
 ///
 /// Home of `holds_`: three, of the object, which goes where that is destroyed, on the loop; of the
 /// list, which the owner puts this into; and of the owner itself, for as long as that takes, since
-/// the core that it does it with is held here. The last one to let go frees the block: acq_rel, so
-/// that all that the others did comes before that.
+/// the core that it does it with is held here. The last one to let go frees the block, after all
+/// that the others did: default orders, as nothing here is in a hurry.
 class owned_object final : public internal_operation {
  public:
   /// In `block`, of `size` bytes of the core's memory. `destroy` is to end what is at `object`.
@@ -66,9 +66,7 @@ class owned_object final : public internal_operation {
 
   void destroy_object() noexcept;
   /// True: it was the last hold.
-  bool let_go_of_hold() noexcept {
-    return holds_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // pairs with let_go_of_hold()
-  }
+  bool let_go_of_hold() noexcept { return holds_.fetch_sub(1) == 1; }
   void free_block() noexcept;
 
   core_ptr core_;
