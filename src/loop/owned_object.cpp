@@ -8,10 +8,11 @@
 namespace loopbridge::detail {
 namespace {
 
-/// Blocks whose owner was the last to let go: after the bridge's end, or because the loop had ended
-/// the object before the owner had rung the bell. The owner may be in the midst of malloc, so it
-/// leaves them to the next thread that makes something, or to the exit.
+/// Blocks whose owner was the last to let go, after the bridge's end. The owner may have done so in
+/// the midst of malloc, so it leaves them to the next thread that makes something, or to the exit.
 constinit submission_list<operation> parked;
+/// The same of cores: whose bridge ended while the owner was about to ring the bell.
+constinit std::atomic<loop_core*> parked_cores{nullptr};
 
 const struct freed_at_exit {
   ~freed_at_exit() { owned_object::free_parked(); }
@@ -20,14 +21,20 @@ const struct freed_at_exit {
 }  // namespace
 
 void owned_object::let_go() noexcept {
-  if (core_->submit(*this) != status::accepted) {
-    if (!core_->is_this_process()) return;  // in a child the object is the parent's
-    (void)let_go_of_hold();                 // the list's
+  loop_core& core = *core_;
+  core.add_ref();  // once the loop has this, it may end this, and itself, before the bell is rung
+  const bool refused = core.submit(*this) != status::accepted;
+  if (!core.is_this_process()) return;  // in a child the object is the parent's
+  if (refused && let_go_of_hold()) {
+    core.release_ref_not_last();  // the block holds it, too
+    // A resource of the program's may be gone when another thread comes by.
+    if (core.memory() != nullptr) return free_block();
+    parked.push(*this);
+    return;
   }
-  if (!let_go_of_hold()) return;
-  // A resource of the program's may be gone when another thread comes by.
-  if (core_->memory() != nullptr) return free_block();
-  parked.push(*this);
+  if (!core.drop_ref()) return;
+  core.next_parked_ = parked_cores.load();
+  while (!parked_cores.compare_exchange_weak(core.next_parked_, &core)) continue;
 }
 
 void owned_object::end_object() noexcept {
@@ -63,6 +70,11 @@ void owned_object::free_parked() noexcept {
   while (operation* const n = taken.pop()) {
     auto& o = static_cast<owned_object&>(*n);
     if (o.core_->is_this_process()) o.free_block();
+  }
+  loop_core* last = parked_cores.exchange(nullptr);
+  while (last != nullptr) {
+    const core_ptr core(*last);  // the only hold
+    last = core->next_parked_;
   }
 }
 

@@ -48,7 +48,7 @@ MUTATIONS = [
      "    o.functions = latest();\n", "", ["owned_end"]),
     ("an owner that ends after its bridge frees memory, wherever it is",
      "src/loop/owned_object.cpp",
-     "  parked.push(*this);\n", "  free_block();\n", ["owned_end"]),
+     "    parked.push(*this);\n    return;\n", "    return free_block();\n", ["owned_end"]),
     ("what such an owner has left is never freed",
      "src/loop/start.cpp",
      "  owned_object::free_parked();\n", "", ["owned_end"]),
@@ -57,7 +57,7 @@ MUTATIONS = [
      "if (core.is_closed()) detail::throw_error(status::bridge_stopped, where);", "", ["owned"]),
     ("a forked child ends its parent's object",
      "src/loop/owned_object.cpp",
-     "    if (!core_->is_this_process()) return;  // in",
-     "    if (!core_->is_this_process()) return end_object();  // in",
+     "  if (!core.is_this_process()) return;  // in",
+     "  if (!core.is_this_process()) return end_object();  // in",
      ["owned_elsewhere"]),
 ]

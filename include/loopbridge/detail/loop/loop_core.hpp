@@ -170,8 +170,10 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   wait_vertex* proxy_ = nullptr;  ///< of an adopted loop: see wait_vertex
   counters counts_;
   submission_list<operation> stop_functions_;  ///< bridge::at_stop(); closed once they run
+  loop_core* next_parked_ = nullptr;           ///< of those that owned_object has left to others
 
  private:
+  friend class owned_object;
   friend class inbox<loop_core>;
   friend class ref_counted<loop_core>;
   void ring() noexcept;

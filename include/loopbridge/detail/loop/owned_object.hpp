@@ -17,10 +17,9 @@ namespace loopbridge::detail {
 /// Its code is the library's own, for that operation may be in the list when the library that the
 /// owner was in has been unloaded.
 ///
-/// Home of `holds_`: three, of the object, which goes where that is destroyed, on the loop; of the
-/// list, which the owner puts this into; and of the owner itself, for as long as that takes, since
-/// the core that it does it with is held here. The last one to let go frees the block, after all
-/// that the others did: default orders, as nothing here is in a hurry.
+/// Home of `holds_`: two, of the object, which goes where that is destroyed, on the loop; and of
+/// the owner, which passes its own to the list. The last one to let go frees the block, after all
+/// that the other did: default orders, as nothing here is in a hurry.
 class owned_object final : public internal_operation {
  public:
   /// In `block`, of `size` bytes of the core's memory. `destroy` is to end what is at `object`.
@@ -75,7 +74,7 @@ class owned_object final : public internal_operation {
   void* const object_;
   void (*const destroy_)(void*);
   const std::source_location where_;
-  std::atomic<std::uint32_t> holds_{3};
+  std::atomic<std::uint32_t> holds_{2};
   std::uint32_t uses_ = 0;  ///< loop thread, as the next
   bool is_over_ = false;
 };

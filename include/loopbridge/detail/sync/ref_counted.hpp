@@ -21,8 +21,11 @@ class ref_counted {
     refs_.fetch_add(holds, std::memory_order_relaxed);
   }
   void release_ref() noexcept {
-    // acq_rel: pairs with release_ref().
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) static_cast<T*>(this)->destroy();
+    if (drop_ref()) static_cast<T*>(this)->destroy();
+  }
+  /// True: it was the last hold, and the caller must destroy the object, now or later.
+  [[nodiscard]] bool drop_ref() noexcept {
+    return refs_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // acq_rel: pairs with drop_ref()
   }
   /// By a caller that knows of another hold. It orders nothing, and destroys nothing: a signal
   /// handler may do it.
