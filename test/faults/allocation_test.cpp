@@ -119,6 +119,14 @@ TEST_CASE("an object on the loop, its watcher and its timer: made whole without 
   std::atomic<int> reported{0};
   bridge b(quiet(reported));
   const support::socket_pair s;
+  const auto handles = [&b] {
+    return b.call([](loopbridge::loop_ref loop) {
+      int n = 0;
+      uv_walk(loop, [](uv_handle_t*, void* count) { ++*static_cast<int*>(count); }, &n);
+      return n;
+    });
+  };
+  const int handles_of_ours = handles();
   each_allocation_failing("owned", [&](attempt& a) {
     counts c;
     std::optional<loopbridge::owned<client>> o;
@@ -127,6 +135,7 @@ TEST_CASE("an object on the loop, its watcher and its timer: made whole without 
     o.reset();
     support::catch_up(b);
     CHECK(c.alive() == 0);
+    CHECK(support::comes_true([&] { return handles() == handles_of_ours; }));  // they are closed
   });
 }
 
