@@ -28,7 +28,7 @@ eventual<T> to_eventual(bridge& b, deferred<T>&& d,
                         std::source_location where = std::source_location::current()) {
   if (!d) detail::throw_no_state("to_eventual() was given an empty deferred: it was moved from");
   return detail::submit_to(detail::bridge_access::core(b), {}, where,
-                           [d = std::move(d)]() mutable { return std::move(d); });
+                           [held = std::move(d)]() mutable { return std::move(held); });
 }
 
 // Wrong use, with an error that names the fix.
