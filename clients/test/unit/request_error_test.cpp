@@ -1,6 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+// One program uses several clients: their headers go together.
+#include <loopbridge/clients/dns.hpp>
+#include <loopbridge/clients/http.hpp>
+#include <loopbridge/clients/nats_rpc.hpp>
+#include <loopbridge/clients/pg.hpp>
+#include <loopbridge/clients/redis.hpp>
 #include <loopbridge/clients/request_error.hpp>
 
 TEST_SUITE_BEGIN("request_error");

@@ -85,7 +85,7 @@ class http {
   template <class Rep, class Period>
   http_response call_for(std::chrono::duration<Rep, Period> timeout, http_request request,
                          std::source_location where = std::source_location::current()) {
-    return call_within(detail::in_nanoseconds(timeout), std::move(request), where);
+    return call_within(loopbridge::detail::in_nanoseconds(timeout), std::move(request), where);
   }
 
   /// Sends a request; its answer, or request_error, comes later. Cancelling the eventual ends the
@@ -98,7 +98,7 @@ class http {
   eventual<http_response> submit_for(std::chrono::duration<Rep, Period> timeout,
                                      http_request request,
                                      std::source_location where = std::source_location::current()) {
-    return submit_within(detail::in_nanoseconds(timeout), std::move(request), where);
+    return submit_within(loopbridge::detail::in_nanoseconds(timeout), std::move(request), where);
   }
 
  private:

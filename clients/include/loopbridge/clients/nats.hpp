@@ -137,7 +137,7 @@ class nats {
   template <class Rep, class Period>
   void flush_for(std::chrono::duration<Rep, Period> timeout,
                  std::source_location where = std::source_location::current()) {
-    flush_within(detail::in_nanoseconds(timeout), where);
+    flush_within(loopbridge::detail::in_nanoseconds(timeout), where);
   }
 
   /// Sends a request and waits for its first answer. `reply` of the request is not used.
@@ -147,7 +147,7 @@ class nats {
   template <class Rep, class Period>
   nats_message request_for(std::chrono::duration<Rep, Period> timeout, nats_message request,
                            std::source_location where = std::source_location::current()) {
-    return request_within(detail::in_nanoseconds(timeout), std::move(request), where);
+    return request_within(loopbridge::detail::in_nanoseconds(timeout), std::move(request), where);
   }
   /// The same; the answer comes later. Cancelled before it was sent, it is not sent.
   eventual<nats_message> submit_request(
@@ -156,14 +156,16 @@ class nats {
   eventual<nats_message> submit_request_for(
       std::chrono::duration<Rep, Period> timeout, nats_message request,
       std::source_location where = std::source_location::current()) {
-    return submit_request_within(detail::in_nanoseconds(timeout), std::move(request), where);
+    return submit_request_within(loopbridge::detail::in_nanoseconds(timeout), std::move(request),
+                                 where);
   }
 
   /// Calls `f` with each message of `subject`, which may have wildcards, on the client's bridge or
   /// on another. Of those that subscribe with the same queue's name, one gets each message.
   ///
   /// `f`      is called on that bridge's loop, in the order in which messages come. What it throws
-  ///          goes to options::on_unhandled_error.
+  ///          goes to options::on_unhandled_error. It is destroyed on any thread, soon after its
+  ///          subscription.
   nats_subscription subscribe(std::string subject, handler f, std::string queue = {});
   nats_subscription subscribe_on(bridge& where, std::string subject, handler f,
                                  std::string queue = {});
