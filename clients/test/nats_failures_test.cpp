@@ -94,6 +94,8 @@ TEST_CASE("what makes no sense is refused where it is given") {
   CHECK_THROWS_AS(n.subscribe("a.>.b", [](auto&&) {}), std::invalid_argument);
   CHECK_THROWS_AS(n.subscribe("a", nullptr), std::invalid_argument);
   CHECK_THROWS_AS(c::nats(b, {.servers = {}}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.servers = {""}}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.servers = {"nats://a\r\nPING"}}), std::invalid_argument);
   try {
     n.submit_publish({.subject = "a", .data = std::string(9'000'000, 'x')}).get();
     FAIL("it was sent");
@@ -118,6 +120,17 @@ TEST_CASE("a wrong password fails what waits at once, and says so") {
   }
   c::nats right(b, {.servers = {guarded.url()}, .user = "u", .password = "right"});
   right.flush_for(support::generous);
+}
+
+TEST_CASE("a password and a name may hold quotes and backslashes") {
+  const support::watchdog dog;
+  support::nats_server guarded(R"(authorization { user: u, password: "a\"b\\c" })");
+  loopbridge::bridge b;
+  c::nats n(b, {.servers = {guarded.url()},
+                .user = "u",
+                .password = "a\"b\\c",
+                .name = "\"x\", \"pedantic\": true\n"});
+  n.flush_for(support::generous);
 }
 
 TEST_CASE("no server: not sent, and the error says why") {

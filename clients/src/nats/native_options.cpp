@@ -16,6 +16,21 @@ std::string without_secrets(const std::string& url) {
   return url.substr(at == std::string::npos || at < begin ? begin : at + 1);
 }
 
+/// As it stands in JSON: nats.c writes these into the text of its CONNECT as they are.
+std::string in_json(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < ' ') {
+      static constexpr const char* hex = "0123456789abcdef";
+      escaped.append("\\u00").append({hex[c >> 4], hex[c & 15]});
+    } else {
+      if (c == '"' || c == '\\') escaped += '\\';
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
 }  // namespace
 
 void check(natsStatus s) {
@@ -51,9 +66,10 @@ natsOptions* make_native(const nats_options& options) {
   check(natsOptions_SetServers(o, servers.data(), static_cast<int>(servers.size())));
   check(natsOptions_SetNoRandomize(o, true));
   if (!options.user.empty())
-    check(natsOptions_SetUserInfo(o, options.user.c_str(), options.password.c_str()));
-  if (!options.token.empty()) check(natsOptions_SetToken(o, options.token.c_str()));
-  check(natsOptions_SetName(o, options.name.c_str()));
+    check(natsOptions_SetUserInfo(o, in_json(options.user).c_str(),
+                                  in_json(options.password).c_str()));
+  if (!options.token.empty()) check(natsOptions_SetToken(o, in_json(options.token).c_str()));
+  check(natsOptions_SetName(o, in_json(options.name).c_str()));
   check(natsOptions_SetTimeout(o, options.connect_timeout.count()));
   check(natsOptions_SetWriteDeadline(o, options.timeout.count()));
   check(natsOptions_SetPingInterval(o, options.ping_interval.count()));

@@ -1,5 +1,6 @@
 #include "loopbridge/clients/nats.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "desk.hpp"
@@ -37,6 +38,12 @@ std::chrono::nanoseconds a_little_longer(std::chrono::nanoseconds timeout) {
 
 void check(const nats_options& o) {
   if (o.servers.empty()) throw std::invalid_argument("nats_options: servers is empty");
+  for (const std::string& s : o.servers) {
+    if (s.empty() || std::any_of(s.begin(), s.end(), [](unsigned char c) { return c <= ' '; })) {
+      throw std::invalid_argument("nats_options: the server '" + s +
+                                  "' is no URL; give one as nats://10.0.0.7:4222");
+    }
+  }
   if (o.timeout.count() <= 0 || o.connect_timeout.count() <= 0 || o.ping_interval.count() <= 0 ||
       o.waiting_limit == 0) {
     throw std::invalid_argument(
