@@ -133,6 +133,42 @@ TEST_CASE("a password and a name may hold quotes and backslashes") {
   n.flush_for(support::generous);
 }
 
+TEST_CASE("a request whose deadline passes while the loop is blocked is not sent by its thread") {
+  const support::watchdog dog;
+  const support::gate lets_in;
+  const support::gate goes_on;
+  const support::gate flushed;
+  std::string seen;
+  const support::fake_server slow([&](support::fake_connection& s) {
+    if (!lets_in.wait()) return;
+    let_in(s);
+    seen = s.read_until("PING\r\n");  // of the flush
+    s.write("PONG\r\n");
+    flushed.open();
+    s.read_until("never");
+  });
+  loopbridge::bridge b;
+  c::nats n(b, {.servers = {"nats://127.0.0.1:" + std::to_string(slow.port())},
+                .connect_timeout = support::generous});
+  auto late = n.submit_request_for(50ms, {.subject = "late"});
+  const auto due = std::chrono::steady_clock::now() + 50ms;
+  b.call([] {});  // it waits for a connection
+  b.post([&] { (void)goes_on.wait(); });
+  std::this_thread::sleep_until(due);
+  lets_in.open();
+  REQUIRE(support::comes_true([&] { return n.is_connected(); }));
+  goes_on.open();
+  try {
+    std::move(late).get();
+    FAIL("it was answered");
+  } catch (const c::request_timed_out& e) {
+    CHECK(e.result() == c::outcome::not_sent);
+  }
+  n.flush_for(support::generous);
+  REQUIRE(flushed.wait());
+  CHECK(seen.find("PUB late") == std::string::npos);
+}
+
 TEST_CASE("no server: not sent, and the error says why") {
   const support::watchdog dog;
   loopbridge::bridge b;

@@ -158,6 +158,19 @@ TEST_CASE("a subscription is destroyed in its own handler, and while messages ar
   publisher.join();
 }
 
+TEST_CASE("a handler that holds another subscription ends, and soon") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  c::nats n(b, local());
+  auto inner = std::make_shared<c::nats_subscription>(n.subscribe("inner", [](auto&&) {}));
+  const std::weak_ptr<c::nats_subscription> held = inner;
+  auto outer = n.subscribe("outer", [inner = std::move(inner)](auto&&) {});
+  n.flush_for(support::generous);
+  outer = {};
+  CHECK(support::comes_true([&] { return held.expired(); }));
+  n.flush_for(support::generous);  // which needs the lock that the inner one's end took
+}
+
 TEST_CASE("what a handler throws goes to the hook, and the next message comes") {
   const support::watchdog dog;
   std::atomic<int> reported = 0;

@@ -20,7 +20,7 @@ nats_desk::~nats_desk() {
   place_->desk = nullptr;
   link_->close();
   for (const auto& [job, e] : entries_) {
-    const bool unsent = e->job->move(nats_job::step::dropped);
+    const bool unsent = e->job->drop();
     e->reject(error_of<request_error>(*e, unsent ? outcome::not_sent : outcome::unknown,
                                       unsent ? phase::queued : phase::waiting,
                                       "the client was closed"));
@@ -72,7 +72,7 @@ deferred<nats_message> nats_desk::request(nats_message message, steady_clock::ti
   e->answer.on_cancel([this, weak = std::weak_ptr(e)] {
     const entry_ptr unwanted = weak.lock();
     if (!unwanted) return;
-    unwanted->job->move(nats_job::step::dropped);
+    unwanted->job->drop();
     deadlines_.drop(unwanted->deadline);
     take(unwanted->job.get());
   });
@@ -134,7 +134,7 @@ std::exception_ptr nats_desk::error_of(const entry& e, outcome result, phase rea
 }
 
 std::exception_ptr nats_desk::timed_out(const entry& e) const {
-  if (!e.job->move(nats_job::step::dropped)) {
+  if (!e.job->drop()) {
     return error_of<request_timed_out>(
         e, outcome::unknown, phase::waiting,
         link_->is_connected() ? "timed out" : "timed out, and the connection was lost");

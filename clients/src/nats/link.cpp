@@ -10,6 +10,19 @@ namespace loopbridge::clients {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+namespace {
+
+/// For what may be a handler's end: that destroys what the program has put into it, which may be
+/// another subscription of this link, and that takes the lock.
+template <class F>
+void without_lock(std::unique_lock<std::mutex>& held, F&& f) {
+  held.unlock();
+  f();
+  held.lock();
+}
+
+}  // namespace
+
 nats_link::nats_link(nats_options options, on_ended ended)
     : options_(std::move(options)),
       ended_(std::move(ended)),
@@ -92,6 +105,7 @@ void nats_link::on_complete(void* at) {
   nats_link& link = *i.link;
   const std::lock_guard held(link.mutex_);
   i.over = true;
+  link.subs_changed_ = true;  // else its handler would be kept until another subscription changes
   link.changed_.notify_all();
 }
 
@@ -178,9 +192,11 @@ void nats_link::disconnect(lock& held) {
     return lost_ && std::all_of(instances_.begin(), instances_.end(),
                                 [](const instance& i) { return i.over; });
   });
-  instances_.clear();
+  std::list<instance> ended;
+  ended.swap(instances_);
   lost_ = broken_ = false;
   trouble_ = "the connection was lost";
+  without_lock(held, [&] { ended.clear(); });
 }
 
 /// Makes nats.c's subscriptions those that are wanted.
@@ -198,11 +214,12 @@ void nats_link::follow_subscriptions(lock& held) {
       held.lock();
     }
   }
+  std::list<instance> ended;
   for (auto i = instances_.begin(); i != instances_.end();) {
     const auto next = std::next(i);
     if (i->over) {
       natsSubscription_Destroy(i->native);
-      instances_.erase(i);
+      ended.splice(ended.end(), instances_, i);
     }
     i = next;
   }
@@ -223,10 +240,12 @@ void nats_link::follow_subscriptions(lock& held) {
     made.over = true;
     zombies_.splice(zombies_.end(), instances_, std::prev(instances_.end()));
   }
+  without_lock(held, [&] { ended.clear(), wanted.clear(); });
 }
 
 void nats_link::send(const job_ptr& job) {
-  if (!job->move(nats_job::step::taken)) return;
+  // Late where the loop is blocked, too, which will say so.
+  if (job->due <= steady_clock::now() || !job->take()) return;
   const natsStatus s = write(*job);
   if (s == NATS_OK) {
     ended_(job, nullptr);
@@ -234,9 +253,8 @@ void nats_link::send(const job_ptr& job) {
   }
   if (s == NATS_CONNECTION_CLOSED) {
     // Nothing was written. The next connection sends it, if its deadline has not passed then.
-    job->at = nats_job::step::waiting;
     const std::lock_guard held(mutex_);
-    jobs_.push_front(job);
+    if (job->give_back()) jobs_.push_front(job);
     broken_ = true;
     return;
   }
@@ -274,7 +292,7 @@ void nats_link::refuse_all(const nats_failure& why) {
     all.swap(jobs_);
   }
   for (const job_ptr& job : all) {
-    if (job->move(nats_job::step::taken)) ended_(job, &why);
+    if (job->take()) ended_(job, &why);
   }
 }
 

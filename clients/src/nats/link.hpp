@@ -61,7 +61,7 @@ struct nats_job {
   enum class kind { publish, request, flush };
   /// Who moves it on from `waiting` by an exchange decides: the link's thread, which sends it then,
   /// or the loop, which has given it up. Back to `waiting`: the link's thread, where nothing was
-  /// sent.
+  /// sent and the loop has not given it up meanwhile.
   enum class step { waiting, taken, dropped };
 
   kind what;
@@ -70,10 +70,13 @@ struct nats_job {
   std::chrono::steady_clock::time_point due;
   std::atomic<step> at = step::waiting;
 
-  bool move(step to) noexcept {
-    step from = step::waiting;
-    return at.compare_exchange_strong(from, to);
-  }
+  bool take() noexcept { return move(step::waiting, step::taken); }
+  bool give_back() noexcept { return move(step::taken, step::waiting); }
+  /// True: it was not sent, and will not be.
+  bool drop() noexcept { return at.exchange(step::dropped) == step::waiting; }
+
+ private:
+  bool move(step from, step to) noexcept { return at.compare_exchange_strong(from, to); }
 };
 
 /// Why a job failed, for the loop.
