@@ -218,16 +218,26 @@ TEST_CASE("who is refused at the log-in learns why at once, and that nothing was
 }
 
 TEST_CASE("commands that would give other threads wrong answers are refused, with what to do") {
-  for (const char* name : {"SUBSCRIBE", "psubscribe", "Monitor"})
+  for (const char* name : {"SUBSCRIBE", "psubscribe", "Monitor", "REPLCONF"})
     CHECK_THROWS_WITH_AS((redis_command{name, "x"}), doctest::Contains("a connection of its own"),
                          std::invalid_argument);
   CHECK_THROWS_WITH_AS(redis_command{"MULTI"}, doctest::Contains("EVAL"), std::invalid_argument);
   CHECK_THROWS_WITH_AS((redis_command{"SELECT", "1"}), doctest::Contains("redis_options"),
                        std::invalid_argument);
   CHECK_THROWS_AS((redis_command{"client", "reply", "OFF"}), std::invalid_argument);
+  CHECK_THROWS_AS((redis_command{"script", "debug", "YES"}), std::invalid_argument);
   CHECK_THROWS_WITH_AS(redis_command(std::span<const std::string_view>()),
                        doctest::Contains("its name is the first word"), std::invalid_argument);
   CHECK(redis_command{"CLIENT", "LIST"}.bytes() == "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n");
+}
+
+TEST_CASE("options that make no sense are refused, and not tried until the deadline") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  CHECK_THROWS_AS(redis(b, {.host = ""}), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.port = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.connect_timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.silence = -1ms}), std::invalid_argument);
 }
 
 TEST_CASE(

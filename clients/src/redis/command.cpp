@@ -16,7 +16,7 @@ struct refused_command {
   reason why;
 };
 
-constexpr std::array<refused_command, 17> refused{{
+constexpr std::array<refused_command, 18> refused{{
     {"SUBSCRIBE", reason::answers},
     {"PSUBSCRIBE", reason::answers},
     {"SSUBSCRIBE", reason::answers},
@@ -26,6 +26,7 @@ constexpr std::array<refused_command, 17> refused{{
     {"MONITOR", reason::answers},
     {"SYNC", reason::answers},
     {"PSYNC", reason::answers},
+    {"REPLCONF", reason::answers},
     {"SELECT", reason::state},
     {"AUTH", reason::state},
     {"HELLO", reason::state},
@@ -63,6 +64,8 @@ redis_command::redis_command(std::span<const std::string_view> words) {
   }
   if (words.size() > 1 && same_word(words[0], "CLIENT") && same_word(words[1], "REPLY"))
     refuse("CLIENT REPLY", reason::answers);
+  if (words.size() > 1 && same_word(words[0], "SCRIPT") && same_word(words[1], "DEBUG"))
+    refuse("SCRIPT DEBUG", reason::answers);
   bytes_ = detail::wire_text(words);
 }
 

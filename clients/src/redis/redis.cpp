@@ -1,5 +1,7 @@
 #include "loopbridge/clients/redis.hpp"
 
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "redis/connection.hpp"
@@ -9,6 +11,18 @@ namespace {
 
 /// A waiter's own deadline is so much later: it counts only if the loop itself is blocked.
 constexpr std::chrono::milliseconds net{20};
+
+redis_options checked(redis_options o) {
+  const auto refuse = [](const char* what) {
+    throw std::invalid_argument(std::string("loopbridge: redis_options::") + what);
+  };
+  if (o.host.empty() || o.host.find('\0') != std::string::npos)
+    refuse("host must be a name or an address");
+  if (o.port == 0) refuse("port must not be 0");
+  if (o.connect_timeout.count() <= 0) refuse("connect_timeout must be more than 0");
+  if (o.silence.count() <= 0) refuse("silence must be more than 0");
+  return o;
+}
 
 auto sending(redis_command&& command, std::chrono::nanoseconds timeout) {
   const auto now = detail::redis_request::clock::now();
@@ -21,7 +35,8 @@ auto sending(redis_command&& command, std::chrono::nanoseconds timeout) {
 }  // namespace
 
 redis::redis(bridge& b, redis_options options)
-    : timeout_(options.timeout), connection_(b, [options = std::move(options)](loop_ref loop) {
+    : timeout_(options.timeout),
+      connection_(b, [options = checked(std::move(options))](loop_ref loop) {
         return detail::redis_connection(loop, options);
       }) {}
 

@@ -84,6 +84,8 @@ class redis_error : public request_error {
 class redis {
  public:
   /// Does not wait for the connection.
+  /// Throws   std::invalid_argument for options that make no sense, and what owned's constructor
+  ///          throws
   explicit redis(bridge& b, redis_options options = {});
   ~redis();
 
