@@ -106,6 +106,25 @@ TEST_CASE("a text parameter with a NUL in it is refused, and says what to do") {
                        std::invalid_argument);
 }
 
+TEST_CASE("a query with a NUL in it is refused, and not cut there") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  clients::pg db(bridge, the_postgres().options());
+  CHECK_THROWS_WITH_AS(db.call("SELECT 1\0 WHERE false"s), doctest::Contains("NUL"),
+                       std::invalid_argument);
+}
+
+TEST_CASE("options that make no sense are refused, and not tried until the deadline") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  for (const int port : {0, -1, 65536})
+    CHECK_THROWS_AS(clients::pg(bridge, {.port = port}), std::invalid_argument);
+  CHECK_THROWS_AS(clients::pg(bridge, {.connect_timeout = std::chrono::milliseconds(0)}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(clients::pg(bridge, {.keepalive = std::chrono::seconds(-1)}),
+                  std::invalid_argument);
+}
+
 TEST_CASE("what libpq itself refuses was not sent") {
   const support::watchdog dog;
   loopbridge::bridge bridge;

@@ -50,4 +50,7 @@ MUTATIONS = [
     ("a look-up that is answered after its deadline is answered twice",
      CHANNEL,
      "  if (!q.then) return;  // its time was up before\n", "", ["client_dns"]),
+    ("a query is cut at its NUL",
+     POOL,
+     "query.text.find('\\0') != std::string::npos", "false", ["client_pg_query"]),
 ]

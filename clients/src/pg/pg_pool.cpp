@@ -10,6 +10,11 @@ pg_options checked(pg_options o) {
   if (o.connections <= 0)
     throw std::invalid_argument("pg_options::connections must be more than 0");
   if (o.host.empty()) throw std::invalid_argument("pg_options::host must be given");
+  if (o.port <= 0 || o.port > 65535)
+    throw std::invalid_argument("pg_options::port must be between 1 and 65535");
+  if (o.connect_timeout.count() <= 0 || o.cancel_timeout.count() <= 0 || o.keepalive.count() <= 0)
+    throw std::invalid_argument(
+        "pg_options: connect_timeout, cancel_timeout and keepalive must be more than 0");
   return o;
 }
 
@@ -39,6 +44,8 @@ pg_pool::~pg_pool() {
 
 deferred<pg_answer> pg_pool::run(pg_query query, pg_request::clock::time_point since,
                                  pg_request::clock::time_point due) {
+  if (query.text.find('\0') != std::string::npos)
+    throw std::invalid_argument("a query ends at a NUL: pass such values as parameters");
   for (const pg_parameter& p : query.parameters) {
     if (p.value() && !p.is_binary() && p.value()->find('\0') != std::string::npos)
       throw std::invalid_argument(

@@ -84,8 +84,8 @@ class pg_error : public request_error {
 ///            `request_error`: with outcome::unknown the connection broke while the query ran. With
 ///            outcome::not_sent libpq has refused it. With outcome::answered it left a transaction
 ///            open, which was rolled back.
-///          Also std::invalid_argument for a text parameter with a NUL in it, `bridge_stopped`,
-///          `wrong_process`, std::bad_alloc, `would_deadlock` of what blocks.
+///          Also std::invalid_argument for a query or a text parameter with a NUL in it,
+///          `bridge_stopped`, `wrong_process`, std::bad_alloc, `would_deadlock` of what blocks.
 /// After the end   what waits or runs when the client is destroyed ends with a `request_error`, and
 ///          when the bridge stops, with `bridge_stopped`. The client may be destroyed anywhere,
 ///          also after the bridge. Nothing waits for a cancel that is on its way to the server.
