@@ -238,6 +238,9 @@ TEST_CASE("options that make no sense are refused, with what is wrong") {
   CHECK_THROWS_WITH_AS(clients::dns(bridge, {.servers = "nowhere"}), doctest::Contains("nowhere"),
                        std::invalid_argument);
   CHECK_THROWS_AS(clients::dns(bridge, {.tries = 0}), std::invalid_argument);
+  // Not as "localhost", which is all that c-ares would see of it.
+  CHECK_THROWS_AS(clients::dns(bridge).call(std::string("localhost\0.example.org", 22)),
+                  std::invalid_argument);
 }
 
 TEST_CASE("four threads go on through a server that is killed, restarted and frozen") {

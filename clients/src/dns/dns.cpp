@@ -1,5 +1,7 @@
 #include "loopbridge/clients/dns.hpp"
 
+#include <stdexcept>
+
 #include "dns/dns_channel.hpp"
 #include "loopbridge/uv/owned.hpp"
 
@@ -13,6 +15,8 @@ using loopbridge::detail::end_of;
 constexpr std::chrono::milliseconds grace{20};
 
 auto look_up(std::string host, std::chrono::nanoseconds timeout) {
+  if (host.find('\0') != std::string::npos)
+    throw std::invalid_argument("dns: a host's name has no NUL in it");  // c-ares would cut it
   const auto now = std::chrono::steady_clock::now();
   return [host = std::move(host), now, due = end_of(now, timeout)](detail::dns_channel& c) {
     return c.look_up(host, now, due);

@@ -74,6 +74,7 @@ class dns {
   /// Looks `host` up, and waits. Without a timeout: dns_options::timeout.
   ///
   /// Blocks   until there is an answer, or the time is up.
+  /// Throws   also std::invalid_argument for a NUL in the name
   template <class Rep, class Period>
   addresses call_for(std::chrono::duration<Rep, Period> timeout, std::string host,
                      std::source_location where = std::source_location::current()) {
