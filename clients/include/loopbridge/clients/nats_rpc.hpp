@@ -68,7 +68,9 @@ class nats_rpc {
   ///
   /// `f`      takes a std::string and returns one, or a deferred or task of one: then several
   ///          requests may be under way at once. What it throws is the caller's remote_error. It is
-  ///          copied for each request.
+  ///          copied for each request. An answer that is longer than the server's max_payload (1 MB
+  ///          unless configured) is not sent: options::on_unhandled_error is told, and the caller's
+  ///          time runs out.
   /// Throws   std::invalid_argument for a subject that makes no sense; `bridge_stopped`
   template <class F>
   nats_service serve(std::string subject, F f, std::string queue = "rpc") {
