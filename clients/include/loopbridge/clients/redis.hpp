@@ -22,6 +22,8 @@ class redis_connection;
 }
 
 struct redis_options {
+  /// A name is looked up by the system's resolver, in one of libuv's threads: a bridge that stops
+  /// meanwhile waits for it. An address needs no resolver.
   std::string host = "127.0.0.1";
   std::uint16_t port = 6379;
   std::string user{};      ///< for AUTH; empty: the default user
