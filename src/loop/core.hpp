@@ -90,6 +90,7 @@ class core final : public loop_core {
 
   // stop_when_idle.cpp
   bool is_idle() const noexcept;
+  bool nothing_waits() const noexcept;
   class idle_request final : public internal_operation {
     void go(loop_core& of) noexcept override;
     void end(loop_core& of) noexcept override;

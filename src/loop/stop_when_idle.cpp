@@ -27,7 +27,11 @@ bool core::stop_within(std::chrono::nanoseconds time) {
 }
 
 bool core::is_idle() const noexcept {
-  return batch_.oldest == nullptr && !has_news() && deferreds_.is_empty() && end_hooks_ == nullptr;
+  return batch_.oldest == nullptr && !has_news() && nothing_waits();
+}
+
+bool core::nothing_waits() const noexcept {
+  return deferreds_.is_empty() && end_hooks_ == nullptr;
 }
 
 void core::idle_request::go(loop_core& of) noexcept {

@@ -58,8 +58,10 @@ void core::before_poll() noexcept {
   if (spinning_ != nullptr) asleep_since_ = work ? deadline{} : spinner::clock::now();
 }
 
+/// A bridge that stops when it is idle may become so in a callback of libuv's, a timer's say: the
+/// turn in which it ends is still to come.
 bool core::has_work() const noexcept {
-  return has_leftover_ || has_news();
+  return has_leftover_ || has_news() || (ends_when_idle_ && !draining_ && nothing_waits());
 }
 
 /// Looks for work before the loop sleeps, if that has paid lately, and runs it. True: it did. Then

@@ -8,6 +8,7 @@
 #include <loopbridge/draining.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/uv/delay.hpp>
+#include <loopbridge/uv/timer.hpp>
 #include <optional>
 #include <thread>
 
@@ -53,6 +54,20 @@ TEST_CASE("what was accepted runs, and what that begins may end; then the bridge
   CHECK(slow.get_for(generous) == 7);
   CHECK(ran == 2);
   CHECK(stop_within(b, generous));
+}
+
+TEST_CASE("a bridge that becomes idle in a timer's callback, before the loop polls, stops then") {
+  completer<int> answer;
+  std::optional<loopbridge::timer> t;
+  bridge b;
+  auto late = b.submit([&](loopbridge::loop_ref loop) {
+    t.emplace(loop, [&] { answer.resolve(7); });  // and closes nothing, which would wake the loop
+    t->start(5ms);
+    return answer.get_deferred();
+  });
+  b.at_stop([&] { t.reset(); });
+  CHECK(stop_within(b, generous));
+  CHECK(late.get_for(0ms) == 7);
 }
 
 TEST_CASE("from outside every kind of call is refused, and on the loop it is taken") {
