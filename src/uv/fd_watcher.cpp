@@ -8,6 +8,7 @@
 
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/loop/own_handle.hpp"
+#include "loopbridge/detail/sync/process_mark.hpp"
 #include "loopbridge/uv/error.hpp"
 #include "platform/platform.hpp"
 
@@ -39,6 +40,17 @@ namespace {
 /// One descriptor's handle, in a block of its own, which libuv may keep longer than the watcher
 /// lives, or watches it.
 struct fd_watcher::polled : uv_poll_t {
+  void close() noexcept {
+    const int number = duplicate;
+    detail::close_own(reinterpret_cast<uv_handle_t*>(this), theirs, [](uv_handle_t* h) {
+      auto* const closed = static_cast<polled*>(reinterpret_cast<uv_poll_t*>(h));
+      if (closed->theirs != nullptr) closed->theirs(h);
+      detail::destroy_in_block(closed, nullptr);
+    });
+    detail::platform::close(number);  // libuv has let go of the number, if not of the handle
+  }
+
+  detail::process_mark process;  ///< whose loop polls it
   int duplicate = -1;
   uv_close_cb theirs = nullptr;  ///< see close_own
 };
@@ -54,6 +66,7 @@ void fd_watcher::watch(int fd, fd_interest what) {
     stop();
     open(fd);
   }
+  handle_->process = detail::process_mark();  // a child's, after uv_loop_fork()
   what_ = what;
   if (const int error = start(); error != 0) {
     stop();
@@ -83,6 +96,7 @@ int fd_watcher::start() noexcept {
   const int wanted = (what_ != fd_interest::write ? UV_READABLE : 0) |
                      (what_ != fd_interest::read ? UV_WRITABLE : 0);
   return uv_poll_start(handle_, wanted, [](uv_poll_t* p, int status, int seen) {
+    if (p->data == nullptr) return static_cast<polled*>(p)->close();  // see stop()
     auto& self = *static_cast<fd_watcher*>(p->data);
     fd_events events{(seen & UV_READABLE) != 0, (seen & UV_WRITABLE) != 0, 0};
     if (self.socket_ != 0 && detail::platform::number_of_socket(self.fd_) != self.socket_) {
@@ -102,13 +116,11 @@ int fd_watcher::start() noexcept {
 void fd_watcher::stop() noexcept {
   polled* const old = std::exchange(handle_, nullptr);
   if (old == nullptr) return;
-  const int duplicate = old->duplicate;
-  detail::close_own(reinterpret_cast<uv_handle_t*>(old), old->theirs, [](uv_handle_t* h) {
-    auto* const closed = static_cast<polled*>(reinterpret_cast<uv_poll_t*>(h));
-    if (closed->theirs != nullptr) closed->theirs(h);
-    detail::destroy_in_block(closed, nullptr);
-  });
-  detail::platform::close(duplicate);  // libuv has let go of the number, if not of the handle
+  if (old->process.is_this_process()) return old->close();
+  // In a child. Before uv_loop_fork() it shares the parent's epoll instance: libuv would take the
+  // parent's descriptor out of that. An event comes here only after it, and then it is closed.
+  old->data = nullptr;
+  uv_unref(reinterpret_cast<uv_handle_t*>(old));
 }
 
 }  // namespace loopbridge

@@ -3,6 +3,10 @@
 DETAIL = "include/loopbridge/detail/"
 
 MUTATIONS = [
+    ("a watcher that ends in a child has libuv take the parent's out of the epoll instance",
+     "src/uv/fd_watcher.cpp",
+     "if (old->process.is_this_process()) return", "return",
+     ["fd_watcher_child"]),
     ("a watcher polls the client's own descriptor",
      "src/uv/fd_watcher.cpp",
      "made->duplicate = detail::platform::duplicate(fd);", "made->duplicate = fd;",

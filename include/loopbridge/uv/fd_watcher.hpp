@@ -44,7 +44,9 @@ struct fd_events {
 ///          the watcher, and is destroyed with that, or when it returns. What it throws goes to
 ///          options::on_unhandled_error, with the place where the watcher was made.
 /// After the end   destroy it before the loop has ended, in at_stop() or as part of an owned<H>;
-///          otherwise the bridge reports it as an open handle and closes it.
+///          otherwise the bridge reports it as an open handle and closes it. In a forked child
+///          stop() and the destructor leave the parent's watching alone; all else only after
+///          uv_loop_fork().
 class fd_watcher {
  public:
   /// Watches nothing yet.
