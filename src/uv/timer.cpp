@@ -2,7 +2,6 @@
 
 #include <uv.h>
 
-#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "loopbridge/detail/loop/own_handle.hpp"
 #include "loopbridge/errors.hpp"
 #include "loopbridge/uv/error.hpp"
+#include "uv/timer_callback.hpp"
 
 namespace loopbridge {
 
@@ -48,17 +48,16 @@ std::chrono::nanoseconds timer::checked(std::chrono::nanoseconds every) {
 
 void timer::begin(std::chrono::nanoseconds after, std::chrono::nanoseconds every) {
   if (handle_ == nullptr) detail::throw_no_state("this timer is empty: it was moved from");
-  const auto milliseconds = [](std::chrono::nanoseconds time) {
-    return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(time).count());
-  };
   uv_update_time(handle_->loop);  // else the time that this iteration has taken already counts, too
   const int error = uv_timer_start(
       handle_,
       [](uv_timer_t* t) {
+        const detail::timer_callback runs;
         auto& own = *static_cast<own_timer*>(t);
         own.callback(own.loop);
       },
-      milliseconds(after), milliseconds(every));
+      detail::timer_callback::timeout_of(after),
+      every == every.zero() ? 0 : detail::timer_callback::timeout_of(every));
   if (error != 0) {
     detail::throw_uv_error(error,
                            "cannot start a timer whose handle is closed; the program has closed "

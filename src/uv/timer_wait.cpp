@@ -4,6 +4,7 @@
 
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/loop/own_handle.hpp"
+#include "uv/timer_callback.hpp"
 
 namespace loopbridge::detail {
 namespace {
@@ -11,12 +12,6 @@ struct own_timer : uv_timer_t {
   uv_close_cb theirs = nullptr;  ///< see close_own
 };
 }  // namespace
-
-timer_wait::timer_wait(deadline::duration time) noexcept
-    : milliseconds_(time <= time.zero()
-                        ? 0
-                        : static_cast<std::uint64_t>(
-                              std::chrono::ceil<std::chrono::milliseconds>(time).count())) {}
 
 void timer_wait::await_suspend(std::coroutine_handle<>) {
   // Not in the task's frame, which need not wait until libuv lets go of the handle.
@@ -28,11 +23,12 @@ void timer_wait::await_suspend(std::coroutine_handle<>) {
   uv_timer_start(
       timer_,
       [](uv_timer_t* t) {
+        const timer_callback runs;
         auto& own = *static_cast<timer_wait*>(t->data);
         own.close();
         own.scope().resume();
       },
-      milliseconds_, 0);
+      timer_callback::timeout_of(time_), 0);
 }
 
 void timer_wait::cancel() noexcept {

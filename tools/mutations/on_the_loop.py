@@ -32,6 +32,8 @@ MUTATIONS = [
      DETAIL + "uv/loop_callback.hpp",
      "const std::shared_ptr<kept> held = kept_;", "const std::shared_ptr<kept>& held = kept_;",
      ["fd_watcher", "timer"]),
+    ("timers of no time that start each other never let the iteration end",
+     "src/uv/timer_callback.hpp", "return runs_ ? 1 : 0;", "return 0;", ["timer"]),
     ("a timer's function lasts until libuv is done with the handle",
      "src/uv/timer.cpp",
      "  handle_->callback.drop();\n", "", ["timer"]),

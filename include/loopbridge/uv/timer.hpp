@@ -39,7 +39,8 @@ class timer {
 
   /// Calls `f` once, after at least that long from now, by the loop's clock. Whatever it was
   /// started for before is forgotten. libuv counts whole milliseconds, so the time is rounded up;
-  /// by a finer clock it may be a part of one less. Zero or less: in a later iteration.
+  /// by a finer clock it may be a part of one less. Zero or less: in a later iteration; in
+  /// a timer's callback that is after a millisecond, so that a loop of such starts lets I/O in.
   /// Throws   std::system_error with UV_EINVAL if the program has closed all handles of the loop
   template <class Rep, class Period>
   void start(std::chrono::duration<Rep, Period> after) {

@@ -2,7 +2,9 @@
 #include <uv.h>
 
 #include <limits>
+#include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/testing/manual_bridge.hpp>
+#include <loopbridge/uv/delay.hpp>
 #include <loopbridge/uv/timer.hpp>
 #include <memory>
 #include <optional>
@@ -92,6 +94,35 @@ TEST_CASE("for ever, and nothing between, are told apart") {
   CHECK_THROWS_AS(
       t.start(1s, std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN())),
       std::invalid_argument);
+}
+
+TEST_CASE(
+    "a timer that starts itself for no time, again and again, lets the loop do other things") {
+  manual_bridge m;
+  int calls = 0;
+  std::optional<timer> t;
+  t.emplace(m.loop(), [&] {
+    if (++calls < 100) t->start(0ms);  // or the iteration would end at this many only
+  });
+  t->start(0ms);
+  m.run_once();
+  m.run_until_idle();
+  CHECK(calls == 1);
+  m.advance(98ms);
+  CHECK(calls == 99);
+}
+
+TEST_CASE("a task that awaits no delay, again and again, lets the loop do other things") {
+  manual_bridge m;
+  int rounds = 0;
+  auto spins = m.bridge().submit([&]() -> loopbridge::task<> {
+    for (; rounds < 100; ++rounds) co_await loopbridge::delay(0ms);
+  });
+  m.run_until_idle();
+  CHECK(rounds == 1);
+  m.advance(1s);
+  CHECK(rounds == 100);
+  CHECK(spins.ready());
 }
 
 TEST_CASE("a timer is moved while it runs, and its function may start, stop and destroy it") {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 
 #include "loopbridge/detail/coroutines/task_scope.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
@@ -13,7 +12,7 @@ namespace loopbridge::detail {
 /// co_await of a timer: see loopbridge::delay. Nothing here needs libuv's header.
 class timer_wait : public users_awaiter {
  public:
-  explicit timer_wait(deadline::duration time) noexcept;
+  explicit timer_wait(deadline::duration time) noexcept : time_(time) {}
   virtual ~timer_wait() = default;
 
   void await_suspend(std::coroutine_handle<> task);
@@ -23,7 +22,7 @@ class timer_wait : public users_awaiter {
  private:
   void close() noexcept;
 
-  const std::uint64_t milliseconds_;  ///< rounded up
+  const deadline::duration time_;
   uv_timer_s* timer_ = nullptr;
 };
 
