@@ -71,7 +71,7 @@ statistics bridge::stats() const {
 }
 
 bool bridge::stop_requested() const noexcept {
-  return !core_ || core_->is_closed() || core_->is_closed_to_caller();
+  return !core_ || core_->is_closed() || core_->is_to_stop();
 }
 
 bridge_ref bridge::current() noexcept {

@@ -33,6 +33,8 @@ MUTATIONS = [
      ["draining"]),
     ("a stop that waits does not wait for deferreds and tasks",
      "src/loop/stop_when_idle.cpp", "deferreds_.is_empty() && ", "", ["draining"]),
+    ("on the loop's thread a bridge that stops when it is idle does not say so",
+     "src/bridge.cpp", "core_->is_to_stop()", "core_->is_closed_to_caller()", ["draining"]),
     ("a loop that becomes idle before it polls sleeps on, though it is to stop then",
      "src/loop/turn.cpp", " || (ends_when_idle_ && !draining_ && nothing_waits())", "",
      ["draining"]),

@@ -70,6 +70,15 @@ TEST_CASE("a bridge that becomes idle in a timer's callback, before the loop pol
   CHECK(late.get_for(0ms) == 7);
 }
 
+TEST_CASE("a task that goes on until its bridge is to stop sees that, on the loop's thread too") {
+  bridge b;
+  auto serves = b.submit([&]() -> task<> {
+    while (!b.stop_requested()) co_await delay(1ms);
+  });
+  CHECK(stop_within(b, generous));
+  CHECK_NOTHROW(serves.get_for(0ms));
+}
+
 TEST_CASE("from outside every kind of call is refused, and on the loop it is taken") {
   bridge b;
   loopbridge::reentrant_call fired(b, [] {});

@@ -58,9 +58,9 @@ class loop_core : public ref_counted<loop_core>, public inbox<loop_core> {
   bool is_special() const noexcept { return is_special_.load(std::memory_order_relaxed); }
   /// Does it take no calls from this thread any more, since it stops when it is idle? Any thread,
   /// any handler.
-  bool is_closed_to_caller() const noexcept {
-    return for_loop_only_.load(std::memory_order_relaxed) && !on_loop_thread();
-  }
+  bool is_closed_to_caller() const noexcept { return is_to_stop() && !on_loop_thread(); }
+  /// The same for all threads: is it to stop when it is idle?
+  bool is_to_stop() const noexcept { return for_loop_only_.load(std::memory_order_relaxed); }
   /// Ordinary threads. May wait for room, and then throws bridge_full, timed_out, would_deadlock or
   /// wrong_process.
   status submit_specially(operation& n, const submit_options& how, std::source_location where);
