@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
+#include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/loop/owned_object.hpp"
 
 namespace loopbridge {
@@ -18,8 +19,8 @@ template <class H>
 struct owned_block {
   owned_block(loop_core& core, std::source_location where) noexcept
       : object(
-            core, this, sizeof(owned_block), place, [](void* h) { static_cast<H*>(h)->~H(); },
-            where) {}
+            core, in_block<owned_block>::block_of(this), in_block<owned_block>::size, place,
+            [](void* h) { static_cast<H*>(h)->~H(); }, where) {}
 
   H& get() noexcept { return *std::launder(reinterpret_cast<H*>(place)); }
 

@@ -8,6 +8,7 @@
 #include <loopbridge/coroutines/task.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <loopbridge/uv/delay.hpp>
+#include <loopbridge/uv/owned.hpp>
 #include <memory>
 #include <vector>
 
@@ -120,4 +121,16 @@ TEST_CASE("a task's callable may be so, and what it returns behind a pointer") {
   };
   CHECK(is_right(*b.call(work), 5));
   CHECK(is_right(*b.submit(work).get_for(generous), 5));
+}
+
+TEST_CASE("an object that is owned on the loop, too, and its block goes back whole") {
+  support::counting_memory memory;
+  {
+    loopbridge::options opts;
+    opts.memory = &memory;
+    bridge b(opts);
+    loopbridge::owned object(b, [] { return wide(6); });
+    CHECK(object.call([](wide& w) { return is_right(w, 6); }));
+  }
+  CHECK(memory.bytes_in_use() == 0);
 }
