@@ -141,7 +141,7 @@ TEST_CASE("the deadline ends a request, says that it was sent, and leaves the cl
   loopbridge::bridge b;
   c::http web(b);
   try {
-    web.call_for(50ms, {.url = server().url("/slow")});
+    (void)web.submit_for(50ms, {.url = server().url("/slow")}).get();
     FAIL("it was answered");
   } catch (const c::request_timed_out& e) {
     CHECK(e.result() == c::outcome::unknown);
@@ -158,7 +158,7 @@ TEST_CASE("a request whose deadline passes in the queue is not sent, and frees n
   c::http web(b, {.connections_per_host = 1});
   auto first = web.submit({.url = server().url("/slow")});
   try {
-    web.call_for(30ms, {.url = server().url("/hello")});
+    (void)web.submit_for(30ms, {.url = server().url("/hello")}).get();
     FAIL("it was sent");
   } catch (const c::request_timed_out& e) {
     CHECK(e.result() == c::outcome::not_sent);
@@ -169,7 +169,7 @@ TEST_CASE("a request whose deadline passes in the queue is not sent, and frees n
   CHECK(third.get().body == "hello");
   // And one whose deadline has passed when it comes to the loop.
   try {
-    web.call_for(0ms, {.url = server().url("/hello")});
+    (void)web.submit_for(0ms, {.url = server().url("/hello")}).get();
     FAIL("it was sent");
   } catch (const loopbridge::error&) {
   }

@@ -208,7 +208,7 @@ TEST_CASE("a command whose deadline passes while the server is away is not sent 
   bridge b;
   redis r(b, server.options());
   try {
-    r.call_for(50ms, {"SET", "k", "x"});
+    (void)r.submit_for(50ms, {"SET", "k", "x"}).get();
     FAIL("nobody can have answered");
   } catch (const request_timed_out& e) {
     CHECK(e.result() == outcome::not_sent);
@@ -237,7 +237,7 @@ TEST_CASE("a host that has no address is told, with the name") {
   redis_options options;
   options.host = std::string(300, 'x');  // too long to be looked up
   redis r(b, options);
-  CHECK_THROWS_WITH_AS(r.call_for(50ms, {"PING"}), doctest::Contains("not sent"),
+  CHECK_THROWS_WITH_AS(r.submit_for(50ms, {"PING"}).get(), doctest::Contains("not sent"),
                        request_timed_out);
 }
 

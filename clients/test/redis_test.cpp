@@ -173,7 +173,7 @@ TEST_CASE("a task awaits an answer") {
 TEST_CASE("a command that blocks on the server holds up those behind it, and is answered") {
   fixture f;
   auto blocked = f.r.submit({"BLPOP", "list", "0"});
-  CHECK_THROWS_AS(f.r.call_for(50ms, {"PING"}), loopbridge::clients::request_timed_out);
+  CHECK_THROWS_AS(f.r.submit_for(50ms, {"PING"}).get(), loopbridge::clients::request_timed_out);
   redis other(f.b, f.server.options());
   other.call({"RPUSH", "list", "x"});
   CHECK(blocked.get().array()[1].text() == "x");
