@@ -4,15 +4,12 @@
 
 #include "dns/dns_channel.hpp"
 #include "loopbridge/uv/owned.hpp"
+#include "waiting.hpp"
 
 namespace loopbridge::clients {
 namespace {
 
 using loopbridge::detail::end_of;
-
-/// By which a waiter's own deadline is later than the loop's, whose error says more. It counts
-/// where the loop is held up.
-constexpr std::chrono::milliseconds grace{20};
 
 auto look_up(std::string host, std::chrono::nanoseconds timeout) {
   if (host.find('\0') != std::string::npos)
@@ -34,8 +31,7 @@ dns::~dns() = default;
 
 dns::addresses dns::call_within(std::chrono::nanoseconds timeout, std::string host,
                                 std::source_location where) {
-  const auto patience = timeout < loopbridge::detail::for_ever - grace ? timeout + grace : timeout;
-  return channel_->call_for(patience, look_up(std::move(host), timeout), where);
+  return channel_->call_for(waiting_for(timeout), look_up(std::move(host), timeout), where);
 }
 
 eventual<dns::addresses> dns::submit_within(std::chrono::nanoseconds timeout, std::string host,

@@ -7,12 +7,10 @@
 
 #include "engine.hpp"
 #include "loopbridge/uv/owned.hpp"
+#include "waiting.hpp"
 
 namespace loopbridge::clients {
 namespace {
-
-/// The engine's own deadline comes first. This is for a loop that does not turn.
-constexpr std::chrono::milliseconds behind_the_deadline{20};
 
 struct url_cleanup {
   void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
@@ -132,10 +130,7 @@ auto starts(http_request&& request, std::chrono::nanoseconds timeout) {
 
 http_response http::call_within(std::chrono::nanoseconds timeout, http_request&& request,
                                 std::source_location where) {
-  const auto longer = timeout < detail::for_ever - behind_the_deadline
-                          ? timeout + behind_the_deadline
-                          : detail::for_ever;
-  return impl_->engine.call_for(longer, starts(std::move(request), timeout), where);
+  return impl_->engine.call_for(waiting_for(timeout), starts(std::move(request), timeout), where);
 }
 
 eventual<http_response> http::submit_within(std::chrono::nanoseconds timeout,

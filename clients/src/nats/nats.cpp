@@ -6,6 +6,7 @@
 #include "desk.hpp"
 #include "loopbridge/uv/owned.hpp"
 #include "message.hpp"
+#include "waiting.hpp"
 
 namespace loopbridge::clients {
 
@@ -27,15 +28,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// The desk's own deadline comes first. This is for a loop that does not turn.
-constexpr std::chrono::milliseconds behind_the_deadline{20};
-
 using place_ptr = std::shared_ptr<nats_desk_place>;
-std::chrono::nanoseconds a_little_longer(std::chrono::nanoseconds timeout) {
-  return timeout < detail::for_ever - behind_the_deadline ? timeout + behind_the_deadline
-                                                          : detail::for_ever;
-}
-
 void check(const nats_options& o) {
   if (o.servers.empty()) throw std::invalid_argument("nats_options: servers is empty");
   for (const std::string& s : o.servers) {
@@ -172,13 +165,12 @@ eventual<void> nats::submit_publish(nats_message message, std::source_location w
 }
 
 void nats::flush_within(std::chrono::nanoseconds timeout, std::source_location where) {
-  impl_->desk.call_for(a_little_longer(timeout), send_call(nats_job::kind::flush, {}, timeout),
-                       where);
+  impl_->desk.call_for(waiting_for(timeout), send_call(nats_job::kind::flush, {}, timeout), where);
 }
 
 nats_message nats::request_within(std::chrono::nanoseconds timeout, nats_message&& request,
                                   std::source_location where) {
-  return impl_->desk.call_for(a_little_longer(timeout), request_call(std::move(request), timeout),
+  return impl_->desk.call_for(waiting_for(timeout), request_call(std::move(request), timeout),
                               where);
 }
 

@@ -2,15 +2,12 @@
 
 #include "loopbridge/uv/owned.hpp"
 #include "pg/pg_pool.hpp"
+#include "waiting.hpp"
 
 namespace loopbridge::clients {
 namespace {
 
 using loopbridge::detail::end_of;
-
-/// By which a waiter's own deadline is later than the loop's, whose error says more. It counts
-/// where the loop is held up.
-constexpr std::chrono::milliseconds grace{20};
 
 auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
   const auto now = std::chrono::steady_clock::now();
@@ -30,8 +27,7 @@ pg::~pg() = default;
 
 pg_answer pg::call_within(std::chrono::nanoseconds timeout, pg_query query,
                           std::source_location where) {
-  const auto patience = timeout < loopbridge::detail::for_ever - grace ? timeout + grace : timeout;
-  return pool_->call_for(patience, to_run(std::move(query), timeout), where);
+  return pool_->call_for(waiting_for(timeout), to_run(std::move(query), timeout), where);
 }
 
 eventual<pg_answer> pg::submit_within(std::chrono::nanoseconds timeout, pg_query query,

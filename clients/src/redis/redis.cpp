@@ -5,12 +5,10 @@
 #include <utility>
 
 #include "redis/connection.hpp"
+#include "waiting.hpp"
 
 namespace loopbridge::clients {
 namespace {
-
-/// A waiter's own deadline is so much later: it counts only if the loop itself is blocked.
-constexpr std::chrono::milliseconds net{20};
 
 redis_options checked(redis_options o) {
   const auto refuse = [](const char* what) {
@@ -44,8 +42,7 @@ redis::~redis() = default;
 
 redis_reply redis::call_within(std::chrono::nanoseconds timeout, redis_command command,
                                std::source_location where) {
-  const auto wait = timeout < loopbridge::detail::for_ever - net ? timeout + net : timeout;
-  return connection_.call_for(wait, sending(std::move(command), timeout), where);
+  return connection_.call_for(waiting_for(timeout), sending(std::move(command), timeout), where);
 }
 
 eventual<redis_reply> redis::submit_within(std::chrono::nanoseconds timeout, redis_command command,
