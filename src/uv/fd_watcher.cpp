@@ -42,11 +42,7 @@ namespace {
 struct fd_watcher::polled : uv_poll_t {
   void close() noexcept {
     const int number = duplicate;
-    detail::close_own(reinterpret_cast<uv_handle_t*>(this), theirs, [](uv_handle_t* h) {
-      auto* const closed = static_cast<polled*>(reinterpret_cast<uv_poll_t*>(h));
-      if (closed->theirs != nullptr) closed->theirs(h);
-      detail::destroy_in_block(closed, nullptr);
-    });
+    detail::close_own_block<uv_poll_t>(*this);
     detail::platform::close(number);  // libuv has let go of the number, if not of the handle
   }
 

@@ -30,11 +30,7 @@ timer::timer(loop_ref loop, std::function<void()> f, std::source_location where)
 timer::~timer() {
   if (handle_ == nullptr) return;
   handle_->callback.drop();
-  detail::close_own(reinterpret_cast<uv_handle_t*>(handle_), handle_->theirs, [](uv_handle_t* h) {
-    auto* const closed = static_cast<own_timer*>(reinterpret_cast<uv_timer_t*>(h));
-    if (closed->theirs != nullptr) closed->theirs(h);
-    detail::destroy_in_block(closed, nullptr);
-  });
+  detail::close_own_block<uv_timer_t>(*handle_);
 }
 
 std::chrono::nanoseconds timer::checked(std::chrono::nanoseconds every) {

@@ -37,12 +37,7 @@ void timer_wait::cancel() noexcept {
 }
 
 void timer_wait::close() noexcept {
-  auto& own = static_cast<own_timer&>(*timer_);
-  close_own(reinterpret_cast<uv_handle_t*>(timer_), own.theirs, [](uv_handle_t* h) {
-    auto* const closed = static_cast<own_timer*>(reinterpret_cast<uv_timer_t*>(h));
-    if (closed->theirs != nullptr) closed->theirs(h);
-    destroy_in_block(closed, nullptr);
-  });
+  close_own_block<uv_timer_t>(static_cast<own_timer&>(*timer_));
 }
 
 }  // namespace loopbridge::detail

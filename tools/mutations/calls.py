@@ -58,14 +58,16 @@ MUTATIONS = [
      "        call.reset();  // before", "        // before", ["then"]),
     ("a coroutine goes on where a call ends, and not on its own loop",
      "include/loopbridge/coroutines/schedule.hpp",
-     "    if (where_.submit(*this) || ", "    if (", ["schedule"]),
+     "    if (where_.submit(*this)) return;\n    if", "    if", ["schedule"]),
     ("a coroutine is lost that a bridge is to go on with when it stops",
      DETAIL + "results/executor_ref.hpp", "return submit_holder(*core_, n) == status::accepted;",
      "try { post_to(*core_, {}, [&] { (void)n.run(*core_); }); return true; } catch (...) { return false; }",
      ["schedule"]),
     ("a coroutine is lost that its executor refuses",
      "include/loopbridge/coroutines/schedule.hpp",
-     "    if (where_.submit(*this) || submit_holder(*of_call, *this) == status::accepted) return;\n    go_on();\n",
+     "    if (where_.submit(*this)) return;\n"
+     "    if (submit_holder(eventual_access::state(answer_).core(), *this) == status::accepted) return;\n"
+     "    go_on();\n",
      "    (void)where_.submit(*this);\n", ["schedule"]),
     ("a timer that is cancelled stays",
      "src/uv/timer_wait.cpp",

@@ -20,10 +20,13 @@ MUTATIONS = [
      "  if (is_cancellation_or_stop(error)) {", "  if (error == nullptr) {", ["call_sender"]),
     ("a receiver hears inside resolve()",
      DETAIL + "eventual_operation.hpp",
-     "    if (core->submit(*this) != status::accepted) arrive();", "    arrive();", ["as_sender"]),
+     "    if (submit_holder(eventual_access::state(answer_).core(), *this) != status::accepted)\n"
+     "      arrive();", "    arrive();", ["as_sender"]),
     ("an answer is lost whose bridge has stopped",
      DETAIL + "eventual_operation.hpp",
-     "    if (core->submit(*this) != status::accepted) arrive();", "    (void)core->submit(*this);",
+     "    if (submit_holder(eventual_access::state(answer_).core(), *this) != status::accepted)\n"
+     "      arrive();",
+     "    (void)submit_holder(eventual_access::state(answer_).core(), *this);",
      ["as_sender"]),
     ("a stop request cancels no call",
      DETAIL + "eventual_operation.hpp",

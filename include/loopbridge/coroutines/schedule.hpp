@@ -86,9 +86,9 @@ class foreign_awaiter final : public completion_callback, public internal_operat
   decltype(auto) await_resume() { return std::forward<Held>(answer_).get(); }
 
   void notify() noexcept override {
-    const core_ptr of_call(eventual_access::state(answer_).core());
     // This may be gone as soon as one of them has it.
-    if (where_.submit(*this) || submit_holder(*of_call, *this) == status::accepted) return;
+    if (where_.submit(*this)) return;
+    if (submit_holder(eventual_access::state(answer_).core(), *this) == status::accepted) return;
     go_on();
   }
   void go_on() noexcept {

@@ -38,37 +38,16 @@ class timed_wait {
   std::optional<std::chrono::nanoseconds> span_;
 };
 
-/// What a function's result is to a receiver: eventuals, too, are awaited.
-template <class R>
-struct sent_of : answer_of<R> {};
-template <class T>
-struct sent_of<eventual<T>> : answer_of<deferred<T>> {};
-
-/// A call that returns an eventual, as a task that awaits that.
-template <class Bound>
-struct awaiting_call {
-  Bound bound;
-  task<typename sent_of<std::remove_cv_t<typename Bound::result_type>>::type> operator()(
-      loop_ref loop) {
-    co_return co_await bound(loop);
-  }
-};
-
 /// How a call of an `F` is made: its answer, and the operation state with a receiver.
 template <class F, class Bound = bound_call_of<F>,
           class Returned = std::remove_cv_t<typename Bound::result_type>>
 struct calling {
-  using answer = typename sent_of<Returned>::type;
-  static constexpr bool is_plain = !sent_of<Returned>::is_deferred;
-  static constexpr bool gives_eventual = is_plain ? false : !is_later<Returned>;
+  using answer = typename answer_of<Returned>::type;
 
   template <class G, class Receiver>
   static auto connect(loop_core& core, std::source_location where, G&& f, Receiver&& to) {
-    if constexpr (is_plain) {
+    if constexpr (!is_later<Returned>) {
       return call_operation<Receiver, Bound>(core, where, std::forward<G>(f), std::move(to));
-    } else if constexpr (gives_eventual) {
-      return later_operation<Receiver, awaiting_call<Bound>, answer>(
-          core, where, awaiting_call<Bound>{Bound(std::forward<G>(f))}, std::move(to));
     } else {
       return later_operation<Receiver, F, answer>(core, where, F(std::forward<G>(f)),
                                                   std::move(to));

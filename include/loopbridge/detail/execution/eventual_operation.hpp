@@ -24,10 +24,8 @@ class answer_operation : public completion_callback, public internal_operation {
   using operation_state_concept = ex::operation_state_tag;
 
   void notify() noexcept final {
-    // As soon as the loop has it, this may be gone, and with it the last hold of a bridge that has
-    // ended.
-    const core_ptr core(eventual_access::state(answer_).core());
-    if (core->submit(*this) != status::accepted) arrive();  // stopped: here, then
+    if (submit_holder(eventual_access::state(answer_).core(), *this) != status::accepted)
+      arrive();  // stopped: here, then
   }
 
  protected:

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "loopbridge/detail/call/blocks.hpp"
+
 namespace loopbridge::detail {
 
 /// Closes a handle of ours, unless the program has: uv_walk() shows it all handles, and to close
@@ -20,6 +22,18 @@ inline void close_own(uv_handle_t* handle, uv_close_cb& theirs, uv_close_cb clos
   if (uv_is_closing(handle) == 0) return uv_close(handle, closed);
   if ((handle->flags & is_done) != 0) return closed(handle);
   theirs = std::exchange(handle->close_cb, closed);
+}
+
+/// The same for an `Own`, which derives from the handle, has a member `theirs`, and is in a block
+/// of its own, because libuv may keep it longer than what it is for: gives the block back.
+template <class Handle, class Own>
+void close_own_block(Own& own) noexcept {
+  Handle* const handle = &own;
+  close_own(reinterpret_cast<uv_handle_t*>(handle), own.theirs, [](uv_handle_t* h) {
+    auto* const closed = static_cast<Own*>(reinterpret_cast<Handle*>(h));
+    if (closed->theirs != nullptr) closed->theirs(h);
+    destroy_in_block(closed, nullptr);
+  });
 }
 
 }  // namespace loopbridge::detail
