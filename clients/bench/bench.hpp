@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,35 @@ class way {
   /// failure.
   virtual void ask(unsigned thread) = 0;
   virtual unsigned connections() const = 0;
+};
+
+/// What users do without a loop. A `Connection` is made for a port; its get() asks, and waits.
+template <class Connection>
+class one_each final : public way {
+ public:
+  one_each(int port, unsigned threads) {
+    for (unsigned n = 0; n < threads; ++n) all_.push_back(std::make_unique<Connection>(port));
+  }
+  void ask(unsigned thread) override { all_[thread]->get(); }
+  unsigned connections() const override { return static_cast<unsigned>(all_.size()); }
+
+ private:
+  std::vector<std::unique_ptr<Connection>> all_;
+};
+
+template <class Connection>
+class one_and_a_mutex final : public way {
+ public:
+  explicit one_and_a_mutex(int port) : connection_(port) {}
+  void ask(unsigned) override {
+    const std::lock_guard lock(mutex_);
+    connection_.get();
+  }
+  unsigned connections() const override { return 1; }
+
+ private:
+  std::mutex mutex_;
+  Connection connection_;
 };
 
 struct contender {

@@ -60,33 +60,6 @@ class shared_client final : public way {
   loopbridge::clients::pg client_;
 };
 
-class one_each final : public way {
- public:
-  one_each(int port, unsigned threads) {
-    for (unsigned n = 0; n < threads; ++n)
-      all_.push_back(std::make_unique<blocking_connection>(port));
-  }
-  void ask(unsigned thread) override { all_[thread]->get(); }
-  unsigned connections() const override { return static_cast<unsigned>(all_.size()); }
-
- private:
-  std::vector<std::unique_ptr<blocking_connection>> all_;
-};
-
-class one_and_a_mutex final : public way {
- public:
-  explicit one_and_a_mutex(int port) : connection_(port) {}
-  void ask(unsigned) override {
-    const std::lock_guard lock(mutex_);
-    connection_.get();
-  }
-  unsigned connections() const override { return 1; }
-
- private:
-  std::mutex mutex_;
-  blocking_connection connection_;
-};
-
 class pg_service final : public service {
  public:
   pg_service() {
@@ -109,8 +82,11 @@ class pg_service final : public service {
         {"loopbridge, 4 connections at most",
          [ours](unsigned threads) { return ours(std::min(threads, 4u)); }},
         {"a connection each",
-         [port](unsigned threads) { return std::make_unique<one_each>(port, threads); }},
-        {"one and a mutex", [port](unsigned) { return std::make_unique<one_and_a_mutex>(port); }},
+         [port](unsigned threads) {
+           return std::make_unique<one_each<blocking_connection>>(port, threads);
+         }},
+        {"one and a mutex",
+         [port](unsigned) { return std::make_unique<one_and_a_mutex<blocking_connection>>(port); }},
         {"loopbridge, as many connections", ours}};
   }
 

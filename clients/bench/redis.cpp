@@ -58,33 +58,6 @@ class shared_client final : public way {
   loopbridge::clients::redis client_;
 };
 
-class one_each final : public way {
- public:
-  one_each(int port, unsigned threads) {
-    for (unsigned n = 0; n < threads; ++n)
-      all_.push_back(std::make_unique<blocking_connection>(port));
-  }
-  void ask(unsigned thread) override { all_[thread]->get(); }
-  unsigned connections() const override { return static_cast<unsigned>(all_.size()); }
-
- private:
-  std::vector<std::unique_ptr<blocking_connection>> all_;
-};
-
-class one_and_a_mutex final : public way {
- public:
-  explicit one_and_a_mutex(int port) : connection_(port) {}
-  void ask(unsigned) override {
-    const std::lock_guard lock(mutex_);
-    connection_.get();
-  }
-  unsigned connections() const override { return 1; }
-
- private:
-  std::mutex mutex_;
-  blocking_connection connection_;
-};
-
 class redis_service final : public service {
  public:
   redis_service() { asks_.ask("SET key value"); }
@@ -92,11 +65,14 @@ class redis_service final : public service {
   std::string name() const override { return "Redis, GET"; }
   std::vector<contender> contenders() override {
     const auto at = server_.options();
-    return {
-        {"loopbridge", [at](unsigned) { return std::make_unique<shared_client>(at); }},
-        {"a connection each",
-         [at](unsigned threads) { return std::make_unique<one_each>(at.port, threads); }},
-        {"one and a mutex", [at](unsigned) { return std::make_unique<one_and_a_mutex>(at.port); }}};
+    return {{"loopbridge", [at](unsigned) { return std::make_unique<shared_client>(at); }},
+            {"a connection each",
+             [at](unsigned threads) {
+               return std::make_unique<one_each<blocking_connection>>(at.port, threads);
+             }},
+            {"one and a mutex", [at](unsigned) {
+               return std::make_unique<one_and_a_mutex<blocking_connection>>(at.port);
+             }}};
   }
   double reads() override {
     const std::string all = asks_.ask("INFO stats"), wanted = "total_reads_processed:";
