@@ -14,6 +14,7 @@
 #include "loopbridge/coroutines/task.hpp"
 #include "support/gate.hpp"
 #include "support/outage.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 namespace clients = loopbridge::clients;
 using clients::outcome;
 using support::generous;
+using support::outcome_of;
 
 /// dnsmasq, which knows example.test, refuses what is not of .test, and has no other names.
 struct dnsmasq {
@@ -45,15 +47,6 @@ clients::dns::addresses sorted(clients::dns::addresses all) {
   return all;
 }
 const clients::dns::addresses both{"10.1.2.3", "fd00::1"};
-
-std::optional<outcome> outcome_of(const auto& call) {
-  try {
-    call();
-  } catch (const clients::request_error& e) {
-    return e.result();
-  }
-  return std::nullopt;
-}
 
 /// A name of /etc/hosts that c-ares does not know by itself, with one of its addresses.
 std::optional<std::pair<std::string, std::string>> name_in_hosts() {

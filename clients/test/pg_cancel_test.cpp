@@ -9,6 +9,7 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/pg.hpp"
 #include "support/gate.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/postgres.hpp"
 #include "support/watchdog.hpp"
@@ -20,16 +21,8 @@ namespace clients = loopbridge::clients;
 using answer = loopbridge::eventual<clients::pg_answer>;
 using clients::outcome;
 using support::generous;
+using support::outcome_of;
 using support::the_postgres;
-
-std::optional<outcome> outcome_of(const auto& call) {
-  try {
-    call();
-  } catch (const clients::request_error& e) {
-    return e.result();
-  }
-  return std::nullopt;
-}
 
 std::string pid_of(clients::pg& db) {
   return std::string(*db.call("SELECT pg_backend_pid()").at(0, 0));

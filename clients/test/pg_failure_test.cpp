@@ -11,6 +11,7 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/pg.hpp"
 #include "support/outage.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/postgres.hpp"
 #include "support/watchdog.hpp"
@@ -22,16 +23,8 @@ using namespace std::string_literals;
 namespace clients = loopbridge::clients;
 using clients::outcome;
 using support::generous;
+using support::outcome_of;
 using support::the_postgres;
-
-std::optional<outcome> outcome_of(const auto& call) {
-  try {
-    call();
-  } catch (const clients::request_error& e) {
-    return e.result();
-  }
-  return std::nullopt;
-}
 
 TEST_CASE("where nothing listens a query waits for its deadline, and says what it waited for") {
   const support::watchdog dog;

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "support/peer.hpp"
+#include "support/redis_of_a_peer.hpp"
 #include "support/redis_server.hpp"
 #include "support/watchdog.hpp"
 
@@ -24,46 +24,10 @@ using loopbridge::clients::redis_options;
 using loopbridge::clients::redis_reply;
 using loopbridge::clients::request_error;
 using loopbridge::clients::request_timed_out;
-using answer = loopbridge::eventual<redis_reply>;
-
-redis_options at(int port) {
-  redis_options options;
-  options.port = static_cast<std::uint16_t>(port);
-  options.timeout = 20s;
-  return options;
-}
-
-/// A client of a server that the test plays.
-struct fixture {
-  explicit fixture(std::chrono::milliseconds silence = 5s) {
-    auto options = at(server.port());
-    options.silence = silence;
-    r = std::make_unique<redis>(b, options);
-  }
-  /// Takes the client's next connection, and answers its log-in.
-  void let_in() {
-    server.accept();
-    server.read_until("PING\r\n");
-    server.send("+PONG\r\n");
-  }
-
-  const support::watchdog watchdog;
-  support::peer server;
-  bridge b;
-  std::unique_ptr<redis> r;
-};
-
-/// What the failure says became of the command, and how far it had come.
-template <class Error = request_error>
-std::pair<outcome, phase> failure_of(const answer& a) {
-  try {
-    a.get();
-  } catch (const Error& e) {
-    return {e.result(), e.phase()};
-  }
-  FAIL("it was answered");
-  return {};
-}
+using support::answer;
+using support::at;
+using support::failure_of;
+using fixture = support::redis_of_a_peer;
 
 bool has_address(const char* host, int family) {
   addrinfo hints{}, *found = nullptr;
@@ -259,45 +223,5 @@ TEST_CASE("a host that is a name is looked up, and each of its addresses tried")
     server.read_until("x\r\n");
     server.send("+x\r\n");
     CHECK(a.get().text() == "x");
-  }
-}
-
-TEST_CASE("commands that nobody answers end when the bridge stops") {
-  fixture f;
-  f.let_in();
-  const answer sent = f.r->submit({"GET", "k"});
-  f.server.read_until("k\r\n");
-  f.b.stop();
-  CHECK_THROWS_AS(sent.get(), loopbridge::bridge_stopped);
-  CHECK_THROWS_AS(f.r->call({"PING"}), loopbridge::bridge_stopped);
-  CHECK(f.server.is_closed_in_time());
-  f.r.reset();
-}
-
-TEST_CASE("a client that is destroyed fails what is under way, and closes its connection") {
-  fixture f;
-  f.let_in();
-  const answer sent = f.r->submit({"GET", "k"});
-  f.server.read_until("k\r\n");
-  f.r.reset();
-  CHECK(failure_of(sent).first == outcome::unknown);
-  CHECK(f.server.is_closed_in_time());
-}
-
-TEST_CASE("a client that is destroyed before it has a connection fails what waits, as not sent") {
-  fixture f;
-  const answer waits = f.r->submit({"GET", "k"});
-  f.r.reset();
-  CHECK(failure_of(waits).first == outcome::not_sent);
-}
-
-TEST_CASE("clients come and go at once, in whatever state") {
-  const support::watchdog watchdog;
-  support::redis_server server;
-  bridge b;
-  for (int n = 0; n < 50; ++n) {
-    redis r(b, server.options());
-    if (n % 2 != 0) (void)r.submit({"PING"}).cancel();
-    if (n % 5 == 0) CHECK(r.call({"PING"}).text() == "PONG");
   }
 }
