@@ -44,8 +44,9 @@ std::string text_of(std::chrono::nanoseconds time) {
       throw would_deadlock(
           ended ? "loopbridge: this call would never be answered" + at +
                       ": it waits, in a task or a then(), for a loop whose own thread waits for "
-                      "this call, or for another that waits for it; on a loop thread do not wait: "
-                      "submit(), and go on in a callback"
+                      "this call, or for an async_mutex whose holder waits for it, or for another "
+                      "that waits for it; on a loop thread do not wait: submit(), and go on in a "
+                      "callback; lock several mutexes in the same order everywhere"
                 : "loopbridge: this wait would never end: it is on the loop's own thread" + at +
                       "; there submit, and do not wait");
     case status::unsupported:

@@ -75,6 +75,13 @@ bool permit_wait::await_ready() {
   given_ = false;
   if (scope().is_cancelled()) return true;
   of_->must_be_of(scope().core());
+  // wait_chain would find it, too, but not say so plainly.
+  if (of_->held_.by.load() == &scope().answer()) {
+    throw would_deadlock("loopbridge: this task locks an async_mutex that it has locked itself" +
+                         submitted_at(scope().where()) +
+                         ", so it would wait for itself; unlock() the first guard before, or lock "
+                         "once and call from there what needs the lock");
+  }
   given_ = of_->try_take();
   if (given_ && of_->kind_ == permits::kind::mutex) of_->is_held_by(&scope().answer());
   return given_ || of_->closed_;

@@ -19,10 +19,11 @@ namespace loopbridge {
 /// Waiters are served first come, first served. Nothing is allocated for a wait: it is in the
 /// task's frame. The mutex itself is one block of memory.
 ///
-/// A wait that cannot end is an error, also where nobody waits for the task: a task that locks
-/// again what it has locked, two tasks that lock two mutexes in different orders, a task that
-/// awaits, with the lock, a call that needs it. The call of the task that closes the circle ends as
-/// `would_deadlock`, and the task is cancelled, which unlocks what it has locked.
+/// A wait that cannot end is an error, also where nobody waits for the task. A task that locks
+/// again what it has locked gets `would_deadlock` where it awaits. Two tasks that lock two mutexes
+/// in different orders, or a task that awaits, with the lock, a call that needs it: the call of the
+/// task that closes the circle ends as `would_deadlock`, and the task is cancelled, which unlocks
+/// what it has locked.
 ///
 /// Thread   made by any ordinary thread; all else on the thread of one loop. Tasks of another loop
 ///          get std::logic_error while it is locked.
@@ -43,6 +44,7 @@ class async_mutex {
   /// `co_await m.lock()`, in a task: gives a guard, which unlocks it when it is destroyed.
   /// Throws   at the co_await: `cancelled`, at once, when the task is cancelled; a lock that it was
   ///          given in that moment goes to the next. `broken` when the mutex is destroyed.
+  ///          `would_deadlock` when this task has it locked.
   lock_wait lock() noexcept;
 
   bool is_locked() const noexcept { return lock_->left() == 0; }

@@ -71,6 +71,7 @@ TEST_CASE("each failure says what happened, where it was submitted, and what to 
   CHECK(circular == Contains("would never be answered"));
   CHECK(circular == Contains("here.cpp:7"));
   CHECK(circular == Contains("on a loop thread do not wait"));
+  CHECK(circular == Contains("lock several mutexes in the same order"));
 }
 
 TEST_CASE("a place that is not known is left out") {
