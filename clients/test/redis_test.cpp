@@ -179,6 +179,19 @@ TEST_CASE("a command that blocks on the server holds up those behind it, and is 
   CHECK(blocked.get().array()[1].text() == "x");
 }
 
+TEST_CASE("a host that begins with / is the path of a socket") {
+  fixture f;
+  redis r(f.b, {.host = f.server.path()});
+  const std::string value = all_bytes(5'000'000);
+  r.call({"SET", "k", value});
+  CHECK(r.call({"GET", "k"}).text() == value);
+  CHECK(r.call({"CLIENT", "INFO"}).text().find(" addr=" + f.server.path() + ":0 ") !=
+        std::string::npos);
+  redis nobody(f.b, {.host = "/none"});
+  CHECK_THROWS_WITH_AS(nobody.call_for(50ms, {"PING"}), doctest::Contains("redis /none: "),
+                       loopbridge::clients::request_timed_out);
+}
+
 TEST_CASE("password, user and database are said at each connection") {
   const support::watchdog watchdog;
   support::redis_server server(
@@ -224,7 +237,14 @@ TEST_CASE("commands that would give other threads wrong answers are refused, wit
   CHECK_THROWS_WITH_AS(redis_command{"MULTI"}, doctest::Contains("EVAL"), std::invalid_argument);
   CHECK_THROWS_WITH_AS((redis_command{"SELECT", "1"}), doctest::Contains("redis_options"),
                        std::invalid_argument);
-  CHECK_THROWS_AS((redis_command{"client", "reply", "OFF"}), std::invalid_argument);
+  for (const char* name : {"ASKING", "readonly", "READWRITE", "RESET"})
+    CHECK_THROWS_WITH_AS(redis_command{name}, doctest::Contains("all commands of the connection"),
+                         std::invalid_argument);
+  CHECK_THROWS_WITH_AS(redis_command{"QUIT"}, doctest::Contains("destroy the client"),
+                       std::invalid_argument);
+  for (const char* name : {"reply", "TRACKING", "Caching", "NO-EVICT", "NO-TOUCH"})
+    CHECK_THROWS_WITH_AS((redis_command{"client", name, "ON"}), doctest::Contains("of its own"),
+                         std::invalid_argument);
   CHECK_THROWS_AS((redis_command{"script", "debug", "YES"}), std::invalid_argument);
   CHECK_THROWS_WITH_AS(redis_command(std::span<const std::string_view>()),
                        doctest::Contains("its name is the first word"), std::invalid_argument);
@@ -235,6 +255,11 @@ TEST_CASE("options that make no sense are refused, and not tried until the deadl
   const support::watchdog dog;
   loopbridge::bridge b;
   CHECK_THROWS_AS(redis(b, {.host = ""}), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.host = std::string("a\0b", 3)}), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(redis(b, {.host = "/" + std::string(108, 'x')}),
+                       doctest::Contains("longer than the path"), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(redis(b, {.keepalive = 0s}), std::invalid_argument);
   CHECK_THROWS_AS(redis(b, {.port = 0}), std::invalid_argument);
   CHECK_THROWS_AS(redis(b, {.connect_timeout = 0ms}), std::invalid_argument);
   CHECK_THROWS_AS(redis(b, {.silence = -1ms}), std::invalid_argument);

@@ -23,7 +23,8 @@ bool passes(std::string_view error) {
 
 redis_connection::redis_connection(loop_ref loop, redis_options options)
     : options_(std::move(options)),
-      peer_("redis " + options_.host + ":" + std::to_string(options_.port)),
+      peer_("redis " + options_.host +
+            (options_.host.starts_with('/') ? "" : ":" + std::to_string(options_.port))),
       loop_(loop),
       deadlines_(loop, [this](redis_request& r) { on_deadline(r); }),
       timer_(loop,

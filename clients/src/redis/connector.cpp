@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -38,8 +39,20 @@ connector::connector(loop_ref loop, done d)
       }) {}
 
 void connector::start(const std::string& host, std::uint16_t port) {
+  if (host.starts_with('/')) return connect_to_path(host);
   if (const int status = lookup_.start(loop_, host, port); status != 0)
     end(descriptor(), uv_strerror(status));
+}
+
+/// Which succeeds or fails at once. EAGAIN: the server's queue is full.
+void connector::connect_to_path(const std::string& path) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  path.copy(to.sun_path, sizeof to.sun_path - 1);  // shorter: the options were looked at
+  socket_ = descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket_ && ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0)
+    return end(std::move(socket_), "");
+  end(descriptor(), text_of(errno));
 }
 
 void connector::try_next() {

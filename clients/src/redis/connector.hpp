@@ -16,8 +16,9 @@
 
 namespace loopbridge::clients::detail {
 
-/// Finds a host's addresses and connects to the first of them that answers. When it is destroyed
-/// the attempt is given up. It has no deadline: its owner has. Thread: the loop's.
+/// Finds a host's addresses and connects to the first of them that answers, or to the socket whose
+/// path the host is. When it is destroyed the attempt is given up. It has no deadline: its owner
+/// has. Thread: the loop's.
 class connector {
  public:
   /// Called once, with a non-blocking socket, or with none and the reason; it may destroy this.
@@ -32,6 +33,7 @@ class connector {
   }
 
  private:
+  void connect_to_path(const std::string& path);
   void try_next();
   void on_writable();
   void end(descriptor connected, const std::string& why);

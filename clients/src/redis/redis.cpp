@@ -1,5 +1,7 @@
 #include "loopbridge/clients/redis.hpp"
 
+#include <sys/un.h>
+
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,10 +17,14 @@ redis_options checked(redis_options o) {
     throw std::invalid_argument(std::string("loopbridge: redis_options::") + what);
   };
   if (o.host.empty() || o.host.find('\0') != std::string::npos)
-    refuse("host must be a name or an address");
+    refuse("host must be a name, an address, or the path of a socket");
+  if (o.host.starts_with('/') && o.host.size() >= sizeof sockaddr_un{}.sun_path)
+    refuse("host is longer than the path of a socket may be; use a link to its directory");
   if (o.port == 0) refuse("port must not be 0");
+  if (o.timeout.count() <= 0) refuse("timeout must be more than 0");
   if (o.connect_timeout.count() <= 0) refuse("connect_timeout must be more than 0");
   if (o.silence.count() <= 0) refuse("silence must be more than 0");
+  if (o.keepalive.count() <= 0) refuse("keepalive must be more than 0");
   return o;
 }
 

@@ -12,7 +12,7 @@ namespace support {
 class redis_server {
  public:
   explicit redis_server(const std::vector<std::string>& more = {})
-      : server_(command(port_, more), directory_.path(), [port = port_] { return accepts(port); }) {
+      : server_(command(more), directory_.path(), [port = port_] { return accepts(port); }) {
     server_.start();
   }
 
@@ -21,13 +21,25 @@ class redis_server {
     at.port = static_cast<std::uint16_t>(port_);
     return at;
   }
+  /// Of its Unix socket.
+  std::string path() const { return directory_.path() + "/socket"; }
   server& process() noexcept { return server_; }
 
  private:
-  static std::vector<std::string> command(int port, const std::vector<std::string>& more) {
-    std::vector<std::string> words{
-        "redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1",
-        "--save",       "",       "--appendonly",       "no"};
+  std::vector<std::string> command(const std::vector<std::string>& more) const {
+    std::vector<std::string> words{"redis-server",
+                                   "--port",
+                                   std::to_string(port_),
+                                   "--bind",
+                                   "127.0.0.1",
+                                   "--unixsocket",
+                                   path(),
+                                   "--unixsocketperm",
+                                   "777",
+                                   "--save",
+                                   "",
+                                   "--appendonly",
+                                   "no"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }

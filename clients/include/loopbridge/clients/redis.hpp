@@ -22,8 +22,9 @@ class redis_connection;
 }
 
 struct redis_options {
-  /// A name is looked up by the system's resolver, in one of libuv's threads: a bridge that stops
-  /// meanwhile waits for it. An address needs no resolver.
+  /// A name, an address, or the path of a Unix socket, which begins with '/' (`port` is not used
+  /// then). A name is looked up by the system's resolver, in one of libuv's threads: a bridge that
+  /// stops meanwhile waits for it. An address needs no resolver.
   std::string host = "127.0.0.1";
   std::uint16_t port = 6379;
   std::string user{};      ///< for AUTH; empty: the default user
@@ -65,8 +66,7 @@ class redis_error : public request_error {
 ///
 /// Commands are pipelined: each is sent at once, whatever others wait for. So a command that blocks
 /// on the server (BLPOP) holds up all behind it: give it a client of its own. Subscriptions,
-/// transactions by MULTI, TLS and Unix sockets are out of scope; redis_command says what is
-/// refused.
+/// transactions by MULTI and TLS are out of scope; redis_command says what is refused.
 ///
 /// The connection is made at once and, after an outage, again and again, with growing pauses up to
 /// half a second. Meanwhile commands wait for it until their deadline. One that was sent and not

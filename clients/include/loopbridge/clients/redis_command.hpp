@@ -17,8 +17,9 @@ class redis_command {
  public:
   /// Throws   std::invalid_argument for no words at all, and for a command that cannot be sent on
   ///          a connection that threads share: one that has several answers or none (SUBSCRIBE,
-  ///          MONITOR, REPLCONF), or that changes what other threads' commands mean (MULTI, WATCH,
-  ///          SELECT, AUTH, CLIENT REPLY). The message says what to do instead.
+  ///          MONITOR, REPLCONF, CLIENT REPLY), or that changes what becomes of
+  ///          other threads' commands (MULTI, WATCH, SELECT, AUTH, HELLO, RESET, QUIT, READONLY,
+  ///          ASKING, CLIENT TRACKING). The message says what to do instead.
   // No std::initializer_list: g++ 12 cannot have one in a co_await.
   template <std::convertible_to<std::string_view>... Words>
     requires(sizeof...(Words) > 0)
