@@ -230,7 +230,18 @@ TEST_CASE("options that make no sense are refused, with what is wrong") {
   loopbridge::bridge bridge;
   CHECK_THROWS_WITH_AS(clients::dns(bridge, {.servers = "nowhere"}), doctest::Contains("nowhere"),
                        std::invalid_argument);
+  for (const std::string servers :
+       {"10.0.0.1:0", "10.0.0.1,10.0.0.2:65536", "[fd00::1]:99999", "10.0.0.1:5x"})
+    CHECK_THROWS_WITH_AS(clients::dns(bridge, {.servers = servers}),
+                         doctest::Contains("ports of 1 to 65535"), std::invalid_argument);
+  CHECK_THROWS_AS(clients::dns(bridge, {.servers = std::string("10.0.0.1\0x", 10)}),
+                  std::invalid_argument);
+  CHECK_NOTHROW(clients::dns(bridge, {.servers = "10.0.0.1:65535,fd00::1,[fd00::1]:1"}));
+  CHECK_THROWS_AS(clients::dns(bridge, {.timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(clients::dns(bridge, {.first_try = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(clients::dns(bridge, {.first_try = 2min}), std::invalid_argument);
   CHECK_THROWS_AS(clients::dns(bridge, {.tries = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(clients::dns(bridge, {.tries = 11}), std::invalid_argument);
   // Not as "localhost", which is all that c-ares would see of it.
   CHECK_THROWS_AS(clients::dns(bridge).call(std::string("localhost\0.example.org", 22)),
                   std::invalid_argument);

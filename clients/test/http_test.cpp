@@ -133,7 +133,22 @@ TEST_CASE("a request that makes no sense is refused where it is made") {
   CHECK_THROWS_AS(web.call({.url = good, .headers = {{"A", "b\r\nC: d"}}}), std::invalid_argument);
   CHECK_THROWS_AS(web.call({.url = good, .headers = {{"A:", "b"}}}), std::invalid_argument);
   CHECK_THROWS_AS(web.call({.url = good, .body = "x"}), std::invalid_argument);
+}
+
+TEST_CASE("options that make no sense are refused where they are given") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  CHECK_THROWS_AS(c::http(b, {.timeout = 0s}), std::invalid_argument);
   CHECK_THROWS_AS(c::http(b, {.connections_per_host = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(c::http(b, {.answer_limit = 0}), std::invalid_argument);
+  for (const char* proxy : {"10.0.0.7:65536", "http://10.0.0.7:0", "a b"})
+    CHECK_THROWS_WITH_AS(c::http(b, {.proxy = proxy}), doctest::Contains("proxy is no URL"),
+                         std::invalid_argument);
+  for (const char* proxy : {"10.0.0.7:3128", "socks5h://u:p@10.0.0.7"})
+    CHECK_NOTHROW(c::http(b, {.proxy = proxy}));
+  CHECK_THROWS_AS(c::http(b, {.proxy = std::string("a\0b", 3)}), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(c::http(b, {.ca_file = "/none"}),
+                       doctest::Contains("'/none' cannot be read"), std::invalid_argument);
 }
 
 TEST_CASE("the deadline ends a request, says that it was sent, and leaves the client usable") {

@@ -223,3 +223,23 @@ TEST_CASE("what is published faster than it can be sent is refused, and not sent
   all.pop_back();
   for (const auto& waiting : all) CHECK(waiting.cancel());
 }
+
+TEST_CASE("options that make no sense are refused where they are given, without their secrets") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  CHECK_THROWS_AS(c::nats(b, {.servers = {}}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.servers = {""}}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.servers = {"nats://a\r\nPING"}}), std::invalid_argument);
+  for (const char* url : {"nats://a:0", "a:65536", "tls://[::1]:99999", "nats://u:p@a:4x", "a:"})
+    CHECK_THROWS_WITH_AS(c::nats(b, {.servers = {"a", url}}),
+                         doctest::Contains("a port that is not between 1 and 65535"),
+                         std::invalid_argument);
+  CHECK_THROWS_WITH_AS(c::nats(b, {.servers = {"http://a"}}), doctest::Contains("neither nats://"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(c::nats(b, {.servers = {"nats://u:secret@:4222"}}),
+                       "nats_options: the server ':4222' names no host", std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.timeout = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.connect_timeout = -1ms}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.ping_interval = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(c::nats(b, {.waiting_limit = 0}), std::invalid_argument);
+}

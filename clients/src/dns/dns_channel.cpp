@@ -3,8 +3,11 @@
 #include <uv.h>
 
 #include <array>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
+
+#include "port.hpp"
 
 namespace loopbridge::clients::detail {
 
@@ -49,6 +52,28 @@ void check(int status, const char* what) {
                             std::string(what) + ": " + ares_strerror(status));
 }
 
+[[noreturn]] void refuse_servers(const std::string& servers) {
+  throw std::invalid_argument(
+      "dns_options::servers: '" + servers +
+      "' is no list of addresses such as '10.0.0.1,10.0.0.2:5353', with ports of 1 to 65535");
+}
+
+void check_options(const dns_options& o) {
+  if (o.timeout.count() <= 0)
+    throw std::invalid_argument("dns_options::timeout must be more than 0");
+  // c-ares doubles it, in an int.
+  if (o.first_try.count() <= 0 || o.first_try > std::chrono::minutes(1) || o.tries <= 0 ||
+      o.tries > 10) {
+    throw std::invalid_argument(
+        "dns_options: first_try must be between 1 ms and 1 min, and tries between 1 and 10");
+  }
+  if (o.servers.find('\0') != std::string::npos) refuse_servers(o.servers);
+  std::istringstream all(o.servers);
+  for (std::string one; std::getline(all, one, ',');) {
+    if (!has_good_port(one)) refuse_servers(o.servers);
+  }
+}
+
 }  // namespace
 
 dns_channel::dns_channel(loop_ref loop, const dns_options& options)
@@ -58,10 +83,9 @@ dns_channel::dns_channel(loop_ref loop, const dns_options& options)
       deadlines_(loop, [](query& late) {
         late.fail<request_timed_out>(outcome::unknown, phase::resolving, "timed out");
       }) {
+  check_options(options);
   static const int started = ares_library_init(ARES_LIB_INIT_ALL);  // must not run twice at once
   check(started, "ares_library_init");
-  if (options.first_try.count() <= 0 || options.tries <= 0)
-    throw std::invalid_argument("dns_options: first_try and tries must be more than 0");
   ares_options o{};
   o.timeout = static_cast<int>(options.first_try.count());
   o.tries = options.tries;
@@ -78,8 +102,7 @@ dns_channel::dns_channel(loop_ref loop, const dns_options& options)
   if (options.servers.empty()) return;
   if (ares_set_servers_ports_csv(channel_, options.servers.c_str()) == ARES_SUCCESS) return;
   ares_destroy(channel_);
-  throw std::invalid_argument("dns_options::servers: '" + options.servers +
-                              "' is no list of addresses such as '10.0.0.1,10.0.0.2:5353'");
+  refuse_servers(options.servers);
 }
 
 /// c-ares calls back for each query that is left, here and now.

@@ -1,6 +1,7 @@
 #include "loopbridge/clients/http.hpp"
 
 #include <strings.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -66,6 +67,27 @@ void check(const http_request& r) {
   }
 }
 
+void check(const http_options& o) {
+  const auto refuse = [](const std::string& why) {
+    throw std::invalid_argument("http_options: " + why);
+  };
+  if (o.connections_per_host == 0 || o.answer_limit == 0)
+    refuse("connections_per_host and answer_limit are at least 1");
+  if (o.timeout.count() <= 0) refuse("timeout must be more than 0");
+  if (o.proxy.find('\0') != std::string::npos || o.ca_file.find('\0') != std::string::npos)
+    refuse("there is a zero byte in proxy or ca_file");
+  if (!o.proxy.empty()) {
+    const std::unique_ptr<CURLU, url_cleanup> url(curl_url());
+    if (!url) throw std::bad_alloc();
+    const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, o.proxy.c_str(),
+                                        CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+    if (code != CURLUE_OK || part_of(url.get(), CURLUPART_PORT) == "0")
+      refuse("proxy is no URL such as http://10.0.0.7:3128");  // it may hold a password
+  }
+  if (!o.ca_file.empty() && ::access(o.ca_file.c_str(), R_OK) != 0)
+    refuse("ca_file '" + o.ca_file + "' cannot be read");
+}
+
 }  // namespace
 
 std::optional<std::string_view> http_response::header(std::string_view name) const {
@@ -82,10 +104,7 @@ struct http::impl {
 };
 
 http::http(bridge& on, http_options options) {
-  if (options.connections_per_host == 0 || options.answer_limit == 0) {
-    throw std::invalid_argument(
-        "http_options: connections_per_host and answer_limit are at least 1");
-  }
+  check(options);
   const auto timeout = options.timeout;
   impl_ = std::unique_ptr<impl>(
       new impl{timeout, owned<http_engine>(on, [options = std::move(options)](loop_ref loop) {

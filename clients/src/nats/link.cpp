@@ -12,13 +12,10 @@ using std::chrono::steady_clock;
 
 namespace {
 
-/// For what may be a handler's end: that destroys what the program has put into it, which may be
-/// another subscription of this link, and that takes the lock.
-template <class F>
-void without_lock(std::unique_lock<std::mutex>& held, F&& f) {
-  held.unlock();
-  f();
-  held.lock();
+std::string with_room(std::size_t size) {
+  std::string empty;
+  empty.reserve(size);
+  return empty;
 }
 
 }  // namespace
@@ -28,6 +25,7 @@ nats_link::nats_link(nats_options options, on_ended ended)
       ended_(std::move(ended)),
       inbox_(make_inbox()),
       peer_(peer_of(options_)),
+      trouble_(with_room(longest_trouble)),
       native_options_(make_native(options_)) {
   // Made last: nothing throws any more.
   natsOptions_SetClosedCB(native_options_, &on_closed, this);
@@ -48,32 +46,6 @@ void nats_link::push(job_ptr job) {
   changed_.notify_all();
 }
 
-void nats_link::subscribe(std::shared_ptr<nats_sub> sub) {
-  const std::lock_guard held(mutex_);
-  subs_.emplace(sub.get(), std::move(sub));
-  subs_changed_ = true;
-  changed_.notify_all();
-}
-
-void nats_link::unsubscribe(const std::shared_ptr<nats_sub>& sub) noexcept {
-  const std::lock_guard held(mutex_);
-  sub->closed = true;
-  subs_.erase(sub.get());
-  subs_changed_ = true;
-  changed_.notify_all();
-}
-
-bool nats_link::drain(const std::shared_ptr<nats_sub>& sub, steady_clock::time_point until) {
-  lock held(mutex_);
-  subs_.erase(sub.get());
-  subs_changed_ = true;
-  changed_.notify_all();
-  return changed_.wait_until(held, until, [&] {
-    return std::none_of(instances_.begin(), instances_.end(),
-                        [&](const instance& i) { return i.sub == sub && !i.over; });
-  });
-}
-
 void nats_link::close() noexcept {
   const std::lock_guard held(mutex_);
   closing_ = true;
@@ -82,32 +54,17 @@ void nats_link::close() noexcept {
   changed_.notify_all();
 }
 
+/// Takes no memory: there is room for the longest.
+void nats_link::set_trouble(std::string_view text) noexcept {
+  trouble_.assign(text.substr(0, longest_trouble));
+}
+
 std::string nats_link::trouble() const {
   const std::lock_guard held(mutex_);
   return trouble_;
 }
 
-// nats.c's callbacks, on threads of its own.
-
-void nats_link::on_message(natsConnection*, natsSubscription*, natsMsg* message, void* at) {
-  const std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)> kept(message, &natsMsg_Destroy);
-  nats_sub& sub = *static_cast<instance*>(at)->sub;
-  if (sub.closed) return;
-  try {
-    sub.deliver(from_native(message));
-  } catch (...) {  // no memory, or the bridge has stopped: a message fewer
-    ++sub.dropped;
-  }
-}
-
-void nats_link::on_complete(void* at) {
-  auto& i = *static_cast<instance*>(at);
-  nats_link& link = *i.link;
-  const std::lock_guard held(link.mutex_);
-  i.over = true;
-  link.subs_changed_ = true;  // else its handler would be kept until another subscription changes
-  link.changed_.notify_all();
-}
+// nats.c's callback, on a thread of its own.
 
 void nats_link::on_closed(natsConnection*, void* self) {
   auto& link = *static_cast<nats_link*>(self);
@@ -119,14 +76,22 @@ void nats_link::on_closed(natsConnection*, void* self) {
 
 // The link's thread.
 
+/// Goes on where there was no memory: what is queued stays there, and the next connection has the
+/// subscriptions that this one lacks.
 void nats_link::run() noexcept {
-  try {
-    work();
-  } catch (...) {
-    refuse_all({outcome::not_sent, phase::queued, "no memory"});
+  lock held(mutex_, std::defer_lock);
+  for (bool ended = false; !ended;) {
+    try {
+      work();
+      ended = true;
+    } catch (const std::exception&) {
+      held.lock();
+      broken_ = connection_ != nullptr;
+      changed_.wait_for(held, backoff_.next(), [&] { return closing_; });
+      held.unlock();
+    }
   }
-  lock held(mutex_);
-  closing_ = true;
+  held.lock();
   disconnect(held);
 }
 
@@ -144,11 +109,11 @@ void nats_link::work() {
     if (subs_changed_) {
       follow_subscriptions(held);
     } else if (!jobs_.empty()) {
-      const job_ptr job = std::move(jobs_.front());
-      jobs_.pop_front();
+      const job_ptr job = jobs_.front();  // only this thread takes one out
       held.unlock();
-      send(job);
+      const bool done = send(job);
       held.lock();
+      if (done) jobs_.pop_front();
     } else {
       changed_.wait(held, [&] { return closing_ || lost_ || subs_changed_ || !jobs_.empty(); });
     }
@@ -171,7 +136,7 @@ bool nats_link::connect() {
   }
   lost_ = false;
   connection_ = nullptr;
-  trouble_ = natsStatus_GetText(s);
+  set_trouble(natsStatus_GetText(s));
   held.unlock();
   if (s == NATS_CONNECTION_AUTH_FAILED)
     refuse_all({outcome::not_sent, phase::logging_in, "the server refuses the user or password"});
@@ -195,79 +160,43 @@ void nats_link::disconnect(lock& held) {
   std::list<instance> ended;
   ended.swap(instances_);
   lost_ = broken_ = false;
-  trouble_ = "the connection was lost";
+  set_trouble("the connection was lost");
   without_lock(held, [&] { ended.clear(); });
 }
 
-/// Makes nats.c's subscriptions those that are wanted.
-void nats_link::follow_subscriptions(lock& held) {
-  subs_changed_ = false;
-  auto wanted = subs_;
-  // Only this thread adds to the list or takes from it: so it may look at it without the lock.
-  for (instance& i : instances_) {
-    const bool is_wanted = wanted.erase(i.sub.get()) != 0;
-    if (!is_wanted && !i.ending) {
-      i.ending = true;
-      held.unlock();
-      // A subscription that is merely closed has its callback ended soon; the other delivers first.
-      i.sub->closed ? natsSubscription_Unsubscribe(i.native) : natsSubscription_Drain(i.native);
-      held.lock();
-    }
-  }
-  std::list<instance> ended;
-  for (auto i = instances_.begin(); i != instances_.end();) {
-    const auto next = std::next(i);
-    if (i->over) {
-      natsSubscription_Destroy(i->native);
-      ended.splice(ended.end(), instances_, i);
-    }
-    i = next;
-  }
-  for (const auto& [raw, sub] : wanted) {
-    if (subs_.count(raw) == 0) continue;  // it was ended meanwhile
-    instance& made = instances_.emplace_back(instance{this, sub});
-    held.unlock();
-    natsStatus s =
-        sub->queue.empty()
-            ? natsConnection_Subscribe(&made.native, connection_, sub->subject.c_str(), &on_message,
-                                       &made)
-            : natsConnection_QueueSubscribe(&made.native, connection_, sub->subject.c_str(),
-                                            sub->queue.c_str(), &on_message, &made);
-    if (s == NATS_OK) s = natsSubscription_SetOnCompleteCB(made.native, &on_complete, &made);
-    held.lock();
-    if (s == NATS_OK) continue;
-    // The connection is lost. Where only the second has failed, a callback may be running.
-    made.over = true;
-    zombies_.splice(zombies_.end(), instances_, std::prev(instances_.end()));
-  }
-  without_lock(held, [&] { ended.clear(), wanted.clear(); });
-}
-
-void nats_link::send(const job_ptr& job) {
+/// False: nothing was written, and the next connection is to send it, if there is time left then.
+bool nats_link::send(const job_ptr& job) noexcept {
   // Late where the loop is blocked, too, which will say so.
-  if (job->due <= steady_clock::now() || !job->take()) return;
-  const natsStatus s = write(*job);
+  if (job->due <= steady_clock::now() || !job->take()) return true;
+  natsStatus s = NATS_NO_MEMORY;
+  try {
+    s = write(*job);
+  } catch (const std::exception&) {  // before it was written
+  }
   if (s == NATS_OK) {
-    ended_(job, nullptr);
-    return;
+    ended_(job, std::nullopt);
+    return true;
   }
   if (s == NATS_CONNECTION_CLOSED) {
-    // Nothing was written. The next connection sends it, if its deadline has not passed then.
-    const std::lock_guard held(mutex_);
-    if (job->give_back()) jobs_.push_front(job);
     broken_ = true;
-    return;
+    return !job->give_back();
   }
-  nats_failure f{outcome::not_sent, phase::queued, natsStatus_GetText(s)};
-  if (s == NATS_MAX_PAYLOAD) {
-    f.why = "the message is longer than the server takes (its max_payload is " +
-            std::to_string(natsConnection_GetMaxPayload(connection_)) + " bytes)";
-  } else if (s == NATS_TIMEOUT || s == NATS_IO_ERROR || s == NATS_SSL_ERROR) {
+  nats_failure f{outcome::not_sent, phase::queued, {}};
+  if (s == NATS_TIMEOUT || s == NATS_IO_ERROR || s == NATS_SSL_ERROR) {
     f.result = outcome::unknown;
     f.reached = phase::waiting;
     if (job->what != nats_job::kind::flush) natsConnection_Close(connection_);  // half a message
   }
-  ended_(job, &f);
+  try {
+    f.why = natsStatus_GetText(s);
+    if (s == NATS_MAX_PAYLOAD) {
+      f.why = "the message is longer than the server takes (its max_payload is " +
+              std::to_string(natsConnection_GetMaxPayload(connection_)) + " bytes)";
+    }
+  } catch (const std::bad_alloc&) {  // what it has will do
+  }
+  ended_(job, std::move(f));
+  return true;
 }
 
 natsStatus nats_link::write(nats_job& job) {
@@ -292,7 +221,7 @@ void nats_link::refuse_all(const nats_failure& why) {
     all.swap(jobs_);
   }
   for (const job_ptr& job : all) {
-    if (job->take()) ended_(job, &why);
+    if (job->take()) ended_(job, why);
   }
 }
 

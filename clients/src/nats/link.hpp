@@ -11,7 +11,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "loopbridge/clients/backoff.hpp"
@@ -97,8 +99,8 @@ struct nats_failure {
 class nats_link : public std::enable_shared_from_this<nats_link> {
  public:
   using job_ptr = std::shared_ptr<nats_job>;
-  /// What becomes of a job: called on the link's thread. Null: it was sent.
-  using on_ended = std::function<void(const job_ptr&, const nats_failure*)>;
+  /// What becomes of a job: called on the link's thread. Nothing: it was sent. Must not throw.
+  using on_ended = std::function<void(const job_ptr&, std::optional<nats_failure>)>;
 
   nats_link(nats_options options, on_ended ended);
   ~nats_link();
@@ -129,6 +131,16 @@ class nats_link : public std::enable_shared_from_this<nats_link> {
   };
   using lock = std::unique_lock<std::mutex>;
 
+  /// For what may be a handler's end: that destroys what the program has put into it, which may be
+  /// another subscription of this link, and that takes the lock.
+  template <class F>
+  static void without_lock(lock& held, F&& f) {
+    held.unlock();
+    f();
+    held.lock();
+  }
+  static constexpr std::size_t longest_trouble = 500;
+
   static void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* at);
   static void on_complete(void* at);
   static void on_closed(natsConnection*, void* self);
@@ -138,9 +150,11 @@ class nats_link : public std::enable_shared_from_this<nats_link> {
   bool connect();
   void disconnect(lock& held);
   void follow_subscriptions(lock& held);
-  void send(const job_ptr& job);
+  natsStatus subscribe_native(instance& i) noexcept;
+  bool send(const job_ptr& job) noexcept;
   natsStatus write(nats_job& job);
   void refuse_all(const nats_failure& why);
+  void set_trouble(std::string_view text) noexcept;
 
   const nats_options options_;
   const on_ended ended_;
@@ -156,11 +170,11 @@ class nats_link : public std::enable_shared_from_this<nats_link> {
   std::string trouble_;
   bool closing_ = false;
   bool subs_changed_ = false;
-  bool lost_ = false;    ///< nats.c has closed the connection
-  bool broken_ = false;  ///< and is about to say so
+  bool lost_ = false;  ///< nats.c has closed the connection
   std::atomic<bool> connected_ = false;
 
   natsConnection* connection_ = nullptr;  // this and the rest: the link's thread
+  bool broken_ = false;  ///< nats.c is about to close it, or it lacks what there was no memory for
   natsOptions* const native_options_;
   backoff backoff_;
 };

@@ -27,6 +27,8 @@ void check_subject(const std::string& subject, bool wildcards);
 
 /// The beginning of the subjects that answers come to.
 std::string make_inbox();
+/// Throws std::invalid_argument for options that make no sense.
+void check(const nats_options& o);
 /// The servers, for messages.
 std::string peer_of(const nats_options& options);
 natsOptions* make_native(const nats_options& options);

@@ -1,9 +1,12 @@
 #include <nats/nats.h>
 
+#include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "message.hpp"
+#include "port.hpp"
 
 namespace loopbridge::clients {
 namespace {
@@ -14,6 +17,25 @@ std::string without_secrets(const std::string& url) {
   const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
   const std::size_t at = url.rfind('@');
   return url.substr(at == std::string::npos || at < begin ? begin : at + 1);
+}
+
+void check_server(const std::string& url) {
+  const auto refuse = [&](const char* why) {
+    throw std::invalid_argument("nats_options: the server '" + without_secrets(url) + "' " + why);
+  };
+  if (url.empty() || std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' '; }))
+    refuse("is no URL; give one as nats://10.0.0.7:4222");
+  const std::size_t scheme = std::min(url.find("://"), url.size());
+  if (scheme != url.size() && url.substr(0, scheme) != "nats" && url.substr(0, scheme) != "tls")
+    refuse("has a scheme that is neither nats:// nor tls://");
+  const std::string address = without_secrets(url);
+  if (address.empty() || address.starts_with(':')) refuse("names no host");
+  if (!has_good_port(address)) refuse("has a port that is not between 1 and 65535");
+}
+
+/// nats.c adds it to a time, without a look whether that can be told.
+std::int64_t in_ms(std::chrono::milliseconds d) {
+  return std::min<std::chrono::milliseconds>(d, std::chrono::hours(1)).count();
 }
 
 /// As it stands in JSON: nats.c writes these into the text of its CONNECT as they are.
@@ -36,6 +58,16 @@ std::string in_json(const std::string& text) {
 void check(natsStatus s) {
   if (s == NATS_NO_MEMORY) throw std::bad_alloc();
   if (s != NATS_OK) throw error(std::string("nats.c: ") + natsStatus_GetText(s));
+}
+
+void check(const nats_options& o) {
+  if (o.servers.empty()) throw std::invalid_argument("nats_options: servers is empty");
+  for (const std::string& s : o.servers) check_server(s);
+  if (o.timeout.count() <= 0 || o.connect_timeout.count() <= 0 || o.ping_interval.count() <= 0 ||
+      o.waiting_limit == 0) {
+    throw std::invalid_argument(
+        "nats_options: timeout, connect_timeout, ping_interval and waiting_limit are more than 0");
+  }
 }
 
 std::string make_inbox() {
@@ -70,9 +102,9 @@ natsOptions* make_native(const nats_options& options) {
                                   in_json(options.password).c_str()));
   if (!options.token.empty()) check(natsOptions_SetToken(o, in_json(options.token).c_str()));
   check(natsOptions_SetName(o, in_json(options.name).c_str()));
-  check(natsOptions_SetTimeout(o, options.connect_timeout.count()));
-  check(natsOptions_SetWriteDeadline(o, options.timeout.count()));
-  check(natsOptions_SetPingInterval(o, options.ping_interval.count()));
+  check(natsOptions_SetTimeout(o, in_ms(options.connect_timeout)));
+  check(natsOptions_SetWriteDeadline(o, in_ms(options.timeout)));
+  check(natsOptions_SetPingInterval(o, in_ms(options.ping_interval)));
   check(natsOptions_SetMaxPingsOut(o, 2));
   check(natsOptions_SetAllowReconnect(o, false));
   check(natsOptions_UseGlobalMessageDelivery(o, true));

@@ -29,20 +29,6 @@ namespace {
 using std::chrono::steady_clock;
 
 using place_ptr = std::shared_ptr<nats_desk_place>;
-void check(const nats_options& o) {
-  if (o.servers.empty()) throw std::invalid_argument("nats_options: servers is empty");
-  for (const std::string& s : o.servers) {
-    if (s.empty() || std::any_of(s.begin(), s.end(), [](unsigned char c) { return c <= ' '; })) {
-      throw std::invalid_argument("nats_options: the server '" + s +
-                                  "' is no URL; give one as nats://10.0.0.7:4222");
-    }
-  }
-  if (o.timeout.count() <= 0 || o.connect_timeout.count() <= 0 || o.ping_interval.count() <= 0 ||
-      o.waiting_limit == 0) {
-    throw std::invalid_argument(
-        "nats_options: timeout, connect_timeout, ping_interval and waiting_limit are more than 0");
-  }
-}
 
 /// To the desk, from nats.c's threads; once the bridge has stopped, to nowhere.
 template <class F>
@@ -102,11 +88,12 @@ struct nats::impl {
         loop(std::make_shared<nats_loop>(on)),
         link(std::make_shared<nats_link>(
             options,
-            [loop = loop, place = place](const nats_link::job_ptr& job, const nats_failure* why) {
+            [loop = loop, place = place](const nats_link::job_ptr& job,
+                                         std::optional<nats_failure> why) {
               // Of a request that was sent the answer is still to come.
-              if (why == nullptr && job->what == nats_job::kind::request) return;
-              const auto failure = why != nullptr ? std::optional(*why) : std::nullopt;
-              tell(loop, place, [job, failure](nats_desk& d) { d.ended(job.get(), failure); });
+              if (!why && job->what == nats_job::kind::request) return;
+              tell(loop, place,
+                   [job, why = std::move(why)](nats_desk& d) { d.ended(job.get(), why); });
             })),
         desk(on,
              [this](loop_ref at) { return nats_desk(at, link, place, options.waiting_limit); }) {

@@ -27,9 +27,9 @@ struct dns_options {
   /// The deadline of a look-up that is given none.
   std::chrono::milliseconds timeout{5000};
   /// How long a server has to answer before the next one is asked, or the same one again; twice as
-  /// long in each round.
+  /// long in each round. At most a minute.
   std::chrono::milliseconds first_try{500};
-  int tries = 4;  ///< how often each server is asked
+  int tries = 4;  ///< how often each server is asked: at most 10 times
 };
 
 /// The servers know no such name, or no address of it.
