@@ -18,6 +18,15 @@ std::string with_room(std::size_t size) {
   return empty;
 }
 
+/// Of the calling thread's last error of that kind, without the place in nats.c that is before it.
+std::string_view reason_of_tls() noexcept {
+  natsStatus unused;
+  const char* const text = nats_GetLastError(&unused);
+  const std::string_view whole = text != nullptr ? text : natsStatus_GetText(NATS_SSL_ERROR);
+  const std::size_t place = whole.find("): ");
+  return place == whole.npos ? whole : whole.substr(place + 3);
+}
+
 }  // namespace
 
 nats_link::nats_link(nats_options options, on_ended ended)
@@ -136,7 +145,7 @@ bool nats_link::connect() {
   }
   lost_ = false;
   connection_ = nullptr;
-  set_trouble(natsStatus_GetText(s));
+  set_trouble(s == NATS_SSL_ERROR ? reason_of_tls() : natsStatus_GetText(s));
   held.unlock();
   if (s == NATS_CONNECTION_AUTH_FAILED)
     refuse_all({outcome::not_sent, phase::logging_in, "the server refuses the user or password"});

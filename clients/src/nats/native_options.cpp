@@ -68,6 +68,8 @@ void check(const nats_options& o) {
     throw std::invalid_argument(
         "nats_options: timeout, connect_timeout, ping_interval and waiting_limit are more than 0");
   }
+  if (o.ca_file.find('\0') != std::string::npos)
+    throw std::invalid_argument("nats_options: there is a zero byte in ca_file");
 }
 
 std::string make_inbox() {
@@ -101,6 +103,15 @@ natsOptions* make_native(const nats_options& options) {
     check(natsOptions_SetUserInfo(o, in_json(options.user).c_str(),
                                   in_json(options.password).c_str()));
   if (!options.token.empty()) check(natsOptions_SetToken(o, in_json(options.token).c_str()));
+  // nats.c itself takes a connection without TLS for tls://, too.
+  const bool wants_tls = std::any_of(options.servers.begin(), options.servers.end(),
+                                     [](const std::string& s) { return s.starts_with("tls:"); });
+  if (wants_tls || !options.ca_file.empty()) check(natsOptions_SetSecure(o, true));
+  if (!options.ca_file.empty() &&
+      natsOptions_LoadCATrustedCertificates(o, options.ca_file.c_str()) != NATS_OK) {
+    throw std::invalid_argument("nats_options: no certificate can be read from ca_file '" +
+                                options.ca_file + "'");
+  }
   check(natsOptions_SetName(o, in_json(options.name).c_str()));
   check(natsOptions_SetTimeout(o, in_ms(options.connect_timeout)));
   check(natsOptions_SetWriteDeadline(o, in_ms(options.timeout)));

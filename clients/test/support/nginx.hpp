@@ -3,6 +3,7 @@
 #include <fstream>
 #include <string>
 
+#include "support/certificate.hpp"
 #include "support/server.hpp"
 
 namespace support {
@@ -12,11 +13,15 @@ namespace support {
 class nginx {
  public:
   nginx() { server_.start(); }
+  /// Over TLS.
+  explicit nginx(const certificate& c)
+      : scheme_("https://localhost:"),
+        tls_(" ssl; ssl_certificate " + c.path() + "; ssl_certificate_key " + c.key()) {
+    server_.start();
+  }
 
   server& process() { return server_; }
-  std::string url(const std::string& path) const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
-  }
+  std::string url(const std::string& path) const { return scheme_ + std::to_string(port_) + path; }
   static constexpr std::size_t long_size = 5'000'000;
 
  private:
@@ -32,7 +37,7 @@ class nginx {
            "client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
            "uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n"
            "server { listen 127.0.0.1:"
-        << port_ << "; root " << d
+        << port_ << tls_ << "; root " << d
         << ";\n"
            "location /echo { echo_read_request_body; echo_request_body; }\n"
            "location /slow { echo_sleep 100; echo late; }\n"
@@ -44,6 +49,8 @@ class nginx {
     return d;
   }
 
+  const std::string scheme_ = "http://127.0.0.1:";
+  const std::string tls_;
   const int port_ = free_port();
   scratch_directory directory_;
   server server_{{"nginx", "-p", directory_.path(), "-c", "nginx.conf", "-e", "stderr"},

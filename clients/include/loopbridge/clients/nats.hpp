@@ -30,12 +30,18 @@ struct nats_message {
 };
 
 struct nats_options {
-  /// Tried in this order, or those that follow, when a connection is lost. A cluster's nodes.
+  /// Tried in this order, or those that follow, when a connection is lost. A cluster's nodes. Where
+  /// one is `tls://`, there is no connection to any but by TLS.
   std::vector<std::string> servers = {"nats://127.0.0.1:4222"};
   std::string user = {};
   std::string password = {};
   std::string token = {};
   std::string name = "loopbridge";  ///< shown by the server
+  /// A file of the authorities that are trusted for TLS; given, there is no connection without.
+  /// Empty: the system's, and TLS where the server or its URL wants it. (A server that is silent in
+  /// the midst of TLS's handshake is waited for until its connection breaks: nats.c has no deadline
+  /// there. Requests have theirs.)
+  std::string ca_file = {};
   /// The deadline of requests and publications that are given none, and of a write to a server
   /// that takes nothing.
   std::chrono::milliseconds timeout = std::chrono::seconds(5);
