@@ -100,12 +100,12 @@ class bridge {
   ///          make no sense; std::system_error, std::bad_alloc.
   ///
   /// Calls run while the loop runs; those accepted before its first turn run from that on. Our
-  /// handles keep the loop alive only while accepted calls wait to run. A call that the loop's
-  /// thread submits keeps it alive wherever it is accepted, also in a callback that is the last
-  /// thing uv_run does. A call that another thread or a handler submits after the loop's last check
-  /// phase may find that nothing else is alive, so that uv_run has returned or will. It then waits
-  /// until the loop turns again or the bridge stops. (A thread that has run the loop, and lets
-  /// another one run it, submits again when the loop has turned there.)
+  /// handles keep it alive only while accepted calls wait to run: with nothing of the program's
+  /// alive, uv_run returns at once. A call of the loop's own thread keeps it alive wherever it is
+  /// accepted, also in the last callback of uv_run. One that another thread or a handler submits
+  /// after the last check phase does not. No uv_run of any mode runs it until something else is
+  /// alive, or the bridge stops: keep a handle active for as long as others submit. (A thread that
+  /// has run the loop, and lets another one run it, submits again when it has turned there.)
   ///
   /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
   /// every waiter. Then run the loop once more (UV_RUN_NOWAIT) before uv_loop_close, as after any

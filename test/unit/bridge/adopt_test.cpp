@@ -68,6 +68,22 @@ TEST_CASE("a call accepted when the loop had run dry runs when the loop turns ag
   CHECK(ran);
 }
 
+TEST_CASE("with nothing of the program's alive uv_run returns, and runs no call of other threads") {
+  const support::watchdog dog;
+  app_loop app;
+  bool ran = false;
+  bridge b = bridge::adopt(&app.loop, support::with_each_doorbell());
+  CHECK(uv_run(&app.loop, UV_RUN_DEFAULT) == 0);
+  std::thread([&]() noexcept { b.post([&] { ran = true; }); }).join();
+  CHECK(uv_run(&app.loop, UV_RUN_DEFAULT) == 0);
+  CHECK(uv_run(&app.loop, UV_RUN_NOWAIT) == 0);
+  CHECK_FALSE(ran);
+  auto nothing = [] {};
+  app.in_a_callback(nothing);
+  uv_run(&app.loop, UV_RUN_DEFAULT);
+  CHECK(ran);
+}
+
 TEST_CASE("a call that is accepted in the loop's last callback keeps it alive, and runs") {
   const loopbridge::options opts = support::with_each_doorbell();
   for (const bool rung_before : {false, true}) {
