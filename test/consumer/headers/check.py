@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""check.py macros|warnings|errors UV_INCLUDE COMPILER...: the public headers, in other people's builds
+"""check.py macros|warnings|errors UV_INCLUDE COMPILER...: the public headers, in other people's builds;
+the clients' too, which need no package to be compiled
 
 macros    each compiles where macros.hpp is defined, after the standard and libuv headers that it
           needs, which cannot bear that
-warnings  no warning that a project could mean comes from them, or from everything.hpp and
-          senders.hpp, which use all of them
+warnings  no warning that a project could mean comes from them, or from everything.hpp, clients.hpp
+          and senders.hpp, which use all of them
 errors    each program in wrong.cpp fails to compile, and the compiler says in one of its first
           errors what to do
 """
@@ -17,9 +18,10 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-INCLUDE = HERE.parent.parent.parent / "include"
-HEADERS = sorted(str(p.relative_to(INCLUDE)) for p in (INCLUDE / "loopbridge").rglob("*.hpp")
-                 if "detail" not in p.relative_to(INCLUDE).parts)
+ROOT = HERE.parent.parent.parent
+INCLUDES = [ROOT / "include", ROOT / "clients" / "include"]
+ALL = {str(p.relative_to(i)): p for i in INCLUDES for p in i.rglob("*.hpp")}
+HEADERS = sorted(h for h in ALL if "detail" not in h.split("/"))
 
 # What users turn on: the issue trackers of header libraries are full of them.
 WARNINGS = """-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast
@@ -55,8 +57,9 @@ class Compiler:
                                  check=True).stdout
         self.is_clang = "clang" in version
         self.name = version.splitlines()[0]
-        self.flags = ["-std=c++20", "-I", str(INCLUDE), "-I", str(HERE),
-                      "-isystem", str(HERE.parent.parent / "support")]
+        self.flags = ["-std=c++20", "-I", str(HERE), "-isystem", str(HERE.parent.parent / "support")]
+        for i in INCLUDES:
+            self.flags += ["-I", str(i)]
         if uv_include:
             self.flags += ["-idirafter", uv_include]
         self.scratch = pathlib.Path(scratch)
@@ -90,7 +93,7 @@ def include(header):
 def macros(compiler):
     # What is not ours: the standard library, the system, libuv.
     others = {h: set(re.findall(r"^#include <(?!loopbridge).*>$", p.read_text(), re.M))
-              for p in INCLUDE.rglob("*.hpp") for h in [str(p.relative_to(INCLUDE))]}
+              for h, p in ALL.items()}
     optional = {line for lines in others.values() for line in lines
                 if "spdlog" in line or "execution" in line}
     prelude = compiler.precompile("\n".join(sorted(set().union(*others.values()) - optional)) + "\n")
@@ -103,8 +106,8 @@ def macros(compiler):
 
 def warnings(compiler):
     flags = ["-Werror"] + WARNINGS + (CLANG if compiler.is_clang else GCC)
-    everything = ('#include "everything.hpp"\n#include "senders.hpp"\n'
-                  "int main() { everything().use(); use_senders(); }\n")
+    everything = ('#include "everything.hpp"\n#include "clients.hpp"\n#include "senders.hpp"\n'
+                  "int main() { everything().use(); (void)use_clients; use_senders(); }\n")
     # All at once, for the time that each takes alone is that of the standard headers.
     well, said = compiler.run("".join(map(include, compiler.headers())) + everything, *flags)
     yield well, "all of them", said

@@ -206,3 +206,9 @@ void f(eventual<int>& e) { as_sender(e); }
 #define LOOPBRIDGE_EXECUTION_NAMESPACE mini_execution
 #include <loopbridge/execution.hpp>
 void f(bridge& b) { get_scheduler(b).schedule_after(5); }
+//! give a number as std::to_string
+void f(clients::redis& r) { (void)r.call({"SET", "k", 5}); }
+//! a std::string, or a deferred or task of one
+void f(clients::nats_rpc& r) { (void)r.serve("a", [](std::string) { return 5; }); }
+//! takes a std::string
+void f(clients::nats_rpc& r) { (void)r.serve("a", [](int) { return std::string(); }); }

@@ -19,7 +19,7 @@ class backoff {
   /// The next wait: between half of what is due and all of it.
   std::chrono::milliseconds next() {
     const auto due = due_;
-    due_ = std::min(due_ * 2, most_);
+    due_ = (std::min)(due_ * 2, most_);
     return std::chrono::milliseconds(std::uniform_int_distribution<std::chrono::milliseconds::rep>(
         due.count() / 2, due.count())(random_));
   }

@@ -25,13 +25,13 @@ class deadlines {
   /// add and drop entries
   template <class Expired>
   deadlines(loop_ref loop, Expired expired)
-      : timer_(loop, [this, expired = std::move(expired)]() mutable {
-          armed_ = clock::time_point::max();
+      : timer_(loop, [this, on_expired = std::move(expired)]() mutable {
+          armed_ = (clock::time_point::max)();
           const auto now = clock::now();
           while (!entries_.empty() && entries_.begin()->first <= now) {
             Request* const late = entries_.begin()->second;
             entries_.erase(entries_.begin());
-            expired(*late);
+            on_expired(*late);
           }
           if (!entries_.empty()) arm(entries_.begin()->first);
         }) {}
@@ -44,14 +44,14 @@ class deadlines {
 
  private:
   void arm(clock::time_point due) {
-    timer_.start(std::max(due - clock::now(), clock::duration::zero()));
+    timer_.start((std::max)(due - clock::now(), clock::duration::zero()));
     armed_ = due;
   }
 
   entries entries_;
   /// When the timer will fire, which may be for an entry that has left: a request that is answered
   /// costs the loop's timers nothing.
-  clock::time_point armed_ = clock::time_point::max();
+  clock::time_point armed_ = (clock::time_point::max)();
   timer timer_;
 };
 

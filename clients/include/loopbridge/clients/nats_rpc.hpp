@@ -79,11 +79,13 @@ class nats_rpc {
   /// The same, on another bridge, which must outlive the service.
   template <class F>
   nats_service serve_on(bridge& where, std::string subject, F f, std::string queue = "rpc") {
+    static_assert(std::is_invocable_v<F&, std::string>,
+                  "the function takes a std::string: the request");
     return start(
         where, std::move(subject),
-        [&where, f = std::move(f)](std::string request) -> eventual<std::string> {
+        [&where, served = std::move(f)](std::string request) -> eventual<std::string> {
           auto answer = where.submit(
-              [f, request = std::move(request)]() mutable { return f(std::move(request)); });
+              [served, given = std::move(request)]() mutable { return served(std::move(given)); });
           static_assert(std::is_same_v<decltype(answer), eventual<std::string>>,
                         "the function returns a std::string, or a deferred or task of one");
           return answer;

@@ -30,8 +30,8 @@ class redis_wrong_kind : public error {
 class redis_reply {
  public:
   enum class kind : unsigned char {
-    nil,     ///< there is no such key, or no element came in time
-    status,  ///< "OK", say
+    nothing,  ///< nil: there is no such key, or no element came in time
+    status,   ///< "OK", say
     integer,
     text,  ///< a value
     array,
@@ -41,7 +41,7 @@ class redis_reply {
   redis_reply() noexcept = default;  ///< nil
 
   kind type() const noexcept { return kind_; }
-  bool is_nil() const noexcept { return kind_ == kind::nil; }
+  bool is_nil() const noexcept { return kind_ == kind::nothing; }
 
   /// Of a text or a status. Moved out of an answer that ends, as in `r.call({"GET", k}).text()`.
   const std::string& text() const& { return readable_text(); }
@@ -64,7 +64,7 @@ class redis_reply {
   std::string text_;
   std::vector<redis_reply> array_;
   std::int64_t integer_ = 0;
-  kind kind_ = kind::nil;
+  kind kind_ = kind::nothing;
 };
 
 }  // namespace loopbridge::clients
