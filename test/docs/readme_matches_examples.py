@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each C++ block of the README and of the guide is a part of a compiled example or test, word for word.
+"""Each C++ block of the README and of the pages below is a part of a compiled example or test, word for word.
 
 With --write, puts the examples' current text there instead: the whole of hello.cpp, and what
 stands between the [readme] marks of the others, in their order.
@@ -12,8 +12,8 @@ root = pathlib.Path(__file__).resolve().parent.parent.parent
 documents = {
     "README.md": ["hello", "blocking_program", "worker_threads", "signal_handler", "coroutines"],
     "docs/guide.md": ["results", "scheduler", "ctrl_c", "shared_loop", "other_loop", "under_pressure",
-                      "many_loops", "test/unit/execution/sender_guide_test", "manual_bridge",
-                      "queue_of_signals", "logging"],
+                      "many_loops", "test/unit/execution/sender_guide_test", "manual_bridge"],
+    "docs/queue_and_log.md": ["queue_of_signals", "logging"],
     "docs/reference/own_client.md": ["raw_socket"],
 }
 
