@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   }
   try {
     std::puts(rpc.remote_call_for(500ms, "square", word).c_str());
-  } catch (const c::request_error& e) {  // no_responders, remote_error, request_timed_out ...
+  } catch (const loopbridge::error& e) {  // no_responders, remote_error, request_timed_out ...
     std::puts(e.what());
     return 1;
   }

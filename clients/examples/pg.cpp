@@ -1,6 +1,7 @@
-// Orders of four threads, over two connections to PostgreSQL: pg USER [HOST [PASSWORD]].
+// Orders of four threads, over two connections to PostgreSQL: pg USER [HOST [PORT [PASSWORD]]].
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <loopbridge/clients/pg.hpp>
 #include <loopbridge/loopbridge.hpp>
 #include <thread>
@@ -22,8 +23,9 @@ void order(pg& db, int count) noexcept {
 int main(int argc, char** argv) try {
   loopbridge::bridge bridge;
   pg db(bridge, {.host = argc > 2 ? argv[2] : "127.0.0.1",
+                 .port = argc > 3 ? std::atoi(argv[3]) : 5432,
                  .user = argc > 1 ? argv[1] : "",
-                 .password = argc > 3 ? argv[3] : "",
+                 .password = argc > 4 ? argv[4] : "",
                  .database = "postgres",
                  .connections = 2});
   db.call("CREATE TABLE IF NOT EXISTS orders (what text, count int)");

@@ -15,6 +15,7 @@ documents = {
                       "many_loops", "test/unit/execution/sender_guide_test", "manual_bridge"],
     "docs/queue_and_log.md": ["queue_of_signals", "logging"],
     "docs/reference/own_client.md": ["raw_socket"],
+    "clients/README.md": ["clients/examples/redis"],
 }
 
 
