@@ -30,11 +30,11 @@ using loopbridge::when_all;
 using loopbridge::when_any;
 using support::generous;
 
-/// Enough to overflow a stack of 8 MiB with frames of 100 bytes (those of ThreadSanitizer, which is
+/// Enough to overflow a stack of 8 MiB with frames of 100 bytes (those of sanitizers, which are
 /// slow, are larger). A million, in the suite `long`.
-const int links = std::getenv("CHAIN_LINKS") ? std::atoi(std::getenv("CHAIN_LINKS"))
-                  : support::has_tsan        ? 30'000
-                                             : 100'000;
+const int links = std::getenv("CHAIN_LINKS")               ? std::atoi(std::getenv("CHAIN_LINKS"))
+                  : support::has_tsan || support::has_asan ? 30'000
+                                                           : 100'000;
 
 using extend = eventual<int> (*)(eventual<int>&&);
 
