@@ -295,6 +295,7 @@ class bridge {
 /// For what is built on bridges.
 struct detail::bridge_access {
   static loop_core& core(const bridge& b) { return b.core(); }
+  static loop_core& core(const bridge_ref& b);  // with bridge_ref.hpp
 };
 
 }  // namespace loopbridge

@@ -64,6 +64,7 @@ class bridge_ref {
 
  private:
   friend class bridge;
+  friend struct detail::bridge_access;
   explicit bridge_ref(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 
   detail::loop_core& core() const {
@@ -77,5 +78,9 @@ class bridge_ref {
 
   detail::core_ptr core_;
 };
+
+inline detail::loop_core& detail::bridge_access::core(const bridge_ref& b) {
+  return b.core();
+}
 
 }  // namespace loopbridge

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "loopbridge/bridge.hpp"
+#include "loopbridge/bridge_ref.hpp"
 #include "loopbridge/detail/call/blocks.hpp"
 #include "loopbridge/detail/loop/owned_object.hpp"
 
@@ -122,29 +123,13 @@ class owned {
   /// Throws   what `make` throws; `bridge_stopped`, `wrong_process`, `would_deadlock` (as call()),
   ///          std::bad_alloc
   template <class Make>
-  owned(const bridge& b, Make make, std::source_location where = std::source_location::current()) {
-    using result = typename detail::bound_call<Make>::result_type;
-    static_assert(std::is_same_v<result, H> || std::is_constructible_v<H, result>,
-                  "the function makes the H: it returns one");
-    detail::loop_core& core = detail::bridge_access::core(b);
-    detail::owned_object::free_parked();
-    block_ = detail::make_in_block<detail::owned_block<H>>(core.memory(), core, where);
-    const auto on_loop = [this, &make](loop_ref loop) {
-      ::new (block_->place) H(detail::invoke_with_loop(std::move(make), loop));
-      block_->object.is_made();
-    };
-    try {
-      if (core.is_this_process() && core.on_loop_thread()) {
-        if (core.is_closed()) detail::throw_error(status::bridge_stopped, where);
-        on_loop(core.loop());
-      } else {
-        detail::call_on(core, where, on_loop);
-      }
-    } catch (...) {
-      if (core.is_this_process()) block_->object.was_not_made();  // a child keeps its hands off
-      throw;
-    }
-  }
+  owned(const bridge& b, Make make, std::source_location where = std::source_location::current())
+      : owned(detail::bridge_access::core(b), make, where) {}
+  /// The same for code that has no bridge: what an object on the loop makes for others.
+  template <class Make>
+  owned(const bridge_ref& b, Make make,
+        std::source_location where = std::source_location::current())
+      : owned(detail::bridge_access::core(b), make, where) {}
 
   owned(owned&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   owned& operator=(owned&& other) noexcept {
@@ -200,6 +185,30 @@ class owned {
   void call_for(detail::no_duration, More&&...) {}  // wrong, and says so
 
  private:
+  template <class Make>
+  owned(detail::loop_core& core, Make& make, std::source_location where) {
+    using result = typename detail::bound_call<Make>::result_type;
+    static_assert(std::is_same_v<result, H> || std::is_constructible_v<H, result>,
+                  "the function makes the H: it returns one");
+    detail::owned_object::free_parked();
+    block_ = detail::make_in_block<detail::owned_block<H>>(core.memory(), core, where);
+    const auto on_loop = [this, &make](loop_ref loop) {
+      ::new (block_->place) H(detail::invoke_with_loop(std::move(make), loop));
+      block_->object.is_made();
+    };
+    try {
+      if (core.is_this_process() && core.on_loop_thread()) {
+        if (core.is_closed()) detail::throw_error(status::bridge_stopped, where);
+        on_loop(core.loop());
+      } else {
+        detail::call_on(core, where, on_loop);
+      }
+    } catch (...) {
+      if (core.is_this_process()) block_->object.was_not_made();  // a child keeps its hands off
+      throw;
+    }
+  }
+
   detail::loop_core& core() const {
     if (block_ == nullptr) detail::throw_no_state("this owned is empty: it was moved from");
     return block_->object.core();
@@ -214,6 +223,9 @@ class owned {
 
 template <class Make>
 owned(const bridge&, Make, std::source_location = {})
+    -> owned<typename detail::bound_call<Make>::result_type>;
+template <class Make>
+owned(const bridge_ref&, Make, std::source_location = {})
     -> owned<typename detail::bound_call<Make>::result_type>;
 
 }  // namespace loopbridge

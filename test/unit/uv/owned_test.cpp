@@ -137,6 +137,18 @@ TEST_CASE("on the loop's own thread it is made at once") {
   });
 }
 
+TEST_CASE(
+    "a bridge_ref is enough to make one, on the loop and elsewhere, and refuses after the end") {
+  std::optional<scene> s(std::in_place);
+  const loopbridge::bridge_ref ref(s->b);
+  const auto one = [] { return 1; };
+  CHECK(owned(ref, one).call([](int& n) { return n; }) == 1);
+  s->b.call([&] { CHECK(owned<int>(loopbridge::bridge::current(), one)); });
+  s.reset();
+  CHECK_THROWS_AS(owned<int>(ref, one), loopbridge::bridge_stopped);
+  CHECK_THROWS_AS(owned<int>(loopbridge::bridge_ref(), one), loopbridge::no_state);
+}
+
 TEST_CASE("calls that were submitted before its owner's end find it alive") {
   scene s;
   std::optional<owned<client>> c(s.make());
