@@ -1,4 +1,5 @@
-// Orders of four threads, over two connections to PostgreSQL: pg USER [HOST [PORT [PASSWORD]]].
+// Orders of four threads, each a transaction, over two connections to PostgreSQL:
+// pg USER [HOST [PORT [PASSWORD]]].
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -12,7 +13,10 @@ using loopbridge::clients::pg;
 
 void order(pg& db, int count) noexcept {
   try {
-    db.call_for(500ms, {"INSERT INTO orders VALUES ($1, $2)", {"pears", count}});
+    auto t = db.begin_for(500ms);  // which is rolled back if what follows throws
+    t.call_for(500ms, {"INSERT INTO orders VALUES ($1, $2)", {"pears", count}});
+    t.call_for(500ms, {"UPDATE stock SET count = count - $1 WHERE what = $2", {count, "pears"}});
+    t.commit_for(500ms);
   } catch (const loopbridge::clients::pg_error& e) {  // the server's own words
     std::printf("refused: %s (%s)\n", e.what(), e.sqlstate().c_str());
   } catch (const loopbridge::error& e) {  // and whether it may have been executed
@@ -29,6 +33,8 @@ int main(int argc, char** argv) try {
                  .database = "postgres",
                  .connections = 2});
   db.call("CREATE TABLE IF NOT EXISTS orders (what text, count int)");
+  db.call("CREATE TABLE IF NOT EXISTS stock (what text PRIMARY KEY, count int CHECK (count >= 0))");
+  db.call("INSERT INTO stock VALUES ('pears', 100) ON CONFLICT DO NOTHING");
   std::vector<std::thread> buyers;
   for (int n = 1; n <= 4; ++n) buyers.emplace_back(order, std::ref(db), n);
   for (std::thread& b : buyers) b.join();

@@ -22,18 +22,11 @@ using answer = loopbridge::eventual<clients::pg_answer>;
 using clients::outcome;
 using support::generous;
 using support::outcome_of;
+using support::runs;
 using support::the_postgres;
 
 std::string pid_of(clients::pg& db) {
   return std::string(*db.call("SELECT pg_backend_pid()").at(0, 0));
-}
-
-/// Does this text run on the server, on a connection other than the one that asks?
-bool runs(clients::pg& db, const std::string& text) {
-  return db.call({"SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1 AND "
-                  "pid <> pg_backend_pid()",
-                  {text}})
-             .rows() > 0;
 }
 
 TEST_CASE("a query whose time is up ends on the server, and its connection serves the next one") {

@@ -7,12 +7,14 @@
 namespace loopbridge::clients {
 namespace {
 
-using loopbridge::detail::end_of;
-
 auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
-  const auto now = std::chrono::steady_clock::now();
-  return [query = std::move(query), now, due = end_of(now, timeout)](detail::pg_pool& p) mutable {
-    return p.run(std::move(query), now, due);
+  return [query = std::move(query), when = detail::pg_period::of(timeout)](
+             detail::pg_pool& p) mutable { return p.run(std::move(query), when); };
+}
+
+auto to_begin(pg_transaction_options how, std::chrono::nanoseconds timeout) {
+  return [how, when = detail::pg_period::of(timeout)](detail::pg_pool& p) {
+    return p.begin(how, when);
   };
 }
 
@@ -21,7 +23,7 @@ auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
 pg::pg(bridge& on, pg_options options)
     : timeout_(options.timeout),
       pool_(std::make_unique<owned<detail::pg_pool>>(
-          on, [&](loop_ref loop) { return detail::pg_pool(loop, options); })) {}
+          on, [&](loop_ref loop) { return detail::pg_pool(bridge_ref(on), loop, options); })) {}
 
 pg::~pg() = default;
 
@@ -33,6 +35,17 @@ pg_answer pg::call_within(std::chrono::nanoseconds timeout, pg_query query,
 eventual<pg_answer> pg::submit_within(std::chrono::nanoseconds timeout, pg_query query,
                                       std::source_location where) {
   return pool_->submit(to_run(std::move(query), timeout), where);
+}
+
+pg_transaction pg::begin_within(std::chrono::nanoseconds timeout, pg_transaction_options how,
+                                std::source_location where) {
+  return pool_->call_for(waiting_for(timeout), to_begin(how, timeout), where);
+}
+
+eventual<pg_transaction> pg::submit_begin_within(std::chrono::nanoseconds timeout,
+                                                 pg_transaction_options how,
+                                                 std::source_location where) {
+  return pool_->submit(to_begin(how, timeout), where);
 }
 
 }  // namespace loopbridge::clients

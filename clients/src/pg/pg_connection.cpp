@@ -1,50 +1,13 @@
 #include "pg/pg_connection.hpp"
 
-#include <algorithm>
-#include <map>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "pg/pg_login.hpp"
+
 namespace loopbridge::clients::detail {
 namespace {
-
-std::map<std::string, std::string> parameters_of(const pg_options& o, const dns::addresses& found) {
-  // As many hosts as addresses: what libpq checks names in certificates against.
-  std::string hosts = o.host;
-  std::string addresses;
-  for (std::size_t n = 0; n < found.size(); ++n) {
-    if (n > 0) hosts += "," + o.host;
-    addresses += (n > 0 ? "," : "") + found[n];
-  }
-  const std::string idle = std::to_string(o.keepalive.count());
-  std::map<std::string, std::string> all = {
-      {"host", hosts},
-      {"hostaddr", addresses},  // else libpq looks the name up, and blocks the loop
-      {"port", std::to_string(o.port)},
-      {"user", o.user},
-      {"password", o.password},
-      {"dbname", o.database},
-      {"gssencmode", "disable"},  // which asks a Kerberos server, and blocks
-      {"keepalives_idle", idle},
-      {"keepalives_interval", std::to_string(std::max<long long>(1, o.keepalive.count() / 3))},
-      {"keepalives_count", "3"},
-      {"tcp_user_timeout", idle + "000"}};
-  for (const auto& [name, value] : o.parameters) all[name] = value;
-  return all;
-}
-
-/// From a verbose message, "...: FATAL:  28P01: password ...": these five characters.
-std::string sqlstate_in(const std::string& text) {
-  for (std::size_t at = text.find(":  "); at != std::string::npos; at = text.find(":  ", at + 1)) {
-    const std::string code = text.substr(at + 3, 5);
-    const bool plain = std::all_of(code.begin(), code.end(), [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-    });
-    if (code.size() == 5 && plain && text.compare(at + 8, 2, ": ") == 0) return code;
-  }
-  return {};
-}
 
 std::string field(const PGresult* result, int which) {
   const char* const text = PQresultErrorField(result, which);
@@ -52,6 +15,13 @@ std::string field(const PGresult* result, int which) {
 }
 
 }  // namespace
+
+pg_connection::~pg_connection() {
+  const std::string why = "the client was destroyed";
+  fail_request(phase::waiting, why);
+  break_lease(why);
+  close();
+}
 
 pg_connection::pg_connection(loop_ref loop, const pg_options& options, dns_channel& names,
                              pg_listener& pool)
@@ -67,7 +37,7 @@ pg_connection::pg_connection(loop_ref loop, const pg_options& options, dns_chann
                }),
       limit_(loop, [this] {
         if (state_ == state::opening) return lose(reached_, "timed out");
-        lose(phase::waiting, "a cancelled query did not end in time");
+        lose(phase::waiting, "a query that was given up did not end in time");
       }) {}
 
 void pg_connection::open() {
@@ -147,6 +117,13 @@ void pg_connection::log_in() {
   if (state_ == state::ready) pool_.ready();
 }
 
+void pg_connection::take_back(const std::string& why) {
+  fail_request(phase::waiting, why);
+  if (state_ == state::running) return give_up(why);
+  break_lease(why);
+  clear_up();
+}
+
 void pg_connection::run(std::shared_ptr<pg_request> request) {
   request_ = std::move(request);
   request_->on = this;
@@ -199,50 +176,76 @@ void pg_connection::take_results() {
 }
 
 void pg_connection::end_of_query() {
-  // The answer is given last: its waiter finds the connection free.
   const auto request = std::exchange(request_, nullptr);
   const std::shared_ptr<PGresult> result(result_.release(), PQclear);
-  const bool open_transaction = PQtransactionStatus(connection_) != PQTRANS_IDLE;
   drained_ = true;
-  if (request) request->on = nullptr;
-  if (request && result) {
-    const auto status = PQresultStatus(result.get());
-    if (open_transaction && status != PGRES_FATAL_ERROR)
-      request->fail(outcome::answered, phase::reading,
-                    "the query left a transaction open, which was rolled back");
-    else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY)
-      request->answer(pg_answer(result));
-    else
-      request->fail<pg_error>(outcome::answered, phase::reading,
-                              field(result.get(), PG_DIAG_MESSAGE_PRIMARY),
-                              field(result.get(), PG_DIAG_SQLSTATE));
+  if (request) {
+    if (result) conclude(*request, result);  // of a BEGIN: lends this
+    request->on = nullptr;
   }
-  if (open_transaction) return lose(phase::waiting, "a query left a transaction open");
-  if (state_ == state::cancelling) return end_of_cancel();
-  state_ = state::ready;
-  pool_.ready();
+  if (lessee_ != nullptr && in_transaction()) {
+    state_ = state::ready;
+    return lessee_->ready();
+  }
+  if (lessee_ != nullptr) std::exchange(lessee_, nullptr)->ended();
+  clear_up();
 }
 
-void pg_connection::give_up() {
-  state_ = state::cancelling;
-  request_->on = nullptr;
-  request_->forget_deadline();
-  request_ = nullptr;
+void pg_connection::conclude(pg_request& request, const std::shared_ptr<PGresult>& result) {
+  switch (PQresultStatus(result.get())) {
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+      break;
+    default:
+      return request.fail<pg_error>(outcome::answered, phase::reading,
+                                    field(result.get(), PG_DIAG_MESSAGE_PRIMARY),
+                                    field(result.get(), PG_DIAG_SQLSTATE));
+  }
+  if (in_transaction() == request.stays_open) return request.answer(result);
+  request.fail(outcome::answered, phase::reading,
+               request.stays_open
+                   ? "the query was executed and has ended the transaction, by " +
+                         std::string(PQcmdStatus(result.get())) +
+                         ": end one with commit_for() or rollback_for()"
+                   : "the query left a transaction open, which is rolled back: use begin_for()");
+}
+
+bool pg_connection::in_transaction() const {
+  return PQtransactionStatus(connection_) != PQTRANS_IDLE;
+}
+
+void pg_connection::give_up(const std::string& why) {
+  break_lease(why);
+  state_ = state::clearing;
+  if (request_) {
+    request_->on = nullptr;
+    request_->forget_deadline();
+    request_ = nullptr;
+  }
   limit_.start(options_.cancel_timeout);
   PGcancel* const request = PQgetCancel(connection_);
   if (request == nullptr) return lose(phase::waiting, "out of memory");
   cancel_ = std::make_unique<pg_cancel>(loop_, request, [this](bool taken) {
     if (!taken) return lose(phase::waiting, "the server did not take the cancel");
     cancel_ = nullptr;
-    end_of_cancel();
+    clear_up();
   });
 }
 
-void pg_connection::end_of_cancel() {
+void pg_connection::clear_up() {
   if (cancel_ || !drained_) return;
-  limit_.stop();
-  state_ = state::ready;
-  pool_.ready();
+  if (!in_transaction()) {
+    limit_.stop();
+    state_ = state::ready;
+    return pool_.ready();
+  }
+  // The limit counts from the cancel on, if there was one.
+  if (!limit_.is_active()) limit_.start(options_.cancel_timeout);
+  state_ = state::clearing;
+  drained_ = false;
+  if (PQsendQuery(connection_, "ROLLBACK") != 1) return lose(phase::waiting, message());
+  serve(false);
 }
 
 std::string pg_connection::message() const {
@@ -263,7 +266,12 @@ void pg_connection::lose(phase reached, const std::string& why, const std::strin
   const std::string reason = why;  // which may be libpq's
   fail_request(reached, reason);
   close();
+  break_lease("its connection was lost: " + reason);
   pool_.lost(reached, reason, sqlstate);
+}
+
+void pg_connection::break_lease(const std::string& why) {
+  if (lessee_ != nullptr) std::exchange(lessee_, nullptr)->broken(why);
 }
 
 void pg_connection::close() {

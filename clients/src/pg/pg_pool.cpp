@@ -1,7 +1,11 @@
 #include "pg/pg_pool.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
+
+#include "loopbridge/uv/owned.hpp"
+#include "pg/pg_lease.hpp"
 
 namespace loopbridge::clients::detail {
 namespace {
@@ -12,9 +16,11 @@ pg_options checked(pg_options o) {
   if (o.host.empty()) throw std::invalid_argument("pg_options::host must be given");
   if (o.port <= 0 || o.port > 65535)
     throw std::invalid_argument("pg_options::port must be between 1 and 65535");
-  if (o.connect_timeout.count() <= 0 || o.cancel_timeout.count() <= 0 || o.keepalive.count() <= 0)
+  if (o.connect_timeout.count() <= 0 || o.cancel_timeout.count() <= 0 ||
+      o.transaction_idle.count() <= 0 || o.keepalive.count() <= 0)
     throw std::invalid_argument(
-        "pg_options: connect_timeout, cancel_timeout and keepalive must be more than 0");
+        "pg_options: connect_timeout, cancel_timeout, transaction_idle and keepalive must be more "
+        "than 0");
   return o;
 }
 
@@ -24,12 +30,31 @@ bool is_final(const std::string& sqlstate) {
   return sqlstate.starts_with("28") || sqlstate.starts_with("3D");
 }
 
+std::string begin_of(const pg_transaction_options& how) {
+  std::string text = "BEGIN";
+  switch (how.isolation) {
+    case pg_isolation::of_the_server:
+      break;
+    case pg_isolation::read_committed:
+      text += " ISOLATION LEVEL READ COMMITTED";
+      break;
+    case pg_isolation::repeatable_read:
+      text += " ISOLATION LEVEL REPEATABLE READ";
+      break;
+    case pg_isolation::serializable:
+      text += " ISOLATION LEVEL SERIALIZABLE";
+      break;
+  }
+  return how.read_only ? text + " READ ONLY" : text;
+}
+
 }  // namespace
 
-pg_pool::pg_pool(loop_ref loop, pg_options options)
-    : options_(checked(std::move(options))),
-      peer_("pg " + options_.host + ":" + std::to_string(options_.port)),
-      deadlines_(loop, [this](pg_request& late) { expire(late); }),
+pg_pool::pg_pool(bridge_ref bridge, loop_ref loop, pg_options options)
+    : bridge_(std::move(bridge)),
+      options_(checked(std::move(options))),
+      waiting_(loop, "pg " + options_.host + ":" + std::to_string(options_.port),
+               [this](pg_request& late) { fail_late(late); }),
       names_(loop, options_.dns),
       pause_(loop, [this] { dispatch(); }) {
   pg_listener& self = *this;
@@ -38,31 +63,25 @@ pg_pool::pg_pool(loop_ref loop, pg_options options)
 }
 
 pg_pool::~pg_pool() {
-  for (const auto& request : waiting_)
-    request->fail(outcome::not_sent, phase::queued, "the client was destroyed");
+  waiting_.fail_all(phase::queued, "the client was destroyed");
 }
 
-deferred<pg_answer> pg_pool::run(pg_query query, pg_request::clock::time_point since,
-                                 pg_request::clock::time_point due) {
-  if (query.text.find('\0') != std::string::npos)
-    throw std::invalid_argument("a query ends at a NUL: pass such values as parameters");
-  for (const pg_parameter& p : query.parameters) {
-    if (p.value() && !p.is_binary() && p.value()->find('\0') != std::string::npos)
-      throw std::invalid_argument(
-          "a text parameter ends at a NUL: pass it as pg_parameter::bytes(...)");
-  }
-  auto r = std::make_shared<pg_request>(std::move(query), since, peer_, deadlines_);
-  auto answer = r->done.get_deferred();
-  if (due <= pg_request::clock::now()) {
-    r->fail<request_timed_out>(outcome::not_sent, phase::queued, "timed out");
-    return answer;
-  }
-  r->deadline = deadlines_.add(due, *r);
-  r->place = waiting_.insert(waiting_.end(), r);
-  // One that waits leaves when its turn comes. Weak: both lists go with the pool.
-  r->done.on_cancel([weak = std::weak_ptr(r)] {
-    if (const auto cancelled = weak.lock(); cancelled && cancelled->on) cancelled->on->give_up();
-  });
+deferred<pg_answer> pg_pool::run(pg_query query, pg_period when) {
+  auto answer = waiting_.add<pg_answer>(std::move(query), false, when, answer_of);
+  dispatch();
+  return answer;
+}
+
+deferred<pg_transaction> pg_pool::begin(pg_transaction_options how, pg_period when) {
+  // Made when BEGIN is answered, on the connection where that was. Its waiter may have gone by
+  // then: the connection, which is lent to nobody, rolls back.
+  const auto make = [this](const pg_request& r, const std::shared_ptr<PGresult>&) {
+    const auto lease = [&](loop_ref loop) {
+      return pg_lease(loop, *r.on, waiting_.peer(), options_.transaction_idle);
+    };
+    return pg_transaction(options_.timeout, std::make_unique<owned<pg_lease>>(bridge_, lease));
+  };
+  auto answer = waiting_.add<pg_transaction>(begin_of(how), true, when, make);
   dispatch();
   return answer;
 }
@@ -76,14 +95,10 @@ void pg_pool::ready() {
 void pg_pool::dispatch() {
   // What it calls may come back here: that only goes on with what is done below.
   if (std::exchange(dispatching_, true)) return;
-  while (!waiting_.empty()) {
-    if (waiting_.front()->done.is_cancelled()) {
-      take(*waiting_.front())->forget_deadline();
-      continue;
-    }
-    pg_connection* const free = find(&pg_connection::is_ready);
+  while (!waiting_.is_empty()) {
+    pg_connection* const free = find(&pg_connection::is_free);
     if (free == nullptr) break;
-    free->run(take(*waiting_.front()));
+    free->run(waiting_.take());
   }
   std::size_t opening = 0;
   for (const auto& c : connections_) opening += c->is_opening() ? 1 : 0;
@@ -103,23 +118,17 @@ pg_connection* pg_pool::find(bool (pg_connection::*is)() const noexcept) const {
   return nullptr;
 }
 
-std::shared_ptr<pg_request> pg_pool::take(pg_request& waiting) {
-  auto taken = std::move(*waiting.place);
-  waiting_.erase(waiting.place);
-  return taken;
-}
-
-void pg_pool::expire(pg_request& late) {
-  late.deadline.reset();
-  if (late.on != nullptr) {
-    late.fail<request_timed_out>(outcome::unknown, phase::waiting, "timed out");
-    return late.on->give_up();
-  }
-  const auto r = take(late);
-  if (last_failure_.empty())
-    return r->fail<request_timed_out>(outcome::not_sent, phase::queued, "timed out");
-  r->fail<request_timed_out>(outcome::not_sent, last_reached_,
-                             "timed out, without a connection (" + last_failure_ + ")");
+void pg_pool::fail_late(pg_request& late) const {
+  if (!last_failure_.empty())
+    return late.fail<request_timed_out>(outcome::not_sent, last_reached_,
+                                        "timed out, without a connection (" + last_failure_ + ")");
+  const auto lent = std::count_if(connections_.begin(), connections_.end(),
+                                  [](const auto& c) { return c->is_lent(); });
+  late.fail<request_timed_out>(
+      outcome::not_sent, phase::queued,
+      lent == 0 ? "timed out"
+                : "timed out, as transactions have " + std::to_string(lent) + " of the " +
+                      std::to_string(connections_.size()) + " connections");
 }
 
 void pg_pool::lost(phase reached, const std::string& why, const std::string& sqlstate) {
@@ -131,8 +140,7 @@ void pg_pool::lost(phase reached, const std::string& why, const std::string& sql
   for (const auto& c : connections_) {
     if (!c->is_closed() && !c->is_opening()) return;
   }
-  while (!waiting_.empty())
-    take(*waiting_.front())->fail<pg_error>(outcome::not_sent, reached, why, sqlstate);
+  waiting_.fail_all<pg_error>(reached, why, sqlstate);
 }
 
 }  // namespace loopbridge::clients::detail

@@ -68,4 +68,13 @@ inline postgres& the_postgres() {
   return server;
 }
 
+/// Does this text run on the server, on a connection other than the one that asks? A cancel that
+/// comes before it does is lost.
+inline bool runs(loopbridge::clients::pg& db, const std::string& text) {
+  return db.call({"SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1 AND "
+                  "pid <> pg_backend_pid()",
+                  {text}})
+             .rows() > 0;
+}
+
 }  // namespace support

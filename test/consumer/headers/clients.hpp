@@ -44,6 +44,10 @@ inline bool use_clients(loopbridge::bridge& b, loopbridge::loop_ref loop) {
   const c::pg_query query("SELECT $1", {1, std::int64_t{-2}, 2.5, 'c', true, nullptr, none, key,
                                         "text", c::pg_parameter::bytes("x")});
   right = right && db.call_for(soon, query).at(0, 0) == db.submit_for(soon, query).get().at(0, "c");
+  auto t = db.begin_for(soon, {.read_only = true});
+  right = right && t.call_for(soon, query).rows() == t.submit_for(very_soon, query).get().rows();
+  t.submit_commit_for(soon).get();
+  db.submit_begin_for(very_soon).get().rollback_for(soon);
 
   c::nats n(b, {.servers = {"nats://localhost"}});
   const auto s = n.subscribe("a", [](const c::nats_message&) {});

@@ -9,6 +9,7 @@
 
 #include "loopbridge/clients/dns.hpp"
 #include "loopbridge/clients/pg_query.hpp"
+#include "loopbridge/clients/pg_transaction.hpp"
 #include "loopbridge/clients/request_error.hpp"
 #include "loopbridge/detail/sync/deadline.hpp"
 #include "loopbridge/results/eventual.hpp"
@@ -31,9 +32,11 @@ struct pg_options {
   std::chrono::milliseconds timeout{5000};
   /// How long a connection may take, with the look-up of the name and logging in.
   std::chrono::milliseconds connect_timeout{5000};
-  /// How long a query that was given up may take to end on the server, before its connection is
-  /// closed.
+  /// How long a query that was given up may take to end on the server, and a transaction to roll
+  /// back, before the connection is closed.
   std::chrono::milliseconds cancel_timeout{1000};
+  /// A transaction that is given no query for this long is rolled back.
+  std::chrono::milliseconds transaction_idle{60'000};
   /// A server that says nothing for this long is asked by TCP whether it is there. What is not
   /// acknowledged for that long breaks the connection.
   std::chrono::seconds keepalive{30};
@@ -64,8 +67,8 @@ class pg_error : public request_error {
 ///   auto stock = db.call_for(500ms, {"SELECT count FROM stock WHERE what = $1", {"pears"}});
 ///
 /// One query at a time runs on a connection. Others wait, first come first served, each with its
-/// own deadline. A query is one statement, and a transaction of its own; where several belong
-/// together write one (WITH ...), or a function on the server. COPY is not supported.
+/// own deadline. A query is one statement, and a transaction of its own; begin_for() is for several
+/// in one transaction. COPY is not supported.
 ///
 /// A query that is given up while it runs, because its time is up or its eventual was cancelled, is
 /// cancelled on the server. Its connection serves the next query when the cancel and the end of
@@ -83,9 +86,10 @@ class pg_error : public request_error {
 ///            outcome::unknown it ran;
 ///            `request_error`: with outcome::unknown the connection broke while the query ran. With
 ///            outcome::not_sent libpq has refused it. With outcome::answered it left a transaction
-///            open, which was rolled back.
-///          Also std::invalid_argument for a query or a text parameter with a NUL in it,
-///          `bridge_stopped`, `wrong_process`, std::bad_alloc, `would_deadlock` of what blocks.
+///            open, which is rolled back.
+///          Also std::invalid_argument for a query or a text parameter with a NUL in it, and for a
+///          parameter of more than 2147483647 bytes; `bridge_stopped`, `wrong_process`,
+///          std::bad_alloc, `would_deadlock` of what blocks.
 /// After the end   what waits or runs when the client is destroyed ends with a `request_error`, and
 ///          when the bridge stops, with `bridge_stopped`. The client may be destroyed anywhere,
 ///          also after the bridge. Nothing waits for a cancel that is on its way to the server.
@@ -123,11 +127,47 @@ class pg {
     return submit_within(timeout_, std::move(query), where);
   }
 
+  /// Begins a transaction, on a connection of its own: see pg_transaction. It waits for its turn,
+  /// and is not sent if its deadline passes before.
+  ///
+  /// Blocks   until the server has answered, or the time is up.
+  /// Order    among all queries: first come, first served. So a thread that waits here while it has
+  ///          the last connection in another transaction waits until its time is up.
+  template <class Rep, class Period>
+  pg_transaction begin_for(std::chrono::duration<Rep, Period> timeout,
+                           pg_transaction_options how = {},
+                           std::source_location where = std::source_location::current()) {
+    return begin_within(loopbridge::detail::in_nanoseconds(timeout), how, where);
+  }
+  pg_transaction begin(pg_transaction_options how = {},
+                       std::source_location where = std::source_location::current()) {
+    return begin_within(timeout_, how, where);
+  }
+
+  /// The same: the transaction comes through the eventual. If nobody takes it, it is rolled back
+  /// with the eventual's end.
+  template <class Rep, class Period>
+  eventual<pg_transaction> submit_begin_for(
+      std::chrono::duration<Rep, Period> timeout, pg_transaction_options how = {},
+      std::source_location where = std::source_location::current()) {
+    return submit_begin_within(loopbridge::detail::in_nanoseconds(timeout), how, where);
+  }
+  eventual<pg_transaction> submit_begin(
+      pg_transaction_options how = {},
+      std::source_location where = std::source_location::current()) {
+    return submit_begin_within(timeout_, how, where);
+  }
+
  private:
   pg_answer call_within(std::chrono::nanoseconds timeout, pg_query query,
                         std::source_location where);
   eventual<pg_answer> submit_within(std::chrono::nanoseconds timeout, pg_query query,
                                     std::source_location where);
+  pg_transaction begin_within(std::chrono::nanoseconds timeout, pg_transaction_options how,
+                              std::source_location where);
+  eventual<pg_transaction> submit_begin_within(std::chrono::nanoseconds timeout,
+                                               pg_transaction_options how,
+                                               std::source_location where);
 
   const std::chrono::nanoseconds timeout_;
   const std::unique_ptr<owned<detail::pg_pool>> pool_;

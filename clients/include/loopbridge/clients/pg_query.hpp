@@ -55,6 +55,11 @@ class pg_parameter {
   bool binary_ = false;
 };
 
+namespace detail {
+/// Throws std::invalid_argument where a parameter of this size is too large for libpq.
+void check_parameter_size(std::size_t bytes);
+}  // namespace detail
+
 /// A query, which is one statement, and its parameters.
 struct pg_query {
   pg_query(std::string query, std::vector<pg_parameter> values = {})  // NOLINT: implicit
