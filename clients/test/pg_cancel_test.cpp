@@ -1,6 +1,7 @@
 // Queries that are given up: what becomes of them on the server, and of their connections.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/pg.hpp"
+#include "support/fake_server.hpp"
 #include "support/gate.hpp"
 #include "support/outcome_of.hpp"
 #include "support/patience.hpp"
@@ -17,6 +19,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 namespace clients = loopbridge::clients;
 using answer = loopbridge::eventual<clients::pg_answer>;
 using clients::outcome;
@@ -64,6 +67,38 @@ TEST_CASE("a cancel never hits the next query") {
     (void)outcome_of([&] { db.submit_for(5ms, {"SELECT pg_sleep($1)", {0.0048}}).get(); });
     CHECK(db.call("SELECT pg_sleep(0.002)").rows() == 1);
   }
+}
+
+TEST_CASE("a query that goes on, as the cancel has overtaken it, is cancelled again") {
+  const support::watchdog dog;
+  std::atomic<int> connections = 0, cancels = 0;
+  std::atomic<bool> next_came = false;
+  support::fake_server server([&](support::fake_connection& c) {
+    if (connections++ > 0) {
+      (void)c.read_until("key!");
+      ++cancels;
+      return;
+    }
+    const std::string sync = "S\0\0\0\x04"s, ready = "Z\0\0\0\x05I"s;
+    (void)c.read_until("database\0db\0\0"s);
+    c.write("R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x07key!"s + ready);
+    (void)c.read_until(sync);
+    if (!support::comes_true([&] { return cancels >= 2; })) return;
+    c.write("E\0\0\0\x10SERROR\0Mno\0\0"s + ready);
+    next_came = c.read_until(sync).ends_with(sync);
+  });
+  loopbridge::bridge bridge;
+  clients::pg db(bridge, {.port = server.port(),
+                          .user = "test",
+                          .database = "db",
+                          .connections = 1,
+                          .timeout = generous,
+                          .cancel_timeout = generous,
+                          .parameters = {{"sslmode", "disable"}}});
+  CHECK(outcome_of([&] { db.submit_for(100ms, "SELECT 1").get(); }) == outcome::unknown);
+  const answer next = db.submit("SELECT 2");
+  CHECK(support::comes_true([&] { return next_came.load(); }));
+  CHECK(outcome_of([&] { next.get(); }) == outcome::unknown);
 }
 
 TEST_CASE("a query whose deadline passes in the queue is not sent") {

@@ -35,10 +35,12 @@ pg_connection::pg_connection(loop_ref loop, const pg_options& options, dns_chann
                  if (state_ == state::opening) return log_in();
                  serve(e.readable || e.error != 0);
                }),
-      limit_(loop, [this] {
-        if (state_ == state::opening) return lose(reached_, "timed out");
-        lose(phase::waiting, "a query that was given up did not end in time");
-      }) {}
+      limit_(loop,
+             [this] {
+               if (state_ == state::opening) return lose(reached_, "timed out");
+               lose(phase::waiting, "a query that was given up did not end in time");
+             }),
+      again_(loop, [this] { cancel(); }) {}
 
 void pg_connection::open() {
   state_ = state::opening;
@@ -224,17 +226,24 @@ void pg_connection::give_up(const std::string& why) {
     request_ = nullptr;
   }
   limit_.start(options_.cancel_timeout);
+  cancel();
+}
+
+void pg_connection::cancel() {
   PGcancel* const request = PQgetCancel(connection_);
   if (request == nullptr) return lose(phase::waiting, "out of memory");
   cancel_ = std::make_unique<pg_cancel>(loop_, request, [this](bool taken) {
     if (!taken) return lose(phase::waiting, "the server did not take the cancel");
     cancel_ = nullptr;
+    // One that overtakes the query is lost.
+    if (!drained_) again_.start(std::chrono::milliseconds(50));
     clear_up();
   });
 }
 
 void pg_connection::clear_up() {
   if (cancel_ || !drained_) return;
+  again_.stop();
   if (!in_transaction()) {
     limit_.stop();
     state_ = state::ready;
@@ -277,6 +286,7 @@ void pg_connection::break_lease(const std::string& why) {
 void pg_connection::close() {
   state_ = state::closed;
   limit_.stop();
+  again_.stop();
   attempt_ = nullptr;
   cancel_ = nullptr;
   result_ = nullptr;

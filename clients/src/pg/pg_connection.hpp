@@ -75,6 +75,7 @@ class pg_connection {
   void serve(bool readable);
   void take_results();
   void end_of_query();
+  void cancel();
   void conclude(pg_request& request, const std::shared_ptr<PGresult>& result);
   bool in_transaction() const;
   /// Makes it free, once a cancelled query has ended and no transaction is open.
@@ -99,6 +100,8 @@ class pg_connection {
   fd_interest watched_ = fd_interest::none;
   /// Of opening, and of clearing up.
   timer limit_;
+  /// Until the next cancel, of a query that the last one has missed.
+  timer again_;
   /// Of the look-up: one that a later open() has overtaken finds it gone.
   std::shared_ptr<pg_connection*> attempt_;
 
