@@ -90,6 +90,20 @@ TEST_CASE("a commit whose answer is lost: nobody knows, and it is not rolled bac
   }
 }
 
+TEST_CASE("a rollback whose answer is lost has happened: asked for again, it returns at once") {
+  const support::watchdog dog;
+  auto& server = the_postgres().process();
+  loopbridge::bridge bridge;
+  clients::pg db(bridge, the_postgres().options(1));
+  auto t = db.begin();
+  server.freeze();
+  CHECK(outcome_of([&] { t.rollback_for(100ms); }) == outcome::unknown);
+  CHECK_NOTHROW(t.rollback());
+  CHECK(outcome_of([&] { t.commit(); }) == outcome::not_sent);
+  server.thaw();
+  CHECK(db.call("SELECT 1").at(0, 0) == "1");
+}
+
 TEST_CASE("a server that does not take the rollback costs the connection, and nobody's time") {
   const support::watchdog dog;
   auto& server = the_postgres().process();

@@ -156,12 +156,14 @@ TEST_CASE("a query that is given up is cancelled, and all of its transaction rol
     const auto slow = t.submit_for(by_time ? 200ms : 100s, "SELECT pg_sleep(611)");
     const auto behind = t.submit({insert, {2}});
     const auto commit = t.submit_commit();
+    const auto rollback = t.submit_rollback();
     if (!by_time) {
       REQUIRE(support::comes_true([&] { return support::runs(s.other, "SELECT pg_sleep(611)"); }));
       CHECK(slow.cancel());
     }
     CHECK(outcome_of([&] { behind.get(); }) == outcome::not_sent);
     CHECK(outcome_of([&] { commit.get(); }) == outcome::not_sent);
+    CHECK_NOTHROW(rollback.get());
     if (by_time) CHECK(outcome_of([&] { slow.get(); }) == outcome::unknown);
     CHECK_THROWS_WITH_AS(t.call("SELECT 1"), doctest::Contains("given up"), clients::request_error);
     CHECK_NOTHROW(t.rollback());

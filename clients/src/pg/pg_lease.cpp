@@ -4,6 +4,16 @@
 #include <utility>
 
 namespace loopbridge::clients::detail {
+namespace {
+
+constexpr const char* rolling_back = "ROLLBACK";
+
+/// The lease's own: what the program gives as a query is to stay open.
+bool is_rollback(const pg_request& r) {
+  return !r.stays_open && r.query.text == rolling_back;
+}
+
+}  // namespace
 
 pg_lease::pg_lease(loop_ref loop, pg_connection& on, const std::string& peer,
                    std::chrono::milliseconds idle_limit)
@@ -38,13 +48,8 @@ deferred<void> pg_lease::commit(pg_period when) {
 }
 
 deferred<void> pg_lease::roll_back(pg_period when) {
-  if (connection_ != nullptr || !rolled_back_)
-    return add<void>("ROLLBACK", false, when,
-                     [](const pg_request&, const std::shared_ptr<PGresult>&) {});
-  completer<void> done;
-  auto answer = done.get_deferred();
-  done.resolve();
-  return answer;
+  return add<void>(rolling_back, false, when,
+                   [](const pg_request&, const std::shared_ptr<PGresult>&) {});
 }
 
 template <class T, class Make>
@@ -59,16 +64,27 @@ void pg_lease::go_on() {
   if (std::exchange(going_on_, true)) return;
   while (connection_ != nullptr && connection_->is_ready() && !waiting_.is_empty()) {
     auto next = waiting_.take();
-    ending_ = !next->stays_open;
+    committing_ = !next->stays_open && !is_rollback(*next);
     connection_->run(std::move(next));
   }
   going_on_ = false;
-  if (connection_ == nullptr)
-    waiting_.fail_all(phase::queued, "the transaction is over (" + why_ + "): begin another one");
+  if (connection_ == nullptr) end_waiting();
+}
+
+void pg_lease::end_waiting() {
+  while (!waiting_.is_empty()) {
+    const auto next = waiting_.take();
+    if (rolled_back_ && is_rollback(*next)) {
+      next->answer(nullptr);  // it has what it wants
+    } else {
+      next->fail(outcome::not_sent, phase::queued,
+                 "the transaction is over (" + why_ + "): begin another one");
+    }
+  }
 }
 
 void pg_lease::ready() {
-  ending_ = false;
+  committing_ = false;
   idle_.start(idle_limit_);
   go_on();
 }
@@ -82,7 +98,7 @@ void pg_lease::ended() {
 void pg_lease::broken(const std::string& why) {
   connection_ = nullptr;
   why_ = why;
-  rolled_back_ = !ending_;
+  rolled_back_ = !committing_;
   go_on();
 }
 

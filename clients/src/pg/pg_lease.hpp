@@ -34,13 +34,15 @@ class pg_lease final : private pg_lessee {
   template <class T, class Make>
   deferred<T> add(pg_query query, bool stays_open, pg_period when, Make make);
   void go_on();
+  /// It is over.
+  void end_waiting();
   /// Has the connection roll back.
   void end(const std::string& why);
 
   pg_connection* connection_;  ///< null: it is over
   std::string why_;            ///< then
   bool rolled_back_ = false;   ///< then: nothing of it stays
-  bool ending_ = false;        ///< COMMIT or ROLLBACK was sent
+  bool committing_ = false;    ///< COMMIT was sent
   bool going_on_ = false;
   const std::chrono::milliseconds idle_limit_;
   timer idle_;

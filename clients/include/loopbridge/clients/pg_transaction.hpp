@@ -119,8 +119,8 @@ class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
     return submit_end_within(timeout_, true, where);
   }
 
-  /// Rolls back. When it returns, the server has done so, or was told to: where a query was given
-  /// up before, or the connection is lost, it returns at once.
+  /// Rolls back. When it returns, the server has done so, or was told to: where a query before it
+  /// is given up, or the connection is lost, it does not wait for the server.
   ///
   /// Blocks   until there is an answer, or the time is up.
   /// Throws   `request_error` with outcome::not_sent: the transaction has ended before, by a COMMIT
