@@ -119,8 +119,9 @@ void throw_full(std::source_location where, std::chrono::nanoseconds waited) {
 
 void throw_timed_out(std::source_location where, std::chrono::nanoseconds waited, missing what) {
   const auto up = [&](const char* then, const char* fix) {
-    return timed_out("loopbridge: the time to wait, " + text_of(waited) + ", was up " + then +
-                     submitted_at(where) + "; " + fix);
+    return call_timed_out("loopbridge: the time to wait, " + text_of(waited) + ", was up " + then +
+                              submitted_at(where) + "; " + fix,
+                          what);
   };
   switch (what) {
     case missing::room:

@@ -13,6 +13,7 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/coroutines/task.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/outage.hpp"
 #include "support/outcome_of.hpp"
 #include "support/patience.hpp"
@@ -257,3 +258,11 @@ TEST_CASE("four threads go on through a server that is killed, restarted and fro
 }
 
 }  // namespace
+
+TEST_CASE("a caller whose loop is held up beyond the deadline learns that nobody was asked") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  clients::dns names(bridge, {.servers = "127.0.0.1:1"});
+  const support::held_loop held(bridge);
+  CHECK(outcome_of([&] { names.call_for(1ms, "example.test"); }) == outcome::not_sent);
+}

@@ -11,7 +11,9 @@
 #include "loopbridge/coroutines/task.hpp"
 #include "loopbridge/results/then.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/nginx.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -238,4 +240,13 @@ TEST_CASE("a client is destroyed by what its own answer starts, on the loop") {
   });
   CHECK(ended.get() == "hello");
   CHECK_THROWS_AS(other.get(), loopbridge::error);
+}
+
+TEST_CASE("a caller whose loop is held up beyond the deadline learns that nothing was sent") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  c::http web(b);
+  const support::held_loop held(b);
+  CHECK(support::outcome_of([&] { web.call_for(1ms, {.url = server().url("/hello")}); }) ==
+        c::outcome::not_sent);
 }

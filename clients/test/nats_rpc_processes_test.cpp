@@ -136,9 +136,6 @@ TEST_CASE("no request is executed or answered twice, and none is lost without an
           } else {
             ++(e.result() == c::outcome::unknown ? unknown : wrong);
           }
-        } catch (const loopbridge::timed_out&) {  // on a machine that is busy: the loop was late
-          const std::lock_guard lock(mutex);
-          ++unknown;
         } catch (...) {
           const std::lock_guard lock(mutex);
           ++wrong;

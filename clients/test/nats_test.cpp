@@ -15,7 +15,9 @@
 #include "loopbridge/options.hpp"
 #include "support/fake_server.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/nats_server.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
@@ -242,4 +244,13 @@ TEST_CASE("options that make no sense are refused where they are given, without 
   CHECK_THROWS_AS(c::nats(b, {.connect_timeout = -1ms}), std::invalid_argument);
   CHECK_THROWS_AS(c::nats(b, {.ping_interval = 0ms}), std::invalid_argument);
   CHECK_THROWS_AS(c::nats(b, {.waiting_limit = 0}), std::invalid_argument);
+}
+
+TEST_CASE("a caller whose loop is held up beyond the deadline learns that nothing was sent") {
+  const support::watchdog dog;
+  loopbridge::bridge b;
+  c::nats n(b, local());
+  const support::held_loop held(b);
+  CHECK(support::outcome_of([&] { n.request_for(1ms, {.subject = "a"}); }) == c::outcome::not_sent);
+  CHECK(support::outcome_of([&] { n.flush_for(1ms); }) == c::outcome::not_sent);
 }

@@ -8,6 +8,8 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/pg.hpp"
 #include "loopbridge/coroutines/task.hpp"
+#include "support/held_loop.hpp"
+#include "support/outcome_of.hpp"
 #include "support/patience.hpp"
 #include "support/postgres.hpp"
 #include "support/watchdog.hpp"
@@ -233,3 +235,13 @@ TEST_CASE("a host's addresses are tried one after the other") {
 }
 
 }  // namespace
+
+TEST_CASE("a caller whose loop is held up beyond the deadline learns that nothing was sent") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  clients::pg db(bridge, the_postgres().options());
+  const support::held_loop held(bridge);
+  const auto late = std::chrono::milliseconds(1);
+  CHECK(support::outcome_of([&] { db.call_for(late, "SELECT 1"); }) == outcome::not_sent);
+  CHECK(support::outcome_of([&] { (void)db.begin_for(late); }) == outcome::not_sent);
+}

@@ -10,6 +10,7 @@
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/pg.hpp"
 #include "support/gate.hpp"
+#include "support/held_loop.hpp"
 #include "support/outage.hpp"
 #include "support/outcome_of.hpp"
 #include "support/patience.hpp"
@@ -228,3 +229,18 @@ TEST_CASE("transactions of four threads go on through a server that is killed an
 }
 
 }  // namespace
+
+TEST_CASE("a loop that is held up beyond a deadline leaves the transaction as it is") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  clients::pg db(bridge, the_postgres().options());
+  auto t = db.begin();
+  {
+    const support::held_loop held(bridge);
+    CHECK(outcome_of([&] { t.call_for(1ms, "SELECT 1"); }) == outcome::not_sent);
+    CHECK(outcome_of([&] { t.commit_for(1ms); }) == outcome::not_sent);
+    CHECK(outcome_of([&] { t.rollback_for(1ms); }) == outcome::not_sent);
+  }
+  t.call("SELECT 1");
+  t.commit();
+}

@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/held_loop.hpp"
+#include "support/outcome_of.hpp"
 #include "support/redis_server.hpp"
 #include "support/watchdog.hpp"
 
@@ -279,4 +281,10 @@ TEST_CASE(
     CHECK(option_of(fd, IPPROTO_TCP, TCP_NODELAY) == 1);
   }
   CHECK(found > 0);
+}
+
+TEST_CASE("a caller whose loop is held up beyond the deadline learns that nothing was sent") {
+  fixture f;
+  const support::held_loop held(f.b);
+  CHECK(support::outcome_of([&] { f.r.call_for(1ms, {"PING"}); }) == outcome::not_sent);
 }

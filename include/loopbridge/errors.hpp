@@ -125,6 +125,18 @@ bool is_cancellation_or_stop(const std::exception_ptr& error) noexcept;
 /// What a call waited for when its time was up.
 enum class missing : unsigned char { room, turn, callable, answer };
 
+/// The `timed_out` of a call, with what it waited for. Of call_for(), which then cancels it, that
+/// is certain: the callable has not begun, and never will, at `room` and `turn` alone.
+class call_timed_out : public timed_out {
+ public:
+  call_timed_out(const std::string& text, missing what) : timed_out(text), what_was_missing(what) {}
+  bool has_begun() const noexcept {
+    return what_was_missing == missing::callable || what_was_missing == missing::answer;
+  }
+
+  const missing what_was_missing;
+};
+
 /// Throws the error named, where more is known than its status. `waited` is how long; zero: it did
 /// not wait.
 [[noreturn]] void throw_full(std::source_location where, std::chrono::nanoseconds waited = {});

@@ -66,6 +66,13 @@ bool call_base::cancel() noexcept {
   return true;
 }
 
+void call_base::cancel_late(std::chrono::nanoseconds timeout) {
+  // How far it had come is known once it comes no further: it may have begun a moment ago.
+  if (cancel()) throw_timed_out(where_, timeout, answer_ ? missing::answer : missing::turn);
+  // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
+  if (!is_ready()) throw_timed_out(where_, timeout, what_is_missing());
+}
+
 void call_base::give_up() noexcept {
   if (!cancel() && is_ready() && is_cancellation_or_stop(error_to_report())) mark_read();
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <loopbridge/bridge.hpp>
+#include <loopbridge/options.hpp>
 #include <utility>
 
 #include "gate.hpp"

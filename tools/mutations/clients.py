@@ -5,8 +5,18 @@ CONNECTION = "clients/src/pg/pg_connection.cpp"
 QUEUE = "clients/src/pg/pg_queue.cpp"
 LEASE = "clients/src/pg/pg_lease.cpp"
 CHANNEL = "clients/src/dns/dns_channel.cpp"
+WAITING = "clients/src/waiting.hpp"
 
 MUTATIONS = [
+    ("a caller whose loop is late gets an error that is not the client's",
+     WAITING,
+     "& late) {\n", "& late) {\n    throw;\n", ["client_waiting", "client_dns"]),
+    ("a request that the loop has begun, and was late with, is said not to be sent",
+     WAITING,
+     "late.has_begun() ? outcome::unknown", "false ? outcome::unknown", ["client_waiting"]),
+    ("a request whose time was up once it had begun is said to have been queued",
+     "src/call/call.cpp",
+     "answer_ ? missing::answer : missing::turn", "missing::turn", ["client_waiting"]),
     ("a connection to PostgreSQL serves the next query before the cancel of the last one is taken",
      CONNECTION,
      "if (cancel_ || !drained_) return;", "if (!drained_) return;", ["client_pg_cancel"]),

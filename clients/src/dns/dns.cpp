@@ -24,6 +24,7 @@ auto look_up(std::string host, std::chrono::nanoseconds timeout) {
 
 dns::dns(bridge& on, dns_options options)
     : timeout_(options.timeout),
+      peer_(detail::peer_of(options)),
       channel_(std::make_unique<owned<detail::dns_channel>>(
           on, [&](loop_ref loop) { return detail::dns_channel(loop, options); })) {}
 
@@ -31,7 +32,7 @@ dns::~dns() = default;
 
 dns::addresses dns::call_within(std::chrono::nanoseconds timeout, std::string host,
                                 std::source_location where) {
-  return channel_->call_for(waiting_for(timeout), look_up(std::move(host), timeout), where);
+  return call_in_time(*channel_, timeout, peer_, look_up(std::move(host), timeout), where);
 }
 
 eventual<dns::addresses> dns::submit_within(std::chrono::nanoseconds timeout, std::string host,

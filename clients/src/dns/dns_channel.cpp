@@ -76,9 +76,13 @@ void check_options(const dns_options& o) {
 
 }  // namespace
 
+std::string peer_of(const dns_options& options) {
+  return "dns " + (options.servers.empty() ? "of the system" : options.servers);
+}
+
 dns_channel::dns_channel(loop_ref loop, const dns_options& options)
     : loop_(loop),
-      peer_("dns " + (options.servers.empty() ? "of the system" : options.servers)),
+      peer_(peer_of(options)),
       timer_(loop, [this] { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }),
       deadlines_(loop, [](query& late) {
         late.fail<request_timed_out>(outcome::unknown, phase::resolving, "timed out");

@@ -18,6 +18,9 @@
 
 namespace loopbridge::clients::detail {
 
+/// The servers, in errors.
+std::string peer_of(const dns_options& options);
+
 /// A channel of c-ares, its sockets and its time on the loop. Thread: the loop's.
 class dns_channel {
  public:

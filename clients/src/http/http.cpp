@@ -138,23 +138,27 @@ eventual<http_response> http::submit(http_request request, std::source_location 
 }
 
 namespace {
-auto starts(http_request&& request, std::chrono::nanoseconds timeout) {
+http_call checked(http_request&& request, std::chrono::nanoseconds timeout) {
   check(request);
   const auto now = std::chrono::steady_clock::now();
   std::string host = host_of(request.url);
-  return [call = http_call{std::move(request), std::move(host), now, detail::end_of(now, timeout)}](
-             http_engine& e) mutable { return e.start(std::move(call)); };
+  return {std::move(request), std::move(host), now, detail::end_of(now, timeout)};
+}
+auto starts(http_call&& c) {
+  return [call = std::move(c)](http_engine& e) mutable { return e.start(std::move(call)); };
 }
 }  // namespace
 
 http_response http::call_within(std::chrono::nanoseconds timeout, http_request&& request,
                                 std::source_location where) {
-  return impl_->engine.call_for(waiting_for(timeout), starts(std::move(request), timeout), where);
+  http_call call = checked(std::move(request), timeout);
+  const std::string peer = "http " + call.host;
+  return call_in_time(impl_->engine, timeout, peer, starts(std::move(call)), where);
 }
 
 eventual<http_response> http::submit_within(std::chrono::nanoseconds timeout,
                                             http_request&& request, std::source_location where) {
-  return impl_->engine.submit(starts(std::move(request), timeout), where);
+  return impl_->engine.submit(starts(checked(std::move(request), timeout)), where);
 }
 
 }  // namespace loopbridge::clients

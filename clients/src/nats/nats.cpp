@@ -152,13 +152,14 @@ eventual<void> nats::submit_publish(nats_message message, std::source_location w
 }
 
 void nats::flush_within(std::chrono::nanoseconds timeout, std::source_location where) {
-  impl_->desk.call_for(waiting_for(timeout), send_call(nats_job::kind::flush, {}, timeout), where);
+  call_in_time(impl_->desk, timeout, impl_->link->peer(),
+               send_call(nats_job::kind::flush, {}, timeout), where);
 }
 
 nats_message nats::request_within(std::chrono::nanoseconds timeout, nats_message&& request,
                                   std::source_location where) {
-  return impl_->desk.call_for(waiting_for(timeout), request_call(std::move(request), timeout),
-                              where);
+  return call_in_time(impl_->desk, timeout, impl_->link->peer(),
+                      request_call(std::move(request), timeout), where);
 }
 
 eventual<nats_message> nats::submit_request(nats_message request, std::source_location where) {

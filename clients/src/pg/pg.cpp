@@ -22,6 +22,7 @@ auto to_begin(pg_transaction_options how, std::chrono::nanoseconds timeout) {
 
 pg::pg(bridge& on, pg_options options)
     : timeout_(options.timeout),
+      peer_(detail::peer_of(options)),
       pool_(std::make_unique<owned<detail::pg_pool>>(
           on, [&](loop_ref loop) { return detail::pg_pool(bridge_ref(on), loop, options); })) {}
 
@@ -29,7 +30,7 @@ pg::~pg() = default;
 
 pg_answer pg::call_within(std::chrono::nanoseconds timeout, pg_query query,
                           std::source_location where) {
-  return pool_->call_for(waiting_for(timeout), to_run(std::move(query), timeout), where);
+  return call_in_time(*pool_, timeout, peer_, to_run(std::move(query), timeout), where);
 }
 
 eventual<pg_answer> pg::submit_within(std::chrono::nanoseconds timeout, pg_query query,
@@ -39,7 +40,7 @@ eventual<pg_answer> pg::submit_within(std::chrono::nanoseconds timeout, pg_query
 
 pg_transaction pg::begin_within(std::chrono::nanoseconds timeout, pg_transaction_options how,
                                 std::source_location where) {
-  return pool_->call_for(waiting_for(timeout), to_begin(how, timeout), where);
+  return call_in_time(*pool_, timeout, peer_, to_begin(how, timeout), where);
 }
 
 eventual<pg_transaction> pg::submit_begin_within(std::chrono::nanoseconds timeout,

@@ -50,11 +50,14 @@ std::string begin_of(const pg_transaction_options& how) {
 
 }  // namespace
 
+std::string peer_of(const pg_options& options) {
+  return "pg " + options.host + ":" + std::to_string(options.port);
+}
+
 pg_pool::pg_pool(bridge_ref bridge, loop_ref loop, pg_options options)
     : bridge_(std::move(bridge)),
       options_(checked(std::move(options))),
-      waiting_(loop, "pg " + options_.host + ":" + std::to_string(options_.port),
-               [this](pg_request& late) { fail_late(late); }),
+      waiting_(loop, peer_of(options_), [this](pg_request& late) { fail_late(late); }),
       names_(loop, options_.dns),
       pause_(loop, [this] { dispatch(); }) {
   pg_listener& self = *this;
@@ -79,7 +82,8 @@ deferred<pg_transaction> pg_pool::begin(pg_transaction_options how, pg_period wh
     const auto lease = [&](loop_ref loop) {
       return pg_lease(loop, *r.on, waiting_.peer(), options_.transaction_idle);
     };
-    return pg_transaction(options_.timeout, std::make_unique<owned<pg_lease>>(bridge_, lease));
+    return pg_transaction(options_.timeout, waiting_.peer(),
+                          std::make_unique<owned<pg_lease>>(bridge_, lease));
   };
   auto answer = waiting_.add<pg_transaction>(begin_of(how), true, when, make);
   dispatch();

@@ -12,6 +12,9 @@
 
 namespace loopbridge::clients::detail {
 
+/// The server, in errors.
+std::string peer_of(const pg_options& options);
+
 /// The queries that wait, and the connections that they wait for. Thread: the loop's.
 class pg_pool final : private pg_listener {
  public:

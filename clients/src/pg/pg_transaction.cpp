@@ -20,9 +20,9 @@ auto to_end(bool commit, std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-pg_transaction::pg_transaction(std::chrono::nanoseconds timeout,
+pg_transaction::pg_transaction(std::chrono::nanoseconds timeout, std::string peer,
                                std::unique_ptr<owned<detail::pg_lease>> lease) noexcept
-    : timeout_(timeout), lease_(std::move(lease)) {}
+    : timeout_(timeout), peer_(std::move(peer)), lease_(std::move(lease)) {}
 
 pg_transaction::pg_transaction(pg_transaction&&) noexcept = default;
 pg_transaction& pg_transaction::operator=(pg_transaction&&) noexcept = default;
@@ -36,7 +36,7 @@ owned<detail::pg_lease>& pg_transaction::lease() const {
 
 pg_answer pg_transaction::call_within(std::chrono::nanoseconds timeout, pg_query query,
                                       std::source_location where) {
-  return lease().call_for(waiting_for(timeout), to_run(std::move(query), timeout), where);
+  return call_in_time(lease(), timeout, peer_, to_run(std::move(query), timeout), where);
 }
 
 eventual<pg_answer> pg_transaction::submit_within(std::chrono::nanoseconds timeout, pg_query query,
@@ -46,7 +46,7 @@ eventual<pg_answer> pg_transaction::submit_within(std::chrono::nanoseconds timeo
 
 void pg_transaction::end_within(std::chrono::nanoseconds timeout, bool commit,
                                 std::source_location where) {
-  lease().call_for(waiting_for(timeout), to_end(commit, timeout), where);
+  call_in_time(lease(), timeout, peer_, to_end(commit, timeout), where);
 }
 
 eventual<void> pg_transaction::submit_end_within(std::chrono::nanoseconds timeout, bool commit,

@@ -21,10 +21,14 @@ bool passes(std::string_view error) {
 
 }  // namespace
 
+std::string peer_of(const redis_options& options) {
+  return "redis " + options.host +
+         (options.host.starts_with('/') ? "" : ":" + std::to_string(options.port));
+}
+
 redis_connection::redis_connection(loop_ref loop, redis_options options)
     : options_(std::move(options)),
-      peer_("redis " + options_.host +
-            (options_.host.starts_with('/') ? "" : ":" + std::to_string(options_.port))),
+      peer_(peer_of(options_)),
       loop_(loop),
       deadlines_(loop, [this](redis_request& r) { on_deadline(r); }),
       timer_(loop,

@@ -24,6 +24,9 @@
 
 namespace loopbridge::clients::detail {
 
+/// The server, in errors.
+std::string peer_of(const redis_options& options);
+
 /// A command under way. Made by its caller, as the one element of a list: to queue it and to send
 /// it takes no memory, and it stays where it is, which `deadlines` needs.
 struct redis_request {

@@ -40,6 +40,7 @@ auto sending(redis_command&& command, std::chrono::nanoseconds timeout) {
 
 redis::redis(bridge& b, redis_options options)
     : timeout_(options.timeout),
+      peer_(detail::peer_of(options)),
       connection_(b, [options = checked(std::move(options))](loop_ref loop) {
         return detail::redis_connection(loop, options);
       }) {}
@@ -48,7 +49,7 @@ redis::~redis() = default;
 
 redis_reply redis::call_within(std::chrono::nanoseconds timeout, redis_command command,
                                std::source_location where) {
-  return connection_.call_for(waiting_for(timeout), sending(std::move(command), timeout), where);
+  return call_in_time(connection_, timeout, peer_, sending(std::move(command), timeout), where);
 }
 
 eventual<redis_reply> redis::submit_within(std::chrono::nanoseconds timeout, redis_command command,

@@ -32,7 +32,6 @@ std::string kind_of(const loopbridge::error& e) {
     const bool late = dynamic_cast<const c::request_timed_out*>(&e) != nullptr;
     return std::string(late ? "timed out" : "failed") + ", " + std::string(c::name_of(r->result()));
   }
-  if (dynamic_cast<const loopbridge::timed_out*>(&e) != nullptr) return "loopbridge::timed_out";
   return e.what();
 }
 

@@ -102,6 +102,7 @@ class dns {
                                     std::source_location where);
 
   const std::chrono::nanoseconds timeout_;
+  const std::string peer_;
   const std::unique_ptr<owned<detail::dns_channel>> channel_;
 };
 

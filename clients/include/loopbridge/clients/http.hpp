@@ -75,7 +75,7 @@ class http {
   /// Sends a request and waits for the whole answer, for as long as http_options::timeout.
   ///
   /// Throws   request_timed_out, request_error, `would_deadlock` on the loop's thread,
-  ///          `bridge_stopped`. Should the loop itself be stuck: `timed_out`, a little later.
+  ///          `bridge_stopped`.
   http_response get(std::string url, std::source_location where = std::source_location::current());
   http_response post(std::string url, std::string body, std::string content_type,
                      std::source_location where = std::source_location::current());

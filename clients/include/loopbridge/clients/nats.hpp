@@ -149,7 +149,7 @@ class nats {
   /// Sends a request and waits for its first answer. `reply` of the request is not used.
   ///
   /// Throws   no_responders, request_timed_out, request_error, `would_deadlock` on the loop's
-  ///          thread, `bridge_stopped`. Should the loop itself be stuck: `timed_out`.
+  ///          thread, `bridge_stopped`.
   template <class Rep, class Period>
   nats_message request_for(std::chrono::duration<Rep, Period> timeout, nats_message request,
                            std::source_location where = std::source_location::current()) {

@@ -170,6 +170,7 @@ class pg {
                                                std::source_location where);
 
   const std::chrono::nanoseconds timeout_;
+  const std::string peer_;
   const std::unique_ptr<owned<detail::pg_pool>> pool_;
 };
 

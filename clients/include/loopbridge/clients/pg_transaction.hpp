@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <source_location>
+#include <string>
 #include <utility>
 
 #include "loopbridge/clients/pg_query.hpp"
@@ -144,7 +145,7 @@ class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
 
  private:
   friend class detail::pg_pool;
-  pg_transaction(std::chrono::nanoseconds timeout,
+  pg_transaction(std::chrono::nanoseconds timeout, std::string peer,
                  std::unique_ptr<owned<detail::pg_lease>> lease) noexcept;
 
   owned<detail::pg_lease>& lease() const;
@@ -157,6 +158,7 @@ class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
                                    std::source_location where);
 
   std::chrono::nanoseconds timeout_;
+  std::string peer_;
   std::unique_ptr<owned<detail::pg_lease>> lease_;  ///< null: moved from
 };
 

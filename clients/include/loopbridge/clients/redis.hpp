@@ -77,9 +77,8 @@ class redis_error : public request_error {
 ///          as of loopbridge::owned: anywhere, without blocking
 /// Throws   `redis_error`: the server's answer is an error, or it refused the log-in;
 ///          `request_timed_out`; `request_error`: the connection was lost, or the client destroyed;
-///          `bridge_stopped`, `wrong_process`, `would_deadlock`, std::bad_alloc as bridge::call();
-///          `timed_out` if the loop itself was blocked beyond the deadline. submit() throws what
-///          refuses it, the rest comes from the eventual
+///          `bridge_stopped`, `wrong_process`, `would_deadlock`, std::bad_alloc as bridge::call().
+///          submit() throws what refuses it, the rest comes from the eventual
 /// Order    commands of one thread are sent in its order
 /// After the end   of the bridge: `bridge_stopped`. Of the client, for what is under way:
 ///          `request_error` with what became of it
@@ -121,6 +120,7 @@ class redis {
                                       std::source_location where);
 
   std::chrono::nanoseconds timeout_;
+  std::string peer_;
   owned<detail::redis_connection> connection_;
 };
 

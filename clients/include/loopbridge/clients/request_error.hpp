@@ -40,7 +40,8 @@ class request_error : public error {
 };
 
 /// The request's deadline passed. With outcome::not_sent it passed while the request was still
-/// queued by the client, which then does not send it.
+/// queued by the client, which then does not send it. A caller that waits gets this also where a
+/// callback holds the loop up, 20 ms after the deadline; what the loop never began was not sent.
 class request_timed_out : public request_error {
  public:
   using request_error::request_error;

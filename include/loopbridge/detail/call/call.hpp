@@ -50,9 +50,10 @@ class call_base : public answered_call {
   void wait_within(std::chrono::nanoseconds timeout, const interrupt_flag* by = nullptr) {
     if (!wait(deadline_after(timeout), by)) end_wait(timeout, by);
   }
-  missing what_is_missing() const noexcept;
   /// See eventual::cancel.
   bool cancel() noexcept;
+  /// The time of a wait is up: cancels, and throws `timed_out`. Returns if it is done after all.
+  void cancel_late(std::chrono::nanoseconds timeout);
   /// Calls `c` when it is done, which it may be already. Any number may be added.
   void on_completion(completion_callback& c) noexcept {
     // Marked first: once `c` is in the list, it may be notified and this call be gone. If it is
@@ -129,6 +130,7 @@ class call_base : public answered_call {
   }
   /// The time was up, or `by` was tripped. Returns if it is done after all.
   void end_wait(std::chrono::nanoseconds timeout, const interrupt_flag* by);
+  missing what_is_missing() const noexcept;
   void wait_for_answer() noexcept;
   void retire() noexcept {  // both sides have let go
     report_if_unread();

@@ -206,11 +206,7 @@ auto call_on_until(loop_core& c, const submit_options& how, std::source_location
     call.cancel();
     throw;
   }
-  if (!in_time) {
-    const missing what = call.what_is_missing();
-    // Not cancelled and yet not ready: it is running just now, and nothing can stop that.
-    if (call.cancel() || !call.is_ready()) throw_timed_out(where, how.timeout, what);
-  }
+  if (!in_time) call.cancel_late(how.timeout);
   return std::move(answer).get();
 }
 
