@@ -13,8 +13,8 @@ namespace loopbridge::clients {
 /// Thread   one at a time
 class backoff {
  public:
-  explicit backoff(std::chrono::milliseconds most = std::chrono::milliseconds(500)) noexcept
-      : most_(most) {}
+  /// Throws   what std::random_device throws: where the system gives no random numbers
+  explicit backoff(std::chrono::milliseconds most = std::chrono::milliseconds(500)) : most_(most) {}
 
   /// The next wait: between half of what is due and all of it.
   std::chrono::milliseconds next() {
