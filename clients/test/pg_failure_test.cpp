@@ -177,11 +177,28 @@ TEST_CASE("a connection that is reset in the middle of an answer makes the outco
   CHECK(outcome_of([&] { db.call("SELECT 1"); }) == outcome::unknown);
 }
 
-TEST_CASE("options that make no sense are refused") {
+TEST_CASE("options that make no sense are refused, and named") {
   const support::watchdog dog;
   loopbridge::bridge bridge;
-  CHECK_THROWS_AS(clients::pg(bridge, {.connections = 0}), std::invalid_argument);
-  CHECK_THROWS_AS(clients::pg(bridge, {.host = ""}), std::invalid_argument);
+  const auto refused = [&](const char* what, const clients::pg_options& o) {
+    CHECK_THROWS_WITH_AS(clients::pg(bridge, o), doctest::Contains(what), std::invalid_argument);
+  };
+  refused("connections must", {.connections = 0});
+  refused("connections must", {.connections = -1});
+  refused("host must", {.host = ""});
+  for (const int port : {-1, 0, 65536, 65536 + 5432}) refused("port must", {.port = port});
+  refused("timeout, ", {.timeout = 0ms});
+  refused("connect_timeout, ", {.connect_timeout = 0ms});
+  refused("cancel_timeout, ", {.cancel_timeout = 0ms});
+  refused("transaction_idle and", {.transaction_idle = -1ms});
+  refused("keepalive must", {.keepalive = -1s});
+  refused("zero byte in host", {.host = "127.0.0.1\0"s});
+  refused(", user", {.user = "a\0b"s});
+  refused(", password", {.password = "a\0b"s});
+  refused(", database", {.database = "\0"s});
+  refused("or parameters", {.parameters = {{"sslmode", "disable\0"s}}});
+  refused("or parameters", {.parameters = {{"sslmode\0"s, "disable"}}});
+  CHECK_THROWS_AS(clients::pg(bridge, {.dns = {.tries = 0}}), std::invalid_argument);
 }
 
 TEST_CASE("four threads go on through a server that is killed, restarted and frozen") {

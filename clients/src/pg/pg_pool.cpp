@@ -10,17 +10,27 @@
 namespace loopbridge::clients::detail {
 namespace {
 
+bool has_nul(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
 pg_options checked(pg_options o) {
   if (o.connections <= 0)
     throw std::invalid_argument("pg_options::connections must be more than 0");
   if (o.host.empty()) throw std::invalid_argument("pg_options::host must be given");
   if (o.port <= 0 || o.port > 65535)
     throw std::invalid_argument("pg_options::port must be between 1 and 65535");
-  if (o.connect_timeout.count() <= 0 || o.cancel_timeout.count() <= 0 ||
+  if (o.timeout.count() <= 0 || o.connect_timeout.count() <= 0 || o.cancel_timeout.count() <= 0 ||
       o.transaction_idle.count() <= 0 || o.keepalive.count() <= 0)
     throw std::invalid_argument(
-        "pg_options: connect_timeout, cancel_timeout, transaction_idle and keepalive must be more "
-        "than 0");
+        "pg_options: timeout, connect_timeout, cancel_timeout, transaction_idle and keepalive must "
+        "be more than 0");
+  // libpq would cut them there. A password stays out of the message.
+  bool cut = has_nul(o.host) || has_nul(o.user) || has_nul(o.password) || has_nul(o.database);
+  for (const auto& [name, value] : o.parameters) cut = cut || has_nul(name) || has_nul(value);
+  if (cut)
+    throw std::invalid_argument(
+        "pg_options: there is a zero byte in host, user, password, database or parameters");
   return o;
 }
 
