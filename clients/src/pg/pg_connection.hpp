@@ -68,24 +68,26 @@ class pg_connection {
  private:
   enum class state : unsigned char { closed, opening, ready, running, clearing };
 
+  // Its life: pg_connection.cpp.
   void connect(const dns::addresses& found);
   void watch(fd_interest what);
   void unwatch();
   void log_in();
+  std::string message() const;
+  void lose(phase reached, const std::string& why, const std::string& sqlstate = {});
+  void close();
+
+  // The queries on it: pg_execution.cpp.
   void serve(bool readable);
   void take_results();
   void end_of_query();
-  void cancel();
   void conclude(pg_request& request, const std::shared_ptr<PGresult>& result);
   bool in_transaction() const;
+  void cancel();
   /// Makes it free, once a cancelled query has ended and no transaction is open.
   void clear_up();
-  void break_lease(const std::string& why);
-
-  std::string message() const;
   void fail_request(phase reached, const std::string& why);
-  void lose(phase reached, const std::string& why, const std::string& sqlstate = {});
-  void close();
+  void break_lease(const std::string& why);
 
   const loop_ref loop_;
   const pg_options& options_;
