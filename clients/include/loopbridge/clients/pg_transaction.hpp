@@ -41,30 +41,42 @@ struct pg_transaction_options {
 ///   t.commit_for(500ms);  // without it, the destructor rolls back
 ///
 /// It has one of the client's connections, which serves nobody else meanwhile: keep it as short as
-/// can be. When it is given no query for pg_options::transaction_idle, it is rolled back.
+/// can be.
 ///
-/// After an error of the server's PostgreSQL refuses all queries with SQLSTATE 25P02, up to a
-/// ROLLBACK TO SAVEPOINT. A query that is given up while it runs, because its time is up or its
-/// eventual was cancelled, is cancelled on the server, and the transaction is rolled back. When the
-/// connection breaks the server rolls back. After both, and after its end, all queries fail with
-/// outcome::not_sent and the reason.
+/// When the server has answered a query with an error, the transaction is still open, but the
+/// server refuses all further queries with SQLSTATE 25P02. Roll it back; or give ROLLBACK TO
+/// SAVEPOINT as a query, and go on from there.
+///
+/// The transaction is rolled back before its end:
+///   - when a query is given up while it runs, because its time is up or its eventual was
+///     cancelled. The query is cancelled on the server;
+///   - when it is given no query for pg_options::transaction_idle;
+///   - when its connection breaks.
+/// From then on, and after its end, each query fails with outcome::not_sent, and says why.
 ///
 /// The connection goes back to the client when the server has confirmed that no transaction is
-/// open. If that is not within pg_options::cancel_timeout, it is closed.
+/// open. If the server does not within pg_options::cancel_timeout, the connection is closed.
 ///
 /// Thread   any ordinary thread, any number at once: their queries run in the order in which they
 ///          were given. Move or destroy it only after every member call has returned. A task awaits
 ///          what the submit functions give.
-/// Throws   what pg's functions throw, which are listed there. `request_error` also:
-///            with outcome::not_sent: the transaction is over, begin another one;
-///            with outcome::answered: the query has ended the transaction ("COMMIT" or "ROLLBACK"
-///            as a query): it was executed.
-///          `no_state` if it was moved from.
-/// After the end   the destructor never waits. If neither commit_for() nor rollback_for() was
-///          answered it rolls back: what waits or runs ends with a `request_error`; a COMMIT
-///          that runs is cancelled too, and nobody knows what becomes of it. It may run in any
-///          thread, also after the client or the bridge. When the client is destroyed, or the
-///          bridge stops, the connection is closed, and so the server rolls back.
+/// Throws   where a query has failed:
+///            `pg_error`: the server said so;
+///            `request_timed_out`: the deadline passed. With outcome::not_sent the query had not
+///            been sent, and the transaction is as it was. With outcome::unknown it ran;
+///            `request_error`: with outcome::not_sent the transaction is over (begin another one),
+///            or libpq has refused the query. With outcome::unknown the connection broke while the
+///            query ran. With outcome::answered the query was executed and has ended the
+///            transaction, as "COMMIT" does as a query.
+///          Also std::invalid_argument for a query or a text parameter with a NUL in it, and for a
+///          parameter of more than 2147483647 bytes; `no_state` if the transaction was moved from;
+///          `bridge_stopped`, `wrong_process`, std::bad_alloc, `would_deadlock` of what blocks.
+/// After the end   the destructor never waits. It may run in any thread, also after the client or
+///          the bridge. Unless a commit or a rollback was answered, it rolls back. A query that
+///          waits then ends with a `request_error` of outcome::not_sent, and one that runs with
+///          outcome::unknown. A COMMIT that runs is cancelled, too: it may be executed or not.
+///          When the client is destroyed, or the bridge stops, the connection is closed, and the
+///          server rolls back.
 class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
  public:
   pg_transaction(pg_transaction&&) noexcept;
@@ -101,8 +113,9 @@ class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
   ///            has rolled back instead;
   ///            `pg_error`: the server has rolled back, as it found a conflict ("40001": begin
   ///            again) or a constraint that does not hold;
-  ///            `request_timed_out`, `request_error` with outcome::unknown: the answer did not
-  ///            come. It may be committed or not.
+  ///            `request_timed_out` with outcome::not_sent: the transaction is as it was;
+  ///            `request_timed_out` or `request_error` with outcome::unknown: the answer did not
+  ///            come. It may be committed or not; only a look at what it was to change can tell.
   template <class Rep, class Period>
   void commit_for(std::chrono::duration<Rep, Period> timeout,
                   std::source_location where = std::source_location::current()) {
@@ -120,12 +133,12 @@ class [[nodiscard("keep it: its destructor rolls back")]] pg_transaction {
     return submit_end_within(timeout_, true, where);
   }
 
-  /// Rolls back. When it returns, the server has done so, or was told to: where a query before it
-  /// is given up, or the connection is lost, it does not wait for the server.
+  /// Rolls back. When it returns, the server has done so. Where the transaction is rolled back
+  /// before its end (see above), also while this waits, it does not wait for the server.
   ///
   /// Blocks   until there is an answer, or the time is up.
-  /// Throws   `request_error` with outcome::not_sent: the transaction has ended before, by a COMMIT
-  ///          or a ROLLBACK.
+  /// Throws   what is listed above. `request_error` with outcome::not_sent: the transaction has
+  ///          ended before, by a ROLLBACK or by a COMMIT, also one that was not answered.
   template <class Rep, class Period>
   void rollback_for(std::chrono::duration<Rep, Period> timeout,
                     std::source_location where = std::source_location::current()) {
