@@ -69,4 +69,10 @@ MUTATIONS = [
     ("draining does not wait for the answers",
      NATS + "rpc.cpp",
      "[&] { return state_->under_way == 0; }", "[&] { return true; }", ["client_nats_rpc"]),
+    ("a subscription that a lost connection did not take keeps its handler",
+     NATS + "subscriptions.cpp",
+     "    auto& to = first->native != nullptr ? zombies_ : ended;\n"
+     "    to.splice(to.end(), instances_, first);\n"
+     "    without_lock(held, [&] { first->sub = nullptr; });\n",
+     "    zombies_.splice(zombies_.end(), instances_, first);\n", ["client_nats_outage"]),
 ]

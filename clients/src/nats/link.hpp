@@ -124,7 +124,9 @@ class nats_link : public std::enable_shared_from_this<nats_link> {
   /// with it.
   struct instance {
     nats_link* link;
-    std::shared_ptr<nats_sub> sub;
+    std::shared_ptr<nats_sub> sub;  ///< null: a zombie's, which keeps no handler
+    /// The same, for on_message(): the link's thread may take the one above away meanwhile.
+    const std::weak_ptr<nats_sub> listener;
     natsSubscription* native = nullptr;
     bool ending = false;
     bool over = false;  ///< no callback comes any more

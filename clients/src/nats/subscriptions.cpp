@@ -38,12 +38,12 @@ bool nats_link::drain(const std::shared_ptr<nats_sub>& sub, steady_clock::time_p
 
 void nats_link::on_message(natsConnection*, natsSubscription*, natsMsg* message, void* at) {
   const std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)> kept(message, &natsMsg_Destroy);
-  nats_sub& sub = *static_cast<instance*>(at)->sub;
-  if (sub.closed) return;
+  const auto sub = static_cast<instance*>(at)->listener.lock();
+  if (!sub || sub->closed) return;
   try {
-    sub.deliver(from_native(message));
+    sub->deliver(from_native(message));
   } catch (...) {  // no memory, or the bridge has stopped: a message fewer
-    ++sub.dropped;
+    ++sub->dropped;
   }
 }
 
@@ -66,7 +66,7 @@ void nats_link::follow_subscriptions(lock& held) {
   {
     auto missing = subs_;
     for (const instance& i : instances_) missing.erase(i.sub.get());
-    for (const auto& [raw, sub] : missing) wanted.push_back(instance{this, sub});
+    for (const auto& [raw, sub] : missing) wanted.push_back(instance{this, sub, sub});
   }
   // Only this thread adds to the list or takes from it: so it may look at it without the lock.
   for (instance& i : instances_) {
@@ -102,7 +102,9 @@ void nats_link::follow_subscriptions(lock& held) {
     // call has failed, a callback may be running.
     broken_ = broken_ || s == NATS_NO_MEMORY;
     first->over = true;
-    zombies_.splice(zombies_.end(), instances_, first);
+    auto& to = first->native != nullptr ? zombies_ : ended;
+    to.splice(to.end(), instances_, first);
+    without_lock(held, [&] { first->sub = nullptr; });
   }
   without_lock(held, [&] { ended.clear(); });
 }
