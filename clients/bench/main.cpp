@@ -79,13 +79,15 @@ figures measure(service& s, way& w, unsigned threads, seconds how_long) {
           (cpu_of(after) - cpu_of(before)) / n, server_reads > 0 ? n / server_reads : 0};
 }
 
-/// The ways take turns in each round, so that what else the machine does meets all of them.
+/// The ways take turns in each round, and another begins it each time, so that what else the
+/// machine does, and what the way before has left it in, meets all of them.
 void measure_all(service& s, unsigned threads, int rounds, seconds how_long) {
   const std::vector<contender> contenders = s.contenders();
   std::vector<std::vector<figures>> all(contenders.size());
   std::vector<unsigned> connections(contenders.size());
   for (int round = 0; round < rounds; ++round) {
-    for (std::size_t c = 0; c < contenders.size(); ++c) {
+    for (std::size_t turn = 0; turn < contenders.size(); ++turn) {
+      const std::size_t c = (turn + static_cast<std::size_t>(round)) % contenders.size();
       const auto w = contenders[c].make(threads);
       connections[c] = w->connections();
       all[c].push_back(measure(s, *w, threads, how_long));

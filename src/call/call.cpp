@@ -33,7 +33,9 @@ bool call_base::spin_then_sleep(deadline until, const interrupt_flag* by) noexce
   spinner& own = spinning->waiters;
   const bool shares_cpu = own.note_cpu() == spinning->loop.cpu();
   if (own.is_worth_it()) {
-    const auto spun = own.spin(shares_cpu, until, [this] { return completion_.is_done(); });
+    const auto spun = own.spin(
+        shares_cpu, until, [this] { return completion_.is_done(); },
+        [spinning] { return spinning->others_of_waiters(); });
     // While others wait for this loop too, one of them most likely had the CPU.
     if (spun == spinner::spun::late && core_.waiting() == 0) own.step_back();
     if (completion_.is_done()) return true;

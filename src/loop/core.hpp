@@ -87,6 +87,8 @@ class core final : public loop_core {
   void take_batch() noexcept;
   void note_turn() noexcept;
   bool has_children() const noexcept;
+  bool watches_descriptors() const noexcept;
+  bool has_unknown_descriptors() const noexcept;
 
   // stop_when_idle.cpp
   bool is_idle() const noexcept;
@@ -124,6 +126,7 @@ class core final : public loop_core {
   // Loop thread.
   loop_handles handles_;
   deadline asleep_since_{};        ///< if it spins
+  unsigned own_descriptors_ = 0;   ///< that the loop watches
   bool found_nothing_ = false;     ///< it has just spun, and comes round once more before it sleeps
   std::uint64_t awake_since_ = 0;  ///< by libuv's clock, in milliseconds; 0: not known
   bool has_leftover_ = false;      ///< the last iteration's budget did not suffice

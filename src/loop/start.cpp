@@ -124,6 +124,7 @@ void core::open_handles() {
   if (const int error = handles_.open(loop(), adopted_, before, after); error != 0) {
     throw_uv(error, "the doorbell");
   }
+  own_descriptors_ = loop().get()->nfds;
 }
 
 void core::start_thread() {

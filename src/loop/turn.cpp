@@ -33,6 +33,18 @@ bool core::has_children() const noexcept {
   return uv_is_active(reinterpret_cast<const uv_handle_t*>(&loop().get()->child_watcher)) != 0;
 }
 
+/// Any but the loop's own and the doorbell's. (A number of libuv's own, in the same place.)
+bool core::watches_descriptors() const noexcept {
+  return loop().get()->nfds > own_descriptors_;
+}
+
+/// Are there descriptors that libuv has not told the system of? It does so when it polls. (The list
+/// of them, of which every libuv has the first element's address in front: its own, if none.)
+bool core::has_unknown_descriptors() const noexcept {
+  const auto& list = loop().get()->watcher_queue;
+  return *reinterpret_cast<const void* const*>(&list) != &list;
+}
+
 void core::before_poll() noexcept {
   if (!is_this_process()) return come_back_in_child();
   if (!on_loop_thread()) note_loop_thread();
@@ -70,6 +82,9 @@ bool core::has_work() const noexcept {
 bool core::stay_awake() noexcept {
   // Not for the owner of an adopted loop, whose time it is; nor inside a callable.
   if (spinning_ == nullptr || adopted_ || draining_) return false;
+  const bool needs_others = watches_descriptors();
+  if (needs_others != spinning_->loop_needs_others.load(std::memory_order_relaxed))
+    spinning_->loop_needs_others.store(needs_others, std::memory_order_relaxed);
   spinner& own = spinning_->loop;
   if (std::exchange(found_nothing_, false) || !own.is_worth_it()) return false;
   const deadline begun = spinner::clock::now();
@@ -79,7 +94,16 @@ bool core::stay_awake() noexcept {
   const bool shares_cpu = own.note_cpu() == spinning_->waiters.cpu();
   bool ran = false;
   for (;;) {
-    const auto spun = own.spin(shares_cpu, deadline::max(), [this] { return has_work(); });
+    if (has_unknown_descriptors()) return true;
+    bool has_io = false;
+    const auto spun = own.spin(
+        shares_cpu, deadline::max(), [this] { return has_work(); },
+        [this, needs_others, &has_io] {
+          if (!needs_others) return spinner::others::are_not_needed;
+          has_io = platform::is_readable(uv_backend_fd(loop()));
+          return has_io ? spinner::others::have_come : spinner::others::are_needed;
+        });
+    if (has_io) return true;
     const bool late = spun == spinner::spun::late;
     if (late && !has_work()) own.step_back();
     if (!has_work()) break;

@@ -15,9 +15,10 @@ namespace loopbridge::detail {
 /// Falling asleep and being woken costs a microsecond or two on one CPU, and thirty or more where
 /// an idle one must be woken. Spinning avoids it, but only if the other side answers soon; if it
 /// runs on the same CPU, only if it is let in (yield); and not at all if a third thread wants the
-/// CPU. So each side keeps a score, and learns without spinning: a sleep that turned out short
-/// speaks for it, a long one against, a spin that found nothing more so. A spin in which the clock
-/// jumps shows that a neighbour took the CPU, and ends spinning for a while.
+/// CPU, but for one that the answer depends on: a server's, say, which must be let in, too. So each
+/// side keeps a score, and learns without spinning: a sleep that turned out short speaks for it, a
+/// long one against, a spin that found nothing more so. A spin in which the clock jumps shows that
+/// a neighbour took the CPU, and ends spinning for a while.
 ///
 /// Any thread; not from a handler. Home of the atomics: all waiters share them. All are relaxed,
 /// for they are advice: a thread that reads an old value sleeps or spins once too often.
@@ -37,20 +38,27 @@ class spinner {
 
   enum class spun { in_vain, ready, late };
 
+  /// What a side waits for may have to come from third threads, of other programs even.
+  enum class others { are_not_needed, are_needed, have_come };
+
   /// Looks until `ready`, or `until`, or no longer. Does the other side share this CPU?
+  ///
+  /// `ask_others` is called once in a microsecond or so. While they are needed they are let in, and
+  /// the spin is longer; what has come from them ends it.
   ///
   /// `late`: another thread had the CPU for long meanwhile. It may be ready by now. If that was a
   /// neighbour, and no thread that has to do with this bridge, step_back().
-  template <class Ready>
-  spun spin(bool shares_cpu, clock::time_point until, Ready&& ready) noexcept {
+  template <class Ready, class AskOthers>
+  spun spin(bool shares_cpu, clock::time_point until, Ready&& ready,
+            AskOthers&& ask_others) noexcept {
     // Most spins that succeed do so within the first looks, before the clock is needed.
     for (unsigned looks = 0; looks < looks_per_clock; ++looks) {
       if (ready()) return found();
       if (shares_cpu) break;
       platform::pause_cpu();
     }
-    clock::time_point now = clock::now();
-    const auto end = (std::min)(now + (shares_cpu ? longest_yield : longest_pause), until);
+    const clock::time_point begun = clock::now();
+    clock::time_point now = begun, end = (std::min)(begun + longest_yield, until);
     for (unsigned looks = 1; now < end; ++looks) {
       if (ready()) return found();
       if (shares_cpu) {
@@ -58,6 +66,13 @@ class spinner {
       } else {
         platform::pause_cpu();
         if (looks % looks_per_clock != 0) continue;
+      }
+      const others these = ask_others();
+      if (these == others::have_come) return found();
+      if (these == others::are_needed && !shares_cpu) platform::yield_cpu();
+      if (!shares_cpu) {
+        end = (std::min)(
+            begun + (these == others::are_needed ? longest_with_others : longest_pause), until);
       }
       const clock::time_point before = now;
       now = clock::now();
@@ -100,6 +115,7 @@ class spinner {
   static constexpr unsigned looks_per_clock = 16;
   static constexpr std::chrono::microseconds longest_yield{10};
   static constexpr std::chrono::microseconds longest_pause{50};
+  static constexpr std::chrono::microseconds longest_with_others{100};
   static constexpr std::chrono::microseconds short_sleep{100};
   static constexpr std::int64_t first_break = 10'000'000;  ///< in the clock's nanoseconds
   static constexpr std::int64_t longest_break = 2'000'000'000;
@@ -124,6 +140,14 @@ class spinner {
 struct spinners {
   alignas(64) spinner loop;
   alignas(64) spinner waiters;
+  /// Does the loop watch descriptors? Then most answers come from whoever is at their other ends.
+  /// Written by the loop, and advice, as the rest.
+  std::atomic<bool> loop_needs_others{false};
+
+  spinner::others others_of_waiters() const noexcept {
+    return loop_needs_others.load(std::memory_order_relaxed) ? spinner::others::are_needed
+                                                             : spinner::others::are_not_needed;
+  }
 };
 
 }  // namespace loopbridge::detail

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 #include <errno.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -13,8 +12,8 @@
 #include <thread>
 
 #include "support/app_loop.hpp"
+#include "support/at_yield.hpp"
 #include "support/doorbells.hpp"
-#include "support/libc_throw.hpp"
 #include "support/patience.hpp"
 
 TEST_SUITE_BEGIN("spin");
@@ -25,10 +24,13 @@ using loopbridge::options;
 using loopbridge::detail::bridge_access;
 using loopbridge::detail::spinner;
 using spun = spinner::spun;
+using support::at_yield;
 
 namespace {
 
 constexpr auto forever = spinner::clock::time_point::max();
+using others = spinner::others;
+constexpr auto no_others = [] { return others::are_not_needed; };
 
 /// Both sides spin from the start.
 void trust(const bridge& b) {
@@ -40,7 +42,7 @@ void trust(const bridge& b) {
 /// Again where this machine took the CPU away meanwhile.
 spun spin_for_nothing(spinner& s, bool shares_cpu) {
   spun found;
-  do found = s.spin(shares_cpu, forever, [] { return false; });
+  do found = s.spin(shares_cpu, forever, [] { return false; }, no_others);
   while (found == spun::late);
   return found;
 }
@@ -50,21 +52,7 @@ void sleep_through(std::chrono::nanoseconds time) {
   nanosleep(&t, nullptr);
 }
 
-/// What else is done by a side that spins, where it lets others have the CPU. While there is
-/// something, all threads count as on one CPU, and so do that.
-std::atomic<void (*)()> at_yield{nullptr};
-
 }  // namespace
-
-extern "C" int sched_yield() __THROW {
-  if (const auto hook = at_yield.load()) hook();
-  return static_cast<int>(syscall(SYS_sched_yield));
-}
-extern "C" int sched_getcpu() __THROW {
-  unsigned cpu = 0;
-  if (at_yield.load() == nullptr) syscall(SYS_getcpu, &cpu, nullptr, nullptr);
-  return static_cast<int>(cpu);
-}
 
 TEST_CASE("a side spins once its sleeps have been short, and no longer when they are long") {
   spinner s;
@@ -96,10 +84,10 @@ TEST_CASE("a spin looks once more after its time, and ends at its deadline") {
     const auto over = spinner::clock::time_point{};
     const int most = shares_cpu ? 2 : 17;  // before the clock is asked, and the last one
     int looks = 0;
-    CHECK(s.spin(shares_cpu, over, [&] { return ++looks == most; }) == spun::ready);
+    CHECK(s.spin(shares_cpu, over, [&] { return ++looks == most; }, no_others) == spun::ready);
     CHECK(looks == most);
     looks = 0;
-    CHECK(s.spin(shares_cpu, over, [&] { return ++looks > most; }) == spun::in_vain);
+    CHECK(s.spin(shares_cpu, over, [&] { return ++looks > most; }, no_others) == spun::in_vain);
     CHECK(looks == most);
   }
 }
@@ -108,13 +96,36 @@ TEST_CASE("a spin during which the CPU was taken for long ends at once, and says
   spinner s;
   s.trust();
   int looks = 0;
-  const spun found = s.spin(true, forever, [&] {
-    if (++looks == 2) sleep_through(2ms);  // the first one that the clock follows
-    return false;
-  });
+  const spun found = s.spin(
+      true, forever,
+      [&] {
+        if (++looks == 2) sleep_through(2ms);  // the first one that the clock follows
+        return false;
+      },
+      no_others);
   CHECK(found == spun::late);
   CHECK(looks == 2);
   CHECK(s.is_worth_it());  // it is for the caller to judge who took it
+}
+
+TEST_CASE("a spin lets others in while they are needed, and ends when something has come of them") {
+  static int yields;
+  yields = 0;
+  at_yield = [] { ++yields; };
+  spinner s;
+  int asked = 0;
+  CHECK(s.spin(
+            false, forever, [] { return false; },
+            [&] {
+              CHECK(yields == asked);
+              return ++asked < 4 ? others::are_needed : others::have_come;
+            }) == spun::ready);
+  CHECK(asked == 4);
+  CHECK(s.is_worth_it());
+  yields = 0;
+  spin_for_nothing(s, false);
+  at_yield = nullptr;
+  CHECK(yields == 0);
 }
 
 TEST_CASE("a thread that steps back does not spin for a while, whatever it learns") {
@@ -127,7 +138,7 @@ TEST_CASE("a thread that steps back does not spin for a while, whatever it learn
 TEST_CASE("a spin keeps errno, also where it yields") {
   spinner s;
   errno = 1234;
-  s.spin(true, forever, [] { return false; });
+  s.spin(true, forever, [] { return false; }, no_others);
   CHECK(errno == 1234);
 }
 
@@ -153,55 +164,6 @@ TEST_CASE("calls are answered in order where both sides spin, by several threads
   call_often();
   other.join();
   CHECK(wrong == 0);
-}
-
-TEST_CASE("a loop that spins takes what comes meanwhile, and has not slept in between") {
-  bridge b;
-  static bridge* loops;
-  static std::atomic<bool> posted;
-  static std::uint64_t sleeps;
-  static std::atomic<int> slept;
-  loops = &b;
-  posted = false;
-  slept = -1;
-  at_yield = [] {
-    if (!loops->on_loop_thread() || posted.exchange(true)) return;
-    sleeps = loops->stats().sleeps;
-    loops->post([] { slept = static_cast<int>(loops->stats().sleeps - sleeps); });
-  };
-  const bool spun = support::comes_true([&b] {
-    trust(b);
-    b.call([] {});
-    return posted.load();
-  });
-  at_yield = nullptr;
-  REQUIRE(spun);
-  REQUIRE(support::comes_true([] { return slept != -1; }));
-  CHECK(slept == 0);
-}
-
-TEST_CASE("a loop that is kept from sleeping serves its timers meanwhile") {
-  bridge b;
-  std::atomic<int> ticks{0};
-  b.call([&](loopbridge::loop_ref loop) {
-    auto* const timer = new uv_timer_t;
-    uv_timer_init(loop.get(), timer);
-    timer->data = &ticks;
-    uv_timer_start(
-        timer,
-        [](uv_timer_t* t) {
-          if (++*static_cast<std::atomic<int>*>(t->data) < 5) return;
-          uv_close(reinterpret_cast<uv_handle_t*>(t),
-                   [](uv_handle_t* h) { delete reinterpret_cast<uv_timer_t*>(h); });
-        },
-        1, 1);
-  });
-  const auto until = spinner::clock::now() + support::generous;
-  while (ticks < 5 && spinner::clock::now() < until) {
-    trust(b);
-    b.call([] {});
-  }
-  CHECK(ticks >= 5);
 }
 
 TEST_CASE(
