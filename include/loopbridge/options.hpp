@@ -35,8 +35,9 @@ enum class doorbell {
 enum class spinning {
   /// Spins where that has paid lately: for at most 50 us, and not where a third thread wants the
   /// CPU. While the loop watches descriptors, for at most 100 us, in which it looks at them, and
-  /// other threads get the CPU first. An idle bridge costs nothing. For some CPU time more, an answer comes in half the time
-  /// where caller and loop share a CPU, and in a small part of it where they do not.
+  /// other threads get the CPU first. An idle bridge costs nothing. For some CPU time more, an
+  /// answer comes in half the time where caller and loop share a CPU, and in a small part of it
+  /// where they do not.
   adaptive,
   off,
 };

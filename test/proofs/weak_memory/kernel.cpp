@@ -207,9 +207,14 @@ void futex_wake(const void* word) {
 // libuv, as far as the core uses it: the phases of a turn in their order.
 using namespace weak;
 
-int uv_loop_init(uv_loop_t*) {
+int uv_loop_init(uv_loop_t* loop) {
   renew();
+  // As where no descriptor is watched.
+  loop->watcher_queue[0] = loop->watcher_queue[1] = &loop->watcher_queue;
   return 0;
+}
+int uv_backend_fd(const uv_loop_t*) {
+  return -1;
 }
 int uv_loop_close(uv_loop_t* loop) {
   return handles_of(loop, UV_UNKNOWN_HANDLE).empty() ? 0 : UV_EBUSY;
