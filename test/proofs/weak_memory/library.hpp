@@ -146,6 +146,9 @@ void pause_cpu() noexcept {
   weak::weak_clock::passed() += std::chrono::microseconds(20);
   weak::yield();
 }
+bool is_readable(int) noexcept {
+  return false;  // no descriptor is watched
+}
 void yield_cpu() noexcept {
   weak::weak_clock::passed() += std::chrono::microseconds(4);
   weak::yield();
