@@ -143,6 +143,16 @@ TEST_CASE("a server that loses a question is asked again") {
   CHECK_THROWS_AS(names.call_for(generous, "example.test"), clients::request_timed_out);
 }
 
+TEST_CASE("a timeout may be as long as there is any") {
+  const support::watchdog dog;
+  const dnsmasq server;
+  loopbridge::bridge bridge;
+  auto options = server.options();
+  options.timeout = std::chrono::milliseconds::max();
+  clients::dns names(bridge, options);
+  CHECK(sorted(names.call("example.test")) == both);
+}
+
 TEST_CASE("50 look-ups run at once") {
   const support::watchdog dog;
   const dnsmasq server;

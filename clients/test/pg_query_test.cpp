@@ -43,6 +43,16 @@ TEST_CASE("parameters come back as they were given") {
   CHECK(a.name(5) == "m");
 }
 
+TEST_CASE("times may be as long as there are any") {
+  const support::watchdog dog;
+  loopbridge::bridge bridge;
+  auto options = the_postgres().options();
+  options.timeout = options.connect_timeout = options.cancel_timeout =
+      std::chrono::milliseconds::max();
+  clients::pg db(bridge, options);
+  CHECK(db.call({"SELECT 1"}).at(0, 0) == "1");
+}
+
 TEST_CASE("bytes go there and back in binary, whatever they are") {
   const support::watchdog dog;
   loopbridge::bridge bridge;

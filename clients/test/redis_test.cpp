@@ -194,6 +194,16 @@ TEST_CASE("a host that begins with / is the path of a socket") {
                        loopbridge::clients::request_timed_out);
 }
 
+TEST_CASE("times may be as long as there are any") {
+  const support::watchdog dog;
+  support::redis_server server;
+  loopbridge::bridge b;
+  auto options = server.options();
+  options.timeout = options.connect_timeout = options.silence = std::chrono::milliseconds::max();
+  redis r(b, options);
+  CHECK(r.call({"PING"}).text() == "PONG");
+}
+
 TEST_CASE("password, user and database are said at each connection") {
   const support::watchdog watchdog;
   support::redis_server server(

@@ -104,8 +104,7 @@ class bridge {
   /// alive, uv_run returns at once. A call of the loop's own thread keeps it alive wherever it is
   /// accepted, also in the last callback of uv_run. One that another thread or a handler submits
   /// after the last check phase waits until something else is alive, or the bridge stops: keep a
-  /// handle active for as long as others submit. (A thread that has run the loop, and lets another
-  /// one run it, submits again when it has turned there.)
+  /// handle active while others submit. (One that hands the loop on submits when it turned there.)
   ///
   /// When uv_run has returned for good, stop or destroy the bridge on the loop's thread: that ends
   /// every waiter. Then run the loop once more (UV_RUN_NOWAIT) before uv_loop_close, as after any

@@ -23,7 +23,7 @@ auto look_up(std::string host, std::chrono::nanoseconds timeout) {
 }  // namespace
 
 dns::dns(bridge& on, dns_options options)
-    : timeout_(options.timeout),
+    : timeout_(loopbridge::detail::in_nanoseconds(options.timeout)),
       peer_(detail::peer_of(options)),
       channel_(std::make_unique<owned<detail::dns_channel>>(
           on, [&](loop_ref loop) { return detail::dns_channel(loop, options); })) {}

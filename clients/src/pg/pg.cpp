@@ -21,7 +21,7 @@ auto to_begin(pg_transaction_options how, std::chrono::nanoseconds timeout) {
 }  // namespace
 
 pg::pg(bridge& on, pg_options options)
-    : timeout_(options.timeout),
+    : timeout_(loopbridge::detail::in_nanoseconds(options.timeout)),
       peer_(detail::peer_of(options)),
       pool_(std::make_unique<owned<detail::pg_pool>>(
           on, [&](loop_ref loop) { return detail::pg_pool(bridge_ref(on), loop, options); })) {}

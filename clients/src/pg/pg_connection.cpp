@@ -41,17 +41,19 @@ void pg_connection::open() {
   attempt_ = std::make_shared<pg_connection*>(this);
   const auto now = pg_request::clock::now();
   if (options_.host.starts_with('/')) return connect({});
-  names_.look_up(options_.host, now, now + options_.connect_timeout,
-                 [weak = std::weak_ptr(attempt_)](std::exception_ptr error, dns::addresses found) {
-                   const auto attempt = weak.lock();
-                   if (!attempt) return;
-                   try {
-                     if (error) std::rethrow_exception(error);
-                     (*attempt)->connect(found);
-                   } catch (const std::exception& e) {
-                     (*attempt)->lose(phase::resolving, e.what());
-                   }
-                 });
+  names_.look_up(
+      options_.host, now,
+      loopbridge::detail::end_of(now, loopbridge::detail::in_nanoseconds(options_.connect_timeout)),
+      [weak = std::weak_ptr(attempt_)](std::exception_ptr error, dns::addresses found) {
+        const auto attempt = weak.lock();
+        if (!attempt) return;
+        try {
+          if (error) std::rethrow_exception(error);
+          (*attempt)->connect(found);
+        } catch (const std::exception& e) {
+          (*attempt)->lose(phase::resolving, e.what());
+        }
+      });
 }
 
 void pg_connection::connect(const dns::addresses& found) {

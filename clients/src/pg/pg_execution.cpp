@@ -14,17 +14,18 @@ std::string field(const PGresult* result, int which) {
 }  // namespace
 
 void pg_connection::run(std::shared_ptr<pg_request> request) {
-  request_ = std::move(request);
-  request_->on = this;
-  state_ = state::running;
-  drained_ = false;
   std::vector<const char*> values;
   std::vector<int> sizes, formats;
-  for (const pg_parameter& p : request_->query.parameters) {
+  for (const pg_parameter& p : request->query.parameters) {
     values.push_back(p.value() ? p.value()->c_str() : nullptr);
     sizes.push_back(p.value() ? static_cast<int>(p.value()->size()) : 0);
     formats.push_back(p.is_binary() ? 1 : 0);
   }
+  // Now that there was memory for it: before, the connection stays free.
+  request_ = std::move(request);
+  request_->on = this;
+  state_ = state::running;
+  drained_ = false;
   if (PQsendQueryParams(connection_, request_->query.text.c_str(), static_cast<int>(values.size()),
                         nullptr, values.data(), sizes.data(), formats.data(),
                         request_->query.binary ? 1 : 0) == 1)

@@ -1,6 +1,7 @@
 #include "pg/pg_pool.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -109,6 +110,8 @@ void pg_pool::ready() {
 void pg_pool::dispatch() {
   // What it calls may come back here: that only goes on with what is done below.
   if (std::exchange(dispatching_, true)) return;
+  const auto over = [](bool* dispatching) { *dispatching = false; };  // also without memory
+  const std::unique_ptr<bool, decltype(over)> until_the_end(&dispatching_, over);
   while (!waiting_.is_empty()) {
     pg_connection* const free = find(&pg_connection::is_free);
     if (free == nullptr) break;
@@ -122,7 +125,6 @@ void pg_pool::dispatch() {
     closed->open();
     ++opening;
   }
-  dispatching_ = false;
 }
 
 pg_connection* pg_pool::find(bool (pg_connection::*is)() const noexcept) const {

@@ -39,7 +39,7 @@ auto sending(redis_command&& command, std::chrono::nanoseconds timeout) {
 }  // namespace
 
 redis::redis(bridge& b, redis_options options)
-    : timeout_(options.timeout),
+    : timeout_(loopbridge::detail::in_nanoseconds(options.timeout)),
       peer_(detail::peer_of(options)),
       connection_(b, [options = checked(std::move(options))](loop_ref loop) {
         return detail::redis_connection(loop, options);
