@@ -18,8 +18,8 @@ namespace loopbridge::clients::detail {
 /// destroyed the look-up is given up, and `done` not called. Thread: the loop's.
 class lookup {
  public:
-  /// `done(status, addresses)` is called once, from the loop. It may destroy this, and must not
-  /// throw.
+  /// `done(status, addresses)` is called once, from the loop. It may destroy this. If it has no
+  /// memory, what it was about to do is left to the deadline that its owner has.
   using done = std::function<void(int, const std::vector<address>&)>;
 
   explicit lookup(done d) : done_(std::move(d)) {}
@@ -62,7 +62,10 @@ class lookup {
     if (owner == nullptr) return;
     owner->request_ = nullptr;
     const done call = std::move(owner->done_);
-    call(status, all);
+    try {
+      call(status, all);
+    } catch (const std::bad_alloc&) {  // must not go through libuv
+    }
   }
 
   done done_;

@@ -12,6 +12,7 @@
 
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/coroutines/task.hpp"
+#include "support/dnsmasq.hpp"
 #include "support/gate.hpp"
 #include "support/held_loop.hpp"
 #include "support/outage.hpp"
@@ -24,24 +25,9 @@ namespace {
 using namespace std::chrono_literals;
 namespace clients = loopbridge::clients;
 using clients::outcome;
+using support::dnsmasq;
 using support::generous;
 using support::outcome_of;
-
-/// dnsmasq, which knows example.test, refuses what is not of .test, and has no other names.
-struct dnsmasq {
-  support::scratch_directory directory;
-  int port = support::free_port();
-  support::server process{
-      {"dnsmasq", "--no-daemon", "--port=" + std::to_string(port), "--conf-file=/dev/null",
-       "--user=", "--pid-file=", "--no-resolv", "--no-hosts", "--listen-address=127.0.0.1",
-       "--bind-interfaces", "--local=/test/", "--address=/example.test/10.1.2.3",
-       "--address=/example.test/fd00::1"},
-      directory.path(),
-      [this] { return support::accepts(port); }};
-
-  dnsmasq() { process.start(); }
-  clients::dns_options options() const { return {.servers = "127.0.0.1:" + std::to_string(port)}; }
-};
 
 clients::dns::addresses sorted(clients::dns::addresses all) {
   std::sort(all.begin(), all.end());

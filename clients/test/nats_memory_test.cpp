@@ -2,67 +2,34 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <cstddef>
-#include <cstdlib>
-#include <exception>
-#include <new>
+#include <chrono>
 
 #include "loopbridge/bridge.hpp"
 #include "loopbridge/clients/nats.hpp"
-#include "loopbridge/errors.hpp"
 #include "support/nats_server.hpp"
+#include "support/no_memory.hpp"
 #include "support/patience.hpp"
 #include "support/watchdog.hpp"
 
-namespace {
-
 using namespace std::chrono_literals;
+using support::no_memory;
+using support::try_to;
 namespace c = loopbridge::clients;
-
-thread_local bool is_spared = false;
-std::atomic<bool> armed{false};
-std::atomic<int> left{0};  ///< allocations that succeed before one does not
-
-bool refuses() noexcept {
-  return armed && !is_spared && left-- == 0;
-}
-
-/// What the client's user does. It may fail, as there may be no memory for it.
-template <class F>
-void try_to(F&& f) {
-  try {
-    f();
-  } catch (const loopbridge::error&) {
-  }
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  void* const block = refuses() ? nullptr : std::malloc(size != 0 ? size : 1);
-  return block != nullptr ? block : throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept {
-  std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-  std::free(block);
-}
 
 TEST_CASE("wherever there was no memory, all is well when there is") {
   const support::watchdog dog;
-  is_spared = true;
+  no_memory::is_spared = true;
   support::nats_server server;
   bool has_failed = true;
   int n = 0;
   for (; has_failed; ++n) {
     CAPTURE(n);
     loopbridge::bridge b;
-    b.call([] { is_spared = true; });
+    b.call([] { no_memory::is_spared = true; });
     std::atomic<int> seen = 0;
     c::nats client(b, {.servers = {server.url()}});
-    left = n;
-    armed = true;
+    no_memory::left = n;
+    no_memory::armed = true;
     const auto sub = client.subscribe("counted", [&](const c::nats_message&) { ++seen; });
     try_to(
         [&] { client.request_for(300ms, {.subject = "nobody", .headers = {{"Name", "value"}}}); });
@@ -70,8 +37,8 @@ TEST_CASE("wherever there was no memory, all is well when there is") {
     server.process().start();
     try_to([&] { client.flush_for(300ms); });
     try_to([&] { client.request_for(300ms, {.subject = "nobody"}); });
-    armed = false;
-    has_failed = left < 0;
+    no_memory::armed = false;
+    has_failed = no_memory::left < 0;
     CHECK_THROWS_AS(client.request_for(support::generous, {.subject = "nobody"}), c::no_responders);
     const int before = seen;
     client.publish({.subject = "counted"});

@@ -9,6 +9,18 @@ CHANNEL = "clients/src/dns/dns_channel.cpp"
 WAITING = "clients/src/waiting.hpp"
 
 MUTATIONS = [
+    ("a request that is lost leaves its deadline behind",
+     "clients/src/pg/pg_request.hpp",
+     "virtual ~pg_request() { forget_deadline(); }", "virtual ~pg_request() = default;",
+     ["client_pg_memory"]),
+    ("what has no memory goes through libuv",
+     "clients/src/lookup.hpp",
+     "} catch (const std::bad_alloc&) {  // must not go through libuv",
+     "} catch (const std::logic_error&) {", ["client_redis_memory"]),
+    ("a socket for which there was no memory ends all that curl does",
+     "clients/src/http/engine.cpp",
+     "    sockets.closing(socket);\n  }\n  return 0;",
+     "    sockets.closing(socket);\n    return -1;\n  }\n  return 0;", ["client_http_memory"]),
     ("a caller whose loop is late gets an error that is not the client's",
      WAITING,
      "& late) {\n", "& late) {\n    throw;\n", ["client_waiting", "client_dns"]),

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "port.hpp"
 
@@ -130,7 +131,8 @@ void dns_channel::watch(ares_socket_t fd, fd_interest what) {
     }
     w->watch(fd, what);
   } catch (...) {
-    // No exception goes through c-ares. A query whose socket nobody watches ends by its time.
+    // No exception goes through c-ares, nor may it be told here: see arm().
+    watches_all_ = false;
   }
 }
 
@@ -140,6 +142,9 @@ void dns_channel::process(ares_socket_t readable, ares_socket_t writable) {
 }
 
 void dns_channel::arm() {
+  // A socket that nobody watches would be deaf to the next queries, too. This ends them, and closes
+  // the sockets.
+  if (!std::exchange(watches_all_, true)) ares_cancel(channel_);
   timeval due;
   if (ares_timeout(channel_, nullptr, &due) == nullptr) return timer_.stop();
   timer_.start(std::chrono::seconds(due.tv_sec) + std::chrono::microseconds(due.tv_usec) +
@@ -161,7 +166,10 @@ void dns_channel::look_up(std::string host, clock::time_point since, clock::time
       channel_, q->host.c_str(), nullptr, &hints,
       [](void* data, int status, int, ares_addrinfo* found) {
         const std::unique_ptr<query> ended(static_cast<query*>(data));
-        ended->channel.end(*ended, status, found);
+        try {
+          ended->channel.end(*ended, status, found);
+        } catch (...) {  // no memory for the answer: its waiter is told that there is none
+        }
         if (found != nullptr) ares_freeaddrinfo(found);
       },
       q);
@@ -177,9 +185,10 @@ void dns_channel::end(query& q, int status, const ares_addrinfo* found) {
     return q.fail<no_such_name>(outcome::answered, phase::resolving, "no such name");
   if (status == ARES_ETIMEOUT)
     return q.fail<request_timed_out>(outcome::unknown, phase::resolving, "no server answered");
-  q.fail<request_error>(
-      outcome::unknown, phase::resolving,
-      status == ARES_EDESTRUCTION ? "the client was destroyed" : ares_strerror(status));
+  q.fail<request_error>(outcome::unknown, phase::resolving,
+                        status == ARES_EDESTRUCTION ? "the client was destroyed"
+                        : status == ARES_ECANCELLED ? "no memory to watch its socket"
+                                                    : ares_strerror(status));
 }
 
 deferred<dns::addresses> dns_channel::look_up(std::string host, clock::time_point since,

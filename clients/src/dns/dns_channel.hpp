@@ -54,6 +54,7 @@ class dns_channel {
   timer timer_;
   deadlines<query> deadlines_;
   std::map<ares_socket_t, std::unique_ptr<fd_watcher>> watchers_;
+  bool watches_all_ = true;  ///< false: there was no memory for one of them
 };
 
 }  // namespace loopbridge::clients::detail

@@ -123,11 +123,12 @@ int http_engine::on_socket(CURL*, curl_socket_t socket, int what, void* self, vo
   auto& sockets = static_cast<http_engine*>(self)->sockets_;
   try {
     sockets.watch(socket, what);
-    return 0;
   } catch (...) {
+    // Its transfer ends by its deadline. Told of a failure here, curl has no use for any of the
+    // others either, now and later.
     sockets.closing(socket);
-    return -1;  // curl fails its transfers
   }
+  return 0;
 }
 
 /// Calls nothing of curl's: it is curl that calls.

@@ -1,5 +1,6 @@
 #include "pg/pg_connection.hpp"
 
+#include <new>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -24,8 +25,13 @@ pg_connection::pg_connection(loop_ref loop, const pg_options& options, dns_chann
       watcher_(loop,
                [this](fd_events e) {
                  if (e.error != 0) watched_ = fd_interest::none;
-                 if (state_ == state::opening) return log_in();
-                 serve(e.readable || e.error != 0);
+                 try {
+                   if (state_ == state::opening) return log_in();
+                   serve(e.readable || e.error != 0);
+                 } catch (const std::bad_alloc&) {  // in the middle of whatever it was
+                   if (state_ != state::closed)
+                     lose(state_ == state::opening ? reached_ : phase::waiting, "no memory");
+                 }
                }),
       limit_(loop,
              [this] {

@@ -66,8 +66,9 @@ void pg_connection::take_results() {
 }
 
 void pg_connection::end_of_query() {
-  const auto request = std::exchange(request_, nullptr);
+  // First, as there may be no memory for it: then the request is still this connection's.
   const std::shared_ptr<PGresult> result(result_.release(), PQclear);
+  const auto request = std::exchange(request_, nullptr);
   drained_ = true;
   if (request) {
     if (result) conclude(*request, result);  // of a BEGIN: lends this

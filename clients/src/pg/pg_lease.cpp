@@ -1,5 +1,6 @@
 #include "pg/pg_lease.hpp"
 
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -62,12 +63,13 @@ deferred<T> pg_lease::add(pg_query query, bool stays_open, pg_period when, Make 
 void pg_lease::go_on() {
   // A query that libpq refuses ends in run(), and comes back here: that only goes on below.
   if (std::exchange(going_on_, true)) return;
+  const auto over = [](bool* going_on) { *going_on = false; };  // also without memory
+  const std::unique_ptr<bool, decltype(over)> until_the_end(&going_on_, over);
   while (connection_ != nullptr && connection_->is_ready() && !waiting_.is_empty()) {
     auto next = waiting_.take();
     committing_ = !next->stays_open && !is_rollback(*next);
     connection_->run(std::move(next));
   }
-  going_on_ = false;
   if (connection_ == nullptr) end_waiting();
 }
 

@@ -39,7 +39,7 @@ struct pg_request {
   pg_request(pg_query text, bool open, clock::time_point from, const std::string& whom,
              deadlines<pg_request>& all)
       : query(std::move(text)), stays_open(open), since(from), peer(whom), times(all) {}
-  virtual ~pg_request() = default;
+  virtual ~pg_request() { forget_deadline(); }
   pg_request(const pg_request&) = delete;
   pg_request& operator=(const pg_request&) = delete;
 

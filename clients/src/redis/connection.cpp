@@ -116,15 +116,16 @@ void redis_connection::take_log_in_answer(const redis_reply& answer) {
 /// The connection, or the attempt to make one, has ended. What was not sent waits for the next.
 void redis_connection::lost(const std::string& why) {
   const phase during = reached();
-  failure_ = why;
   connector_.reset();
   watcher_.reset();
   socket_.close();
   stage_ = phase::queued;
   timer_.start(backoff_.next());
+  // From here on there may be no memory: the next attempt is on its way.
   requests unanswered;
   unanswered.swap(sent_);
-  fail_all(unanswered, outcome::unknown, during, failure_);
+  fail_all(unanswered, outcome::unknown, during, why);
+  failure_ = why;
 }
 
 phase redis_connection::reached() const noexcept {
