@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include <array>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -153,17 +154,15 @@ void dns_channel::arm() {
 
 void dns_channel::look_up(std::string host, clock::time_point since, clock::time_point due,
                           answered then) {
-  auto* const q = new query{*this, std::move(host), since, std::move(then), {}};
-  if (due <= clock::now()) {
-    q->fail<request_timed_out>(outcome::not_sent, phase::queued, "timed out");
-    delete q;
-    return;
-  }
+  std::unique_ptr<query> q(new query{*this, std::move(host), since, std::move(then), {}});
+  if (due <= clock::now())
+    return q->fail<request_timed_out>(outcome::not_sent, phase::queued, "timed out");
   q->deadline = deadlines_.add(due, *q);
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
+  const std::string& name = q->host;
   ares_getaddrinfo(
-      channel_, q->host.c_str(), nullptr, &hints,
+      channel_, name.c_str(), nullptr, &hints,
       [](void* data, int status, int, ares_addrinfo* found) {
         const std::unique_ptr<query> ended(static_cast<query*>(data));
         try {
@@ -172,7 +171,7 @@ void dns_channel::look_up(std::string host, clock::time_point since, clock::time
         }
         if (found != nullptr) ares_freeaddrinfo(found);
       },
-      q);
+      q.release());
   arm();
 }
 
