@@ -76,7 +76,7 @@ MUTATIONS = [
      "p.value()->find('\\0') != std::string::npos", "false", ["client_pg_query"]),
     ("c-ares is not called when the time of a server's try is over",
      CHANNEL,
-     "      q);\n  arm();\n", "      q);\n", ["client_dns"]),
+     "      q.release());\n  arm();\n", "      q.release());\n", ["client_dns"]),
     ("a look-up whose deadline has passed when the loop comes to it is begun",
      CHANNEL,
      "if (due <= clock::now())", "if (false)", ["client_dns"]),
