@@ -7,11 +7,6 @@
 namespace loopbridge::clients {
 namespace {
 
-auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
-  return [query = std::move(query), when = detail::pg_period::of(timeout)](
-             detail::pg_pool& p) mutable { return p.run(std::move(query), when); };
-}
-
 auto to_begin(pg_transaction_options how, std::chrono::nanoseconds timeout) {
   return [how, when = detail::pg_period::of(timeout)](detail::pg_pool& p) {
     return p.begin(how, when);
@@ -30,12 +25,12 @@ pg::~pg() = default;
 
 pg_answer pg::call_within(std::chrono::nanoseconds timeout, pg_query query,
                           std::source_location where) {
-  return call_in_time(*pool_, timeout, peer_, to_run(std::move(query), timeout), where);
+  return call_in_time(*pool_, timeout, peer_, detail::to_run(std::move(query), timeout), where);
 }
 
 eventual<pg_answer> pg::submit_within(std::chrono::nanoseconds timeout, pg_query query,
                                       std::source_location where) {
-  return pool_->submit(to_run(std::move(query), timeout), where);
+  return pool_->submit(detail::to_run(std::move(query), timeout), where);
 }
 
 pg_transaction pg::begin_within(std::chrono::nanoseconds timeout, pg_transaction_options how,

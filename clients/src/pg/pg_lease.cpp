@@ -1,8 +1,9 @@
 #include "pg/pg_lease.hpp"
 
-#include <memory>
 #include <string_view>
 #include <utility>
+
+#include "pg/once_at_a_time.hpp"
 
 namespace loopbridge::clients::detail {
 namespace {
@@ -62,9 +63,8 @@ deferred<T> pg_lease::add(pg_query query, bool stays_open, pg_period when, Make 
 
 void pg_lease::go_on() {
   // A query that libpq refuses ends in run(), and comes back here: that only goes on below.
-  if (std::exchange(going_on_, true)) return;
-  const auto over = [](bool* going_on) { *going_on = false; };  // also without memory
-  const std::unique_ptr<bool, decltype(over)> until_the_end(&going_on_, over);
+  const once_at_a_time call(going_on_);
+  if (call.is_inner()) return;
   while (connection_ != nullptr && connection_->is_ready() && !waiting_.is_empty()) {
     auto next = waiting_.take();
     committing_ = !next->stays_open && !is_rollback(*next);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "loopbridge/uv/owned.hpp"
+#include "pg/once_at_a_time.hpp"
 #include "pg/pg_lease.hpp"
 
 namespace loopbridge::clients::detail {
@@ -109,9 +110,8 @@ void pg_pool::ready() {
 
 void pg_pool::dispatch() {
   // What it calls may come back here: that only goes on with what is done below.
-  if (std::exchange(dispatching_, true)) return;
-  const auto over = [](bool* dispatching) { *dispatching = false; };  // also without memory
-  const std::unique_ptr<bool, decltype(over)> until_the_end(&dispatching_, over);
+  const once_at_a_time call(dispatching_);
+  if (call.is_inner()) return;
   while (!waiting_.is_empty()) {
     pg_connection* const free = find(&pg_connection::is_free);
     if (free == nullptr) break;

@@ -31,6 +31,13 @@ struct pg_period {
   clock::time_point since, due;
 };
 
+/// What gives the query to a pg_pool or a pg_lease, in whose place it is called on the loop.
+inline auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
+  return [query = std::move(query), when = pg_period::of(timeout)](auto& on) mutable {
+    return on.run(std::move(query), when);
+  };
+}
+
 /// A query that waits in a pg_queue, or runs on a connection. Thread: the loop's.
 struct pg_request {
   using clock = pg_period::clock;

@@ -7,11 +7,6 @@
 namespace loopbridge::clients {
 namespace {
 
-auto to_run(pg_query query, std::chrono::nanoseconds timeout) {
-  return [query = std::move(query), when = detail::pg_period::of(timeout)](
-             detail::pg_lease& l) mutable { return l.run(std::move(query), when); };
-}
-
 auto to_end(bool commit, std::chrono::nanoseconds timeout) {
   return [commit, when = detail::pg_period::of(timeout)](detail::pg_lease& l) {
     return commit ? l.commit(when) : l.roll_back(when);
@@ -36,12 +31,12 @@ owned<detail::pg_lease>& pg_transaction::lease() const {
 
 pg_answer pg_transaction::call_within(std::chrono::nanoseconds timeout, pg_query query,
                                       std::source_location where) {
-  return call_in_time(lease(), timeout, peer_, to_run(std::move(query), timeout), where);
+  return call_in_time(lease(), timeout, peer_, detail::to_run(std::move(query), timeout), where);
 }
 
 eventual<pg_answer> pg_transaction::submit_within(std::chrono::nanoseconds timeout, pg_query query,
                                                   std::source_location where) {
-  return lease().submit(to_run(std::move(query), timeout), where);
+  return lease().submit(detail::to_run(std::move(query), timeout), where);
 }
 
 void pg_transaction::end_within(std::chrono::nanoseconds timeout, bool commit,
