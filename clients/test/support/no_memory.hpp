@@ -1,10 +1,16 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <new>
+
+#include "loopbridge/bridge.hpp"
+#include "loopbridge/options.hpp"
+#include "support/watchdog.hpp"
 
 namespace support {
 
@@ -30,6 +36,22 @@ struct no_memory {
 
   static bool refuses() noexcept { return armed && !is_spared && left-- == 0; }
 };
+
+/// Calls `round(bridge, n)` for n = 0, 1, ..., each time with a bridge of its own, until it returns
+/// false: there were not n allocations to let one fail after. The calling thread is spared.
+template <class Round>
+void fail_each_allocation(Round&& round) {
+  no_memory::is_spared = true;
+  bool has_failed = true;
+  int n = 0;
+  for (; has_failed; ++n) {
+    CAPTURE(n);
+    const watchdog dog;
+    loopbridge::bridge b({.on_unhandled_error = [](const loopbridge::unhandled_error&) {}});
+    has_failed = round(b, n);
+  }
+  CHECK(n > 10);  // it has come to where there is memory for all
+}
 
 /// What the client's user does. It may fail, as there may be no memory for it.
 template <class F>
