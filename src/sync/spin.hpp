@@ -69,10 +69,10 @@ class spinner {
       }
       const others these = ask_others();
       if (these == others::have_come) return found();
-      if (these == others::are_needed && !shares_cpu) platform::yield_cpu();
-      if (!shares_cpu) {
-        end = (std::min)(
-            begun + (these == others::are_needed ? longest_with_others : longest_pause), until);
+      if (!shares_cpu) {  // else it has yielded already
+        const bool needed = these == others::are_needed;
+        if (needed) platform::yield_cpu();
+        end = (std::min)(begun + (needed ? longest_with_others : longest_pause), until);
       }
       const clock::time_point before = now;
       now = clock::now();

@@ -19,7 +19,7 @@ MUTATIONS = [
      ["stay_awake"]),
     ("a spin keeps the CPU from those whom it needs",
      "src/sync/spin.hpp",
-     "if (these == others::are_needed && !shares_cpu) platform::yield_cpu();\n", "",
+     "        if (needed) platform::yield_cpu();\n", "",
      ["spin"]),
     ("a loop that spins forgets I/O",
      "src/loop/turn.cpp",
